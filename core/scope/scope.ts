@@ -1,0 +1,104 @@
+import { WcsError } from '../errors/wcs-error.ts';
+
+/** Frees one resource; a returned promise is awaited before the next release of the scope. */
+export type Release = () => void | Promise<void>;
+
+/** A resource registered in a scope. */
+export interface Held {
+  /** Frees the resource now and forgets it. */
+  release(): void | Promise<void>;
+  /** Forgets the resource without freeing it: it has a new owner. */
+  detach(): void;
+}
+
+interface Entry {
+  readonly label: string;
+  readonly release: Release;
+}
+
+/**
+ * Owner of every resource that a plugin generation or a session acquires; closes them last in, first out.
+ * Synchronous releases run within the tick of `close()`, so that a scope of only such releases is gone when `close()` returns.
+ */
+export class Scope {
+  readonly name: string;
+  readonly #abort = new AbortController();
+  /** Insertion order is release order reversed. */
+  readonly #entries = new Set<Entry>();
+  readonly #heldByParent: Held | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(name: string, parent?: Scope) {
+    this.name = name;
+    this.#heldByParent = parent?.add(`scope ${name}`, () => this.close());
+  }
+
+  /** Aborted when the scope starts to close. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** True from the first call of `close()`. */
+  get closed(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** Number of resources still held. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** What is still held, oldest first, for leak reports. */
+  labels(): string[] {
+    return [...this.#entries].map((entry) => entry.label);
+  }
+
+  /**
+   * Registers a resource by its release.
+   *
+   * @throws WcsError SCOPE_E_CLOSED on a closed scope, after releasing the resource
+   */
+  add(label: string, release: Release): Held {
+    if (this.closed) {
+      void release();
+      throw new WcsError('SCOPE_E_CLOSED', `Scope ${this.name} is closed; ${label} was released at once.`);
+    }
+    const entry: Entry = { label, release };
+    this.#entries.add(entry);
+    return {
+      release: () => (this.#entries.delete(entry) ? entry.release() : undefined),
+      detach: () => void this.#entries.delete(entry),
+    };
+  }
+
+  /** A scope inside this one: closes with it, or earlier on its own. */
+  child(name: string): Scope {
+    return new Scope(name, this);
+  }
+
+  /**
+   * Releases everything, last in first out.
+   *
+   * @throws AggregateError with every error that a release threw; all releases ran all the same
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#abort.abort();
+    this.#heldByParent?.detach();
+    const errors: unknown[] = [];
+    for (const entry of [...this.#entries].reverse()) {
+      if (!this.#entries.delete(entry)) continue;
+      try {
+        const pending = entry.release();
+        if (pending !== undefined) await pending;
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw new AggregateError(errors, `Scope ${this.name}: ${errors.length} release(s) failed.`);
+  }
+}
