@@ -26,11 +26,11 @@ export class Scope {
   /** Insertion order is release order reversed. */
   readonly #entries = new Set<Entry>();
   readonly #heldByParent: Held | undefined;
-  #closing: Promise<void> | undefined;
+  #closing: void | Promise<void> = undefined;
 
   constructor(name: string, parent?: Scope) {
     this.name = name;
-    this.#heldByParent = parent?.add(`scope ${name}`, () => this.close());
+    this.#heldByParent = parent?.add(`scope ${name}`, () => this.#closeOnce());
   }
 
   /** Aborted when the scope starts to close. */
@@ -82,23 +82,39 @@ export class Scope {
    * @throws AggregateError with every error that a release threw; all releases ran all the same
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    return this.#closeOnce() ?? Promise.resolve();
+  }
+
+  #closeOnce(): void | Promise<void> {
+    if (!this.closed) this.#closing = this.#close();
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  /** Returns nothing, rather than a promise, when all releases were synchronous and none threw. */
+  #close(): void | Promise<void> {
     this.#abort.abort();
     this.#heldByParent?.detach();
     const errors: unknown[] = [];
-    for (const entry of [...this.#entries].reverse()) {
+    const finish = (): void | Promise<void> => {
+      if (errors.length === 0) return;
+      return Promise.reject(new AggregateError(errors, `Scope ${this.name}: ${errors.length} release(s) failed.`));
+    };
+    const pending = this.#releaseAll([...this.#entries].reverse(), errors);
+    return pending === undefined ? finish() : pending.then(finish);
+  }
+
+  #releaseAll(entries: readonly Entry[], errors: unknown[]): Promise<void> | undefined {
+    for (const [index, entry] of entries.entries()) {
       if (!this.#entries.delete(entry)) continue;
       try {
         const pending = entry.release();
-        if (pending !== undefined) await pending;
+        if (pending === undefined) continue;
+        const rest = (): Promise<void> | undefined => this.#releaseAll(entries.slice(index + 1), errors);
+        return pending.catch((error: unknown) => void errors.push(error)).then(rest);
       } catch (error) {
         errors.push(error);
       }
     }
-    if (errors.length > 0) throw new AggregateError(errors, `Scope ${this.name}: ${errors.length} release(s) failed.`);
+    return undefined;
   }
 }

@@ -29,7 +29,9 @@ test('a late registration is released at once and refused', async (t) => {
   const scope = new Scope('s');
   await scope.close();
   let released = false;
-  const error = t.throws(() => scope.add('late', () => void (released = true)), { instanceOf: WcsError });
+  const error = t.throws(() => scope.add('late', () => {
+    released = true;
+  }), { instanceOf: WcsError });
   t.is(error.code, 'SCOPE_E_CLOSED');
   t.true(released);
 });
@@ -37,7 +39,9 @@ test('a late registration is released at once and refused', async (t) => {
 test('every release runs though one throws, and the errors are collected', async (t) => {
   const scope = new Scope('s');
   let ran = false;
-  scope.add('a', () => void (ran = true));
+  scope.add('a', () => {
+    ran = true;
+  });
   scope.add('b', () => {
     throw new Error('b failed');
   });
@@ -49,7 +53,9 @@ test('every release runs though one throws, and the errors are collected', async
 test('a child that closed early or a detached resource is not held by the parent', async (t) => {
   const scope = new Scope('s');
   let released = 0;
-  const held = scope.add('moved', () => void released++);
+  const held = scope.add('moved', () => {
+    released++;
+  });
   await scope.child('c').close();
   held.detach();
   t.is(scope.size, 0);
