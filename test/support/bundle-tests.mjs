@@ -1,5 +1,5 @@
 /** Bundles test files with esbuild so that ava starts plain JavaScript (half the time of a loader per file). */
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from '../../core/bin/build.mjs';
@@ -9,6 +9,7 @@ export const SUITES = ['unit', 'golden', 'property', 'hot-swap', 'interop', 'e2e
 export const outDir = join(root, '.build', 'test');
 
 function listTests(folder) {
+  if (!existsSync(folder)) return [];
   const found = [];
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
