@@ -156,7 +156,7 @@ export function codecString({ profile }: Pick<HevcConfig, 'profile'>): string {
 
 /**
  * Whether a length-prefixed sample is an IRAP picture (BLA, IDR or CRA), from which a decoder can start.
- * Looks no further than the first slice and allocates nothing. @see ITU-T H.265 section 3.69
+ * Looks no further than the first slice and allocates nothing. @see ITU-T H.265 table 7-1
  */
 export function isKeySample(sample: Uint8Array, lengthSize: NalLengthSize = BUS_LENGTH_SIZE): boolean {
   let at = 0;
