@@ -8,7 +8,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const kernelBundle = join(root, 'dist', 'core', 'main.js');
@@ -31,6 +31,7 @@ export function kernelIsStale() {
 
 /** Bundles `core/main.ts`; npm packages stay external so that plugins share their instances. */
 export async function buildKernel() {
+  const { build } = await import('esbuild');
   await build({
     absWorkingDir: root,
     entryPoints: { main: 'core/main.ts' },

@@ -1,0 +1,17 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/**
+ * Says which generation's code is running, also in callbacks and promises that it left behind. The store is the label
+ * (`rtmp@7`) and not the generation itself: whatever captures an asynchronous context would otherwise keep old code alive.
+ */
+const running = new AsyncLocalStorage<string>();
+
+/** Runs `work` as code of the generation with this label. */
+export function runAs<T>(label: string, work: () => T): T {
+  return running.run(label, work);
+}
+
+/** Label of the generation whose code is running; undefined in the kernel's own code. */
+export function runningGeneration(): string | undefined {
+  return running.getStore();
+}

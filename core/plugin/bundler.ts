@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { BuildFailure, Message } from 'esbuild';
+import { WcsError } from '../errors/wcs-error.ts';
+import type { PluginSource } from './plugin-source.ts';
+
+/** A plugin's code as one CommonJS text. */
+export interface Bundle {
+  readonly text: string;
+  /** SHA-256 of the text, hex; equal hashes mean equal code. */
+  readonly hash: string;
+  /** Absolute paths of the files that went in, for the watcher. */
+  readonly inputs: readonly string[];
+}
+
+/**
+ * Builds a plugin from its sources, or reads its prebuilt bundle. npm packages, built-ins and `wcs-core` stay outside;
+ * the pure libraries `wcs-core/formats/*` go in, so that a swap brings their changes too.
+ *
+ * @param formatsFolder absolute folder of the pure libraries
+ * @throws WcsError PLUGIN_E_BUILD with file, line and column of each error
+ */
+export async function bundlePlugin(source: PluginSource, formatsFolder: string): Promise<Bundle> {
+  if (source.prebuilt) return bundleOf(await readFile(source.entry, 'utf8'), [source.entry]);
+  // Loaded on first use: an installed server with prebuilt plugins only never needs the compiler.
+  const { build } = await import('esbuild');
+  try {
+    const result = await build({
+      entryPoints: [source.entry],
+      absWorkingDir: source.folder,
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node20',
+      packages: 'external',
+      alias: { 'wcs-core/formats': formatsFolder },
+      // `import()` becomes the kernel's require: a module loaded by import() could never be unloaded.
+      supported: { 'dynamic-import': false },
+      sourcemap: 'inline',
+      sourcesContent: false,
+      logLevel: 'silent',
+      tsconfigRaw: { compilerOptions: { experimentalDecorators: true, useDefineForClassFields: false } },
+    });
+    const inputs = Object.keys(result.metafile.inputs).map((file) => resolve(source.folder, file));
+    return bundleOf(result.outputFiles[0]?.text ?? '', inputs);
+  } catch (error) {
+    throw new WcsError('PLUGIN_E_BUILD', `Plugin ${source.name} does not compile: ${describe(error)}`, { cause: error });
+  }
+}
+
+function bundleOf(text: string, inputs: readonly string[]): Bundle {
+  return { text, hash: createHash('sha256').update(text).digest('hex'), inputs };
+}
+
+function describe(error: unknown): string {
+  if (!isBuildFailure(error)) return String(error);
+  return error.errors.map((message) => `${placeOf(message)}${message.text}`).join('; ');
+}
+
+function placeOf({ location }: Message): string {
+  return location === null ? '' : `${location.file}:${location.line}:${location.column + 1}: `;
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors);
+}

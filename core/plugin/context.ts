@@ -1,0 +1,191 @@
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Access } from '../access/access.ts';
+import type { Log } from '../log/log.ts';
+import type { MediaBus } from '../media/media-bus.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Certificates } from '../net/certificates.ts';
+import type { Connection } from '../net/connection.ts';
+import type { HttpHandler, HttpListenOptions } from '../net/http-listener.ts';
+import type { Lease, ListenOptions } from '../net/lease.ts';
+import type { Listeners } from '../net/listeners.ts';
+import type { PortRanges, RangeName } from '../net/port-ranges.ts';
+import type { DatagramHandler, UdpLease, UdpListenOptions } from '../net/udp-listener.ts';
+import type { Operation } from '../operations/operation.ts';
+import type { Operations } from '../operations/operations.ts';
+import type { Scope } from '../scope/scope.ts';
+import type { OpenSession, Sessions } from '../sessions/sessions.ts';
+import type { Capabilities } from './capabilities.ts';
+import type { Generation } from './generation.ts';
+import { ScopedMedia } from './scoped-media.ts';
+import { ScopedTimers } from './scoped-timers.ts';
+import { PluginSession } from './session.ts';
+import { spawnInScope } from './spawn.ts';
+
+/** The kernel's services that contexts are made from. */
+export interface KernelServices {
+  readonly log: Log;
+  readonly listeners: Listeners;
+  readonly ports: PortRanges;
+  readonly certificates: Certificates;
+  readonly media: MediaBus;
+  readonly operations: Operations;
+  readonly metrics: Metrics;
+  readonly sessions: Sessions;
+  readonly access: Access;
+  readonly capabilities: Capabilities;
+  /** Address that listeners bind when the plugin names none. */
+  readonly host: string;
+  readonly stateDir: string;
+}
+
+/** What a plugin offers or wants on a listener; `host` defaults to the server's `network.host`. */
+type ListenWish<T extends ListenOptions> = Omit<T, 'host' | 'name' | 'run' | 'onFault'> & { readonly host?: string };
+
+/** How a plugin opens a session. */
+export type SessionWish = Omit<OpenSession, 'plugin' | 'kill'>;
+
+/**
+ * The only source of effects for a plugin. Whatever is acquired here is released when the plugin's generation retires;
+ * what is registered here becomes visible at the switch, together with everything else.
+ */
+export interface PluginContext<Settings = unknown> {
+  readonly plugin: { readonly name: string; readonly version: string; readonly generation: string };
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly scope: Scope;
+  readonly timers: ScopedTimers;
+  readonly media: ScopedMedia;
+  /** Listeners are held by the kernel: a swap re-points them without closing a connection. Errors: NET_E_LISTEN. */
+  readonly listen: {
+    tcp(options: ListenWish<ListenOptions>, onConnection: (connection: Connection) => void): Promise<Lease>;
+    tls(options: ListenWish<ListenOptions>, onConnection: (connection: Connection) => void): Promise<Lease>;
+    udp(options: ListenWish<UdpListenOptions>, onDatagram: DatagramHandler): Promise<UdpLease>;
+    http(options: ListenWish<HttpListenOptions>, handler: HttpHandler): Promise<Lease>;
+  };
+  /** Local ports of the server's ranges; `scope` defaults to the plugin's. Errors: NET_E_PORT_EXHAUSTED. */
+  readonly ports: {
+    single(range: RangeName, scope?: Scope): ReturnType<PortRanges['single']>;
+    pair(range: RangeName, scope?: Scope): ReturnType<PortRanges['pair']>;
+  };
+  readonly operations: {
+    register<Input, Output>(operation: Operation<Input, Output>): void;
+    call: Operations['call'];
+    list: Operations['list'];
+  };
+  readonly metrics: {
+    gauge(definition: Parameters<Metrics['gauge']>[0]): void;
+    counter: Metrics['counter'];
+    histogram: Metrics['histogram'];
+  };
+  readonly sessions: { open(wish: SessionWish): PluginSession; readonly all: ReadonlySet<PluginSession> };
+  readonly access: { authorise: Access['authorise']; use(authoriser: Parameters<Access['use']>[0]): void };
+  readonly capabilities: {
+    provide(name: string, implementation: object): void;
+    get<T extends object>(name: string): T;
+    has(name: string): boolean;
+  };
+  readonly certificates: Certificates;
+  /** The plugin's own folder below the state folder; made when first asked for. */
+  stateFolder(): string;
+  /** Watches a promise: a rejection is a fault of the plugin. */
+  background(work: Promise<unknown>): void;
+  /** Starts a child process that ends with `scope`, by default the plugin's. No shell. */
+  spawn(command: string, args: readonly string[], options?: SpawnOptions, scope?: Scope): ChildProcess;
+}
+
+/** Makes the context of one generation. */
+export function createContext(generation: Generation, services: KernelServices): PluginContext {
+  const { manifest, scope } = generation;
+  const log = services.log.child({ plugin: generation.label });
+  const register = (label: string, work: () => () => void): void => generation.atSwitch(label, work);
+  return {
+    plugin: { name: manifest.name, version: manifest.version, generation: generation.label },
+    get settings() {
+      return generation.settings;
+    },
+    log,
+    scope,
+    timers: new ScopedTimers(scope, (work) => generation.guard(work)),
+    media: new ScopedMedia(services.media, scope, register),
+    listen: listenOf(generation, services),
+    ports: {
+      single: (range, owner = scope) => portInScope(owner, services.ports.single(range)),
+      pair: (range, owner = scope) => portInScope(owner, services.ports.pair(range)),
+    },
+    operations: {
+      register: (operation) => register(`operation ${operation.name}`, () => services.operations.register(operation)),
+      call: (...parameters) => services.operations.call(...parameters),
+      list: () => services.operations.list(),
+    },
+    metrics: {
+      gauge: (definition) => register(`gauge ${definition.name}`, () => services.metrics.gauge(definition)),
+      counter: (definition) => services.metrics.counter(definition),
+      histogram: (definition) => services.metrics.histogram(definition),
+    },
+    sessions: { open: (wish) => openSession(generation, services, log, wish), all: generation.sessions },
+    access: {
+      authorise: (...parameters) => services.access.authorise(...parameters),
+      use: (authoriser) => register(`authoriser ${authoriser.name}`, () => services.access.use(authoriser)),
+    },
+    capabilities: {
+      provide: (name, implementation) => register(`capability ${name}`, () => services.capabilities.provide(name, implementation)),
+      get: (name) => services.capabilities.get(name),
+      has: (name) => services.capabilities.has(name),
+    },
+    certificates: services.certificates,
+    stateFolder: () => {
+      const folder = join(services.stateDir, 'plugins', manifest.name);
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      return folder;
+    },
+    background: (work) => {
+      work.catch((error: unknown) => {
+        if (!scope.closed) generation.fault(error);
+      });
+    },
+    spawn: (command, args, options, owner = scope) => spawnInScope(owner, command, args, options),
+  };
+}
+
+function listenOf(generation: Generation, services: KernelServices): PluginContext['listen'] {
+  const complete = <T extends object>(wish: T): T & ListenOptions =>
+    ({
+      host: services.host,
+      ...wish,
+      name: generation.manifest.name,
+      run: <R>(work: () => R): R => generation.run(work),
+      onFault: (error: unknown) => generation.fault(error),
+    }) as unknown as T & ListenOptions;
+  const lease = async <T extends Lease>(pending: Promise<T>, holdsFlows = false): Promise<T> => {
+    const acquired = await pending;
+    generation.scope.add(`listener ${acquired.key}`, () => acquired.release());
+    generation.atSwitch(`route of ${acquired.key}`, () => {
+      acquired.commit();
+      return () => {
+        acquired.uncommit();
+        // Datagrams of known flows still come through the lease while the generation drains; connections live by themselves.
+        if (!holdsFlows) acquired.release();
+      };
+    });
+    return acquired;
+  };
+  return {
+    tcp: (wish, onConnection) => lease(services.listeners.tcp(complete(wish), onConnection)),
+    tls: (wish, onConnection) => lease(services.listeners.tls(complete(wish), onConnection)),
+    udp: (wish, onDatagram) => lease(services.listeners.udp(complete(wish), onDatagram), true),
+    http: (wish, handler) => lease(services.listeners.http(complete(wish), handler)),
+  };
+}
+
+function portInScope<T extends { release(): void }>(scope: Scope, port: T): T {
+  const held = scope.add('port', () => port.release());
+  return { ...port, release: () => void held.release() };
+}
+
+function openSession(generation: Generation, services: KernelServices, log: Log, wish: SessionWish): PluginSession {
+  // A session outlives the generation that opened it, so that `kill` finds it through the registry's entry.
+  const entry = services.sessions.open({ ...wish, plugin: generation.manifest.name, kill: () => undefined });
+  return new PluginSession(generation, services.media, log, { entry, connections: [], publications: [] });
+}

@@ -1,0 +1,154 @@
+import type { DependencyContainer } from '../di/container.ts';
+import { evictClasses, registerClasses } from '../di/container.ts';
+import { TOKENS } from '../di/tokens.ts';
+import { Scope, type Held } from '../scope/scope.ts';
+import { runAs } from './attribution.ts';
+import type { Bundle } from './bundler.ts';
+import type { PluginDefinition, PluginInstance, PluginManifest } from './contract.ts';
+import type { PluginContext } from './context.ts';
+import type { LoadedPlugin } from './loader.ts';
+import type { PluginSession } from './session.ts';
+
+/** loading → preparing → active → draining → retired; failed from the first two. */
+export type GenerationState = 'loading' | 'preparing' | 'active' | 'draining' | 'retired' | 'failed';
+
+/** Makes something visible to others and returns what takes it back. */
+type Registration = { readonly label: string; readonly register: () => () => void };
+
+/** What a generation is made from. */
+export interface GenerationParts {
+  readonly number: number;
+  readonly bundle: Bundle;
+  readonly loaded: LoadedPlugin;
+  readonly settings: unknown;
+  readonly container: DependencyContainer;
+  readonly makeContext: (generation: Generation) => PluginContext;
+  readonly onFault: (generation: Generation, error: unknown) => void;
+}
+
+/** One loaded version of a plugin with everything it owns: `rtmp@7`. */
+export class Generation {
+  readonly label: string;
+  readonly number: number;
+  readonly bundle: Bundle;
+  readonly manifest: PluginManifest;
+  readonly definition: PluginDefinition;
+  readonly scope: Scope;
+  readonly sessions = new Set<PluginSession>();
+  readonly startedAtMs = Date.now();
+  settings: unknown;
+  state: GenerationState = 'loading';
+  readonly instance: PluginInstance;
+  readonly #container: DependencyContainer;
+  readonly #loaded: LoadedPlugin;
+  readonly #onFault: (generation: Generation, error: unknown) => void;
+  #atSwitch: Registration[] = [];
+  #visible: Held[] = [];
+  #onIdle: (() => void) | undefined;
+  readonly #context: PluginContext;
+
+  constructor(parts: GenerationParts) {
+    this.definition = parts.loaded.definition;
+    this.manifest = this.definition.manifest;
+    this.label = `${this.manifest.name}@${parts.number}`;
+    this.number = parts.number;
+    this.bundle = parts.bundle;
+    this.settings = parts.settings;
+    this.scope = new Scope(this.label);
+    this.#loaded = parts.loaded;
+    this.#onFault = parts.onFault;
+    this.#container = parts.container;
+    registerClasses(this.#container, parts.loaded.classes);
+    this.#context = parts.makeContext(this);
+    this.#container.register(TOKENS.context, { useValue: this.#context });
+    this.instance = this.run(() => this.definition.create(this.#context, this.#container));
+  }
+
+  /** Runs code of this generation, so that whatever goes wrong later is attributed to it. Throws what the code throws. */
+  run<T>(work: () => T): T {
+    return runAs(this.label, work);
+  }
+
+  /** Runs code of this generation; a throw is reported as its fault. */
+  guard(work: () => void): void {
+    try {
+      this.run(work);
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  /** Reports an error as a fault of this generation's code. */
+  fault(error: unknown): void {
+    this.#onFault(this, error);
+  }
+
+  /** Lets the plugin acquire what it needs. */
+  async prepare(): Promise<void> {
+    this.state = 'preparing';
+    await this.run(() => this.instance.prepare?.(this.#context));
+  }
+
+  /**
+   * Makes something visible to others: at the switch while the generation is prepared, at once afterwards. Taken back
+   * when the scope closes.
+   */
+  atSwitch(label: string, register: () => () => void): void {
+    if (this.state === 'active' || this.state === 'draining') this.#visible.push(this.scope.add(label, register()));
+    else this.#atSwitch.push({ label, register });
+  }
+
+  /**
+   * Starts to serve: `activate`, then every registration, in one synchronous block. When one throws, those before it
+   * are taken back and the error goes on.
+   */
+  activate(): void {
+    const undo: (() => void)[] = [];
+    try {
+      this.run(() => this.instance.activate?.());
+      for (const { label, register } of this.#atSwitch) {
+        const release = register();
+        undo.push(release);
+        this.#visible.push(this.scope.add(label, release));
+      }
+    } catch (error) {
+      for (const release of undo.reverse()) release();
+      this.#visible = [];
+      throw error;
+    }
+    this.#atSwitch = [];
+    this.state = 'active';
+  }
+
+  /** Takes back what it made visible: no new work comes, the sessions go on. */
+  withdraw(): void {
+    for (const held of this.#visible.reverse()) void held.release();
+    this.#visible = [];
+  }
+
+  forgetSession(session: PluginSession): void {
+    this.sessions.delete(session);
+    if (this.sessions.size === 0) this.#onIdle?.();
+  }
+
+  /** Resolves when no session is left, or when `signal` aborts. */
+  idle(signal: AbortSignal): Promise<void> {
+    if (this.sessions.size === 0 || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  /** Closes what is left with the protocol's own goodbye, and gives the code up. */
+  async retire(reason: string): Promise<void> {
+    for (const session of [...this.sessions]) session.close(reason);
+    try {
+      await this.scope.close();
+    } finally {
+      await this.#container.dispose();
+      evictClasses(this.#loaded.classes);
+      this.state = this.state === 'preparing' || this.state === 'loading' ? 'failed' : 'retired';
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import type { Log } from '../log/log.ts';
+import type { Publication } from '../media/publication.ts';
+import type { MediaBus, PublishOptions } from '../media/media-bus.ts';
+import type { Stream, SubscribeOptions, Subscription } from '../media/stream.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import { Scope } from '../scope/scope.ts';
+import type { SessionEntry } from '../sessions/sessions.ts';
+import type { Generation } from './generation.ts';
+import { ScopedTimers } from './scoped-timers.ts';
+import { subscribeInScope } from './scoped-media.ts';
+
+/** What the kernel keeps of a session while its plugin's code is swapped. */
+interface SessionResources {
+  readonly entry: SessionEntry;
+  readonly connections: readonly Connection[];
+  readonly publications: readonly Publication[];
+}
+
+/**
+ * One peer's dealings with a plugin: owns the connections, publications, subscriptions and timers of the peer, and
+ * ends them together. Moves to the next version of the plugin when that version can continue it.
+ */
+export class PluginSession {
+  readonly scope: Scope;
+  readonly timers: ScopedTimers;
+  readonly entry: SessionEntry;
+  readonly log: Log;
+  /** Called once with the reason before the resources go: the protocol's own farewell. Synchronous. */
+  onGoodbye: ((reason: string) => void) | undefined;
+  readonly #generation: Generation;
+  readonly #bus: MediaBus;
+  readonly #connections = new Map<Connection, () => void>();
+  readonly #publications = new Map<Publication, () => void>();
+
+  constructor(generation: Generation, bus: MediaBus, log: Log, resources: SessionResources) {
+    this.#generation = generation;
+    this.#bus = bus;
+    this.entry = resources.entry;
+    this.log = log.child({ session: resources.entry.id });
+    this.scope = new Scope(`session ${resources.entry.id}`, generation.scope);
+    this.timers = new ScopedTimers(this.scope, (work) => generation.guard(work));
+    this.scope.add('session entry', () => generation.forgetSession(this));
+    for (const connection of resources.connections) this.#hold(connection);
+    for (const publication of resources.publications) this.#holdPublication(publication);
+    generation.sessions.add(this);
+  }
+
+  /** Unique id, the same across a swap. */
+  get id(): string {
+    return this.entry.id;
+  }
+
+  get closed(): boolean {
+    return this.scope.closed;
+  }
+
+  /** Connections in the order in which they were attached. */
+  get connections(): readonly Connection[] {
+    return [...this.#connections.keys()];
+  }
+
+  /** Publications in the order in which they were made. */
+  get publications(): readonly Publication[] {
+    return [...this.#publications.keys()];
+  }
+
+  /** Takes a connection over: its events go to `handler`, and it is destroyed when the session closes. */
+  attach(connection: Connection, handler: ConnectionHandler): void {
+    if (!this.#connections.has(connection)) this.#hold(connection);
+    connection.setHandler(handler);
+  }
+
+  /** Publishes a stream that is suspended (and may be resumed) should the session close without ending it. */
+  publish(options: PublishOptions): Publication {
+    const publication = this.#bus.publish(options);
+    this.#holdPublication(publication);
+    return publication;
+  }
+
+  /** Subscribes to a stream until the session closes. */
+  subscribe(stream: Stream, options: SubscribeOptions): Subscription {
+    return subscribeInScope(this.scope, stream, options);
+  }
+
+  /** Watches a promise of this session: a rejection is a fault of the plugin and ends the session. */
+  background(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      if (this.closed) return;
+      this.#generation.fault(error);
+      this.close('error');
+    });
+  }
+
+  /** Says goodbye and releases everything the session holds. */
+  close(reason: string): void {
+    if (this.closed) return;
+    const goodbye = this.onGoodbye;
+    this.onGoodbye = undefined;
+    if (goodbye !== undefined) this.#generation.guard(() => goodbye(reason));
+    this.entry.close(reason);
+    void this.scope.close();
+  }
+
+  /**
+   * Moves the resources into a session of another generation, as one synchronous step.
+   *
+   * @param take continues the session there; when it throws, this session goes on as it was and the error is returned
+   */
+  moveTo(next: Generation, take: (session: PluginSession) => void): unknown {
+    const handlers = this.connections.map((connection) => connection.handler);
+    const callbacks = this.publications.map((publication) => publication.callbacks);
+    const successor = new PluginSession(next, this.#bus, this.log, this.#resources());
+    try {
+      take(successor);
+    } catch (error) {
+      successor.#letGo();
+      this.connections.forEach((connection, index) => connection.setHandler(handlers[index]));
+      this.publications.forEach((publication, index) => publication.setCallbacks(callbacks[index] ?? {}));
+      return error;
+    }
+    this.#letGo();
+    return undefined;
+  }
+
+  #resources(): SessionResources {
+    return { entry: this.entry, connections: this.connections, publications: this.publications };
+  }
+
+  /** Closes the scope without touching what another session holds now. */
+  #letGo(): void {
+    this.onGoodbye = undefined;
+    for (const detach of [...this.#connections.values(), ...this.#publications.values()]) detach();
+    this.#connections.clear();
+    this.#publications.clear();
+    void this.scope.close();
+  }
+
+  #hold(connection: Connection): void {
+    const held = this.scope.add('connection', () => {
+      connection.setHandler(undefined);
+      connection.destroy();
+    });
+    this.#connections.set(connection, () => held.detach());
+  }
+
+  #holdPublication(publication: Publication): void {
+    const held = this.scope.add('publication', () => publication.suspend('Stopped by session disconnect'));
+    this.#publications.set(publication, () => held.detach());
+  }
+}

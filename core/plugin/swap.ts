@@ -1,0 +1,106 @@
+import { messageOf, WcsError } from '../errors/wcs-error.ts';
+import type { Log } from '../log/log.ts';
+import { PREPARE_TIMEOUT_MS } from './contract.ts';
+import type { Generation } from './generation.ts';
+
+/** Sessions that are moved within one tick; between batches other work gets its turn. */
+const SESSIONS_PER_TICK = 50;
+
+/** How a swap went. */
+export interface SwapReport {
+  /** Time of the synchronous block that switched listeners, routes and registrations, in milliseconds. */
+  readonly switchMs: number;
+  /** Sessions that the new version continues. */
+  readonly moved: number;
+  /** Sessions that end, or finish, with the previous version. */
+  readonly draining: number;
+}
+
+/**
+ * Lets a generation acquire what it needs.
+ *
+ * @throws WcsError PLUGIN_E_PREPARE when it fails or takes longer than `PREPARE_TIMEOUT_MS`; everything it had is released
+ */
+export async function prepareGeneration(generation: Generation): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const sentence = `prepare() took longer than ${PREPARE_TIMEOUT_MS / 1000} s`;
+      reject(new WcsError('PLUGIN_E_PREPARE', sentence));
+    }, PREPARE_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([generation.prepare(), late]);
+  } catch (error) {
+    await discard(generation);
+    if (error instanceof WcsError) throw error;
+    throw new WcsError('PLUGIN_E_PREPARE', `Plugin ${generation.label} failed to prepare: ${messageOf(error)}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Starts a prepared generation in one synchronous block; a throw discards it and leaves the previous one serving. */
+export async function switchTo(next: Generation): Promise<number> {
+  const startedAt = performance.now();
+  try {
+    next.activate();
+  } catch (error) {
+    next.state = 'preparing';
+    await discard(next);
+    throw new WcsError('PLUGIN_E_FAULT', `Plugin ${next.label} threw in activate(): ${messageOf(error)}`, { cause: error });
+  }
+  return performance.now() - startedAt;
+}
+
+/**
+ * Moves the sessions of `previous` that `next` can continue, a batch a tick, each in one synchronous step.
+ *
+ * @returns how many moved
+ */
+export async function moveSessions(previous: Generation, next: Generation, log: Log): Promise<number> {
+  if (previous.manifest.handoff === undefined || previous.manifest.handoff !== next.manifest.handoff) return 0;
+  let moved = 0;
+  for (const [index, session] of [...previous.sessions].entries()) {
+    if (index > 0 && index % SESSIONS_PER_TICK === 0) await new Promise((resolve) => setImmediate(resolve));
+    // Meanwhile the session may have ended, or the next version been taken down.
+    if (session.closed || next.scope.closed) continue;
+    try {
+      const data = previous.run(() => previous.instance.exportSession?.(session));
+      if (data === undefined) continue;
+      const error = session.moveTo(next, (successor) => next.run(() => next.instance.importSession?.(successor, data)));
+      if (error === undefined) moved++;
+      else log.warn(`Session ${session.id} stays with ${previous.label}: ${messageOf(error)}`);
+    } catch (error) {
+      log.warn(`Session ${session.id} could not be exported by ${previous.label}: ${messageOf(error)}`);
+    }
+  }
+  return moved;
+}
+
+/** Waits for the generation's last session and its own `drain`, at most `drainMs`; then ends the rest. Returns how many were ended. */
+export async function drainGeneration(generation: Generation, drainMs: number, reason: string): Promise<number> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), drainMs);
+  const own = generation.run(() => generation.instance.drain?.(limit.signal)) ?? Promise.resolve();
+  const expired = new Promise<void>((resolve) => limit.signal.addEventListener('abort', () => resolve(), { once: true }));
+  try {
+    await Promise.race([Promise.all([generation.idle(limit.signal), own]), expired]);
+  } catch (error) {
+    generation.fault(error);
+  } finally {
+    clearTimeout(timer);
+  }
+  const cut = generation.sessions.size;
+  await generation.retire(reason);
+  return cut;
+}
+
+async function discard(generation: Generation): Promise<void> {
+  try {
+    await generation.retire('error');
+  } catch (error) {
+    // The failure that led here is the one to report; what a half-made version fails to release is only added to it.
+    generation.fault(error);
+  }
+}
