@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { Config } from '../config/config.ts';
+import { WcsError } from '../errors/wcs-error.ts';
+import type { Operation } from '../operations/operation.ts';
+import { looseBoolean } from '../operations/loose.ts';
+import type { PluginHost } from '../plugin/host.ts';
+import type { Slot } from '../plugin/slot.ts';
+
+const byName = z.object({ name: z.string().describe('Plugin, e.g. rtmp') });
+const cli = { positional: ['name'] } as const;
+
+/** One plugin as lists show it. */
+export interface PluginRow {
+  readonly name: string;
+  readonly state: string;
+  readonly version?: string | undefined;
+  /** e.g. `rtmp@7`. */
+  readonly generation?: string | undefined;
+  readonly sessions: number;
+  /** Sessions that finish with earlier versions. */
+  readonly draining: number;
+  readonly error?: string | undefined;
+}
+
+/** The row of one plugin. */
+export function pluginRow(slot: Slot): PluginRow {
+  return {
+    name: slot.name,
+    state: slot.state,
+    version: slot.active?.manifest.version,
+    generation: slot.active?.label,
+    sessions: slot.active?.sessions.size ?? 0,
+    draining: [...slot.draining].reduce((sum, generation) => sum + generation.sessions.size, 0),
+    error: slot.error?.message,
+  };
+}
+
+function pluginInfo(slot: Slot): PluginRow & Readonly<Record<string, unknown>> {
+  const { active } = slot;
+  return {
+    ...pluginRow(slot),
+    hash: active?.bundle.hash,
+    source: slot.source.entry,
+    manifest: active?.manifest,
+    startedAt: active === undefined ? undefined : new Date(active.startedAtMs).toISOString(),
+    resources: active?.scope.labels() ?? [],
+    lastSwap: slot.lastSwap,
+    earlierVersions: { draining: [...slot.draining].map((generation) => generation.label), inMemory: slot.uncollected },
+    faultsInLastMinute: slot.faults.count(Date.now()),
+  };
+}
+
+/** `plugin.*`: the one way to turn plugins on and off and to swap their code. */
+export function pluginOperations(host: PluginHost, config: Config): Operation<never, unknown>[] {
+  const change = async (name: string, enabled: boolean): Promise<PluginRow> => {
+    host.slot(name);
+    await config.set(`plugins.${name}.enabled`, enabled);
+    await host.applyConfig(name);
+    return pluginRow(host.slot(name));
+  };
+  const swap = async (name: string, outcome: Promise<string>) => ({ outcome: await outcome, ...pluginRow(host.slot(name)), lastSwap: host.slot(name).lastSwap });
+  return [
+    { name: 'plugin.list', summary: 'Plugins and their states', role: 'viewer', input: z.object({}), handler: () => host.slots.map(pluginRow) },
+    { name: 'plugin.info', summary: 'Everything about one plugin', role: 'viewer', input: byName, cli, handler: ({ name }: z.output<typeof byName>) => pluginInfo(host.slot(name)) },
+    { name: 'plugin.enable', summary: 'Start a plugin, now and at every start', role: 'admin', input: byName, cli, handler: ({ name }: z.output<typeof byName>) => change(name, true) },
+    {
+      name: 'plugin.disable',
+      summary: 'Drain and stop a plugin, now and at every start',
+      role: 'admin',
+      input: byName.extend({ cascade: looseBoolean().default(false).describe('Also stop the plugins that need it') }),
+      cli,
+      handler: async ({ name, cascade }: { name: string; cascade: boolean }) => {
+        const dependants = host.dependants(name);
+        if (dependants.length > 0 && !cascade) {
+          throw new WcsError('PLUGIN_E_REQUIRED', `Plugin ${name} is needed by ${dependants.join(', ')}; disable these first or say cascade.`);
+        }
+        for (const dependant of dependants) await change(dependant, false);
+        return change(name, false);
+      },
+    },
+    { name: 'plugin.reload', summary: 'Build a plugin anew and swap it in under its live sessions', role: 'admin', input: byName, cli, handler: ({ name }: z.output<typeof byName>) => swap(name, host.reload(name)) },
+    { name: 'plugin.rollback', summary: 'Swap the previous code of a plugin in again', role: 'admin', input: byName, cli, handler: ({ name }: z.output<typeof byName>) => swap(name, host.rollback(name)) },
+  ];
+}
