@@ -81,7 +81,7 @@ export const ENCODERS = {
   h264BFrames: ['-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p', '-g', '25', '-sc_threshold', '0', '-bf', '3', '-b_strategy', '0'],
   hevc: ['-c:v', 'libx265', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-tag:v', 'hvc1', '-x265-params', 'keyint=25:bframes=2:log-level=none'],
   vp9: ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-g', '25'],
-  av1: ['-c:v', 'libaom-av1', '-usage', 'realtime', '-cpu-used', '10', '-g', '25'],
+  av1: ['-c:v', 'libaom-av1', '-usage', 'realtime', '-cpu-used', '8', '-g', '25'],
   aac: ['-c:a', 'aac', '-ac', '2'],
   opus: ['-c:a', 'libopus', '-ac', '2'],
   mp3: ['-c:a', 'libmp3lame', '-ac', '2'],
