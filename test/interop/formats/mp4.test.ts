@@ -78,8 +78,13 @@ function remux(clip: readonly ClipTrack[], baseDecodeSeconds: number): Buffer {
   return Buffer.concat(pieces);
 }
 
+/**
+ * Presentation times as ffprobe is to show them. Without an edit list ffmpeg delays a track by its most negative composition
+ * offset, in its own fragmented files (`negative_cts_offsets`) as well, so that no picture is due before it is decoded.
+ */
 function expectedTimes(clip: ClipTrack, baseDecodeSeconds: number): number[] {
-  let dts = baseDecodeSeconds * clip.track.timescaleHz;
+  const delay = Math.max(0, ...clip.samples.map((sample) => -sample.compositionOffset));
+  let dts = baseDecodeSeconds * clip.track.timescaleHz + delay;
   const times = clip.samples.map((sample) => {
     const pts = dts + sample.compositionOffset;
     dts += sample.duration;
@@ -97,6 +102,7 @@ function plays(title: string, { encoders, parts, offsetShiftFrames = 0, baseDeco
     writeFileSync(target, remux(clip, baseDecodeSeconds));
 
     const { frames, packets } = await probe(target);
+    t.is(offsetShiftFrames > 0, clip.some(({ samples }) => samples.some((sample) => sample.compositionOffset < 0)));
     t.is(packets.length, clip.reduce((sum, { samples }) => sum + samples.length, 0));
     for (const each of clip) {
       const seen = frames.filter((frame) => frame.media_type === each.track.kind).map((frame) => frame.pts);

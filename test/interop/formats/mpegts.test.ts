@@ -20,12 +20,13 @@ interface Recipe {
   readonly shift90k?: number;
 }
 
-/** ffmpeg's units of Opus have the control header that the multiplexer here writes itself: markers, then the size bytes. */
+/** ffmpeg's units of Opus have the control header that the multiplexer here writes itself: markers, the size bytes, and two bytes for each trim. */
 function payloadOf(unit: ReadPes, codec: TsStream['codec']): Buffer {
   if (codec !== 'opus') return unit.data;
   let at = 2;
   while (unit.data[at] === 0xff) at++;
-  return unit.data.subarray(at + 1);
+  const trims = (unit.data[1]! & 0x10 ? 2 : 0) + (unit.data[1]! & 0x08 ? 2 : 0);
+  return unit.data.subarray(at + 1 + trims);
 }
 
 /** Takes ffmpeg's own stream apart and writes it anew, with tables every ten units and a change of muxer in the middle. */
@@ -55,7 +56,8 @@ function plays(title: string, { encoders, codecs, parts, shift90k = 0 }: Recipe)
   interop(title, async (t) => {
     const source = join(folder, `source-${title.replace(/\W+/g, '-')}.ts`);
     const target = source.replace('source-', 'target-');
-    await ffmpeg(...testInputs(2, parts), ...encoders, source);
+    // A payload size of 0 keeps ffmpeg from gathering several audio packets in one unit.
+    await ffmpeg(...testInputs(2, parts), ...encoders, '-pes_payload_size', '0', source);
     const streams = codecs.map((codec, index): TsStream => ({ pid: FIRST_PID + index, codec }));
     writeFileSync(target, remux(readFileSync(source), streams, shift90k));
 
