@@ -18,6 +18,7 @@ const VECTOR_MARKERS: Readonly<Record<AmfVectorKind, number>> = {
 
 /**
  * Encodes values one after the other as AMF3 with one set of reference tables; repeated strings, objects and traits become references.
+ * A member with an empty name is left out, since that name ends the members.
  * @throws RangeError for a value that nests too deep or is larger than a U29 can tell
  * @see Action Message Format AMF 3, section 3
  */
