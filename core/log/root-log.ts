@@ -76,7 +76,8 @@ class Child implements Log {
 
   child(fields: LogFields): Log {
     const named = fields['component'] ?? fields['plugin'];
-    const component = typeof named === 'string' ? named : this.#component;
+    // A plugin's child is named by its generation, `rtmp@7`; a level is set for the plugin.
+    const component = typeof named === 'string' ? named.replace(/@.*$/, '') : this.#component;
     return new Child(this.#levels, this.#pino.child(safeFields(fields)), component);
   }
 

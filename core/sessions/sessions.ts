@@ -5,7 +5,7 @@ import { WcsError } from '../errors/wcs-error.ts';
 export type SessionRole = 'publish' | 'play' | 'publish+play' | 'control' | 'call';
 
 /** How a session is announced. */
-export interface SessionOptions {
+export interface OpenSession {
   /** Unique among all sessions; a UUID where the protocol brings none. */
   readonly id?: string;
   /** e.g. `rtmp`, `webrtc`: the unit of `countByProtocol`. */
@@ -35,18 +35,20 @@ export interface SessionFacts {
 }
 
 /** A session as lists show it; a view of the present, not a copy. */
-export interface Session extends SessionFacts, Omit<SessionOptions, 'id'> {
+export interface Session extends SessionFacts, Omit<OpenSession, 'id'> {
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
+  /** Why it ended, once it has. */
+  readonly endReason?: string;
 }
 
 /** The owner's handle of its session. */
 export interface SessionEntry extends Session {
-  /** Changes some facts. */
-  update(partial: Partial<SessionFacts>): void;
-  /** Takes the session out of the list; may be called again. */
-  close(): void;
+  /** Changes some facts; `kill` as well, when the session moves to another generation of its plugin. */
+  update(partial: Partial<SessionFacts & Pick<OpenSession, 'kill'>>): void;
+  /** Takes the session out of the list, with `state` CLOSED and the reason kept for whoever still holds it; may be called again. */
+  close(reason?: string): void;
 }
 
 /** Facts that a list may be narrowed by; all given ones must match. */
@@ -70,7 +72,7 @@ export class Sessions {
    *
    * @throws WcsError OPERATION_E_CONFLICT when a session of that id is open
    */
-  open(options: SessionOptions): SessionEntry {
+  open(options: OpenSession): SessionEntry {
     const id = options.id ?? randomUUID();
     if (this.#byId.has(id)) throw new WcsError('OPERATION_E_CONFLICT', `A session ${id} is open already.`);
     const facts: SessionFacts = { state: 'NEW', role: 'control', info: {}, bytesIn: NO_BYTES, bytesOut: NO_BYTES };
@@ -81,7 +83,7 @@ export class Sessions {
       startedAtMs: this.#nowMs(),
       kill: (reason) => options.kill(reason),
       update: (partial) => void Object.assign(entry, partial),
-      close: () => this.#remove(entry),
+      close: (reason) => this.#remove(entry, reason),
     };
     this.#byId.set(id, entry);
     this.#count(options.protocol, 1);
@@ -120,8 +122,9 @@ export class Sessions {
     session.kill(reason);
   }
 
-  #remove(entry: SessionEntry): void {
+  #remove(entry: SessionEntry, reason: string | undefined): void {
     if (this.#byId.get(entry.id) !== entry) return;
+    Object.assign(entry, { state: 'CLOSED', ...(reason === undefined ? {} : { endReason: reason }) });
     this.#byId.delete(entry.id);
     this.#count(entry.protocol, -1);
   }

@@ -19,7 +19,7 @@ test('a line carries level, time, message, its own fields and those of every par
 
 test('a level is set for everything or for one component, also for children that exist', (t) => {
   const { log, lines } = jsonLog();
-  const rtmp = log.child({ plugin: 'rtmp' }).child({ session: 1 });
+  const rtmp = log.child({ plugin: 'rtmp@7' }).child({ session: 1 });
   rtmp.debug('no');
   log.setLevel('debug', 'rtmp');
   t.true(rtmp.isEnabled('debug'));

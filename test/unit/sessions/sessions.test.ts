@@ -11,8 +11,10 @@ test('a session is listed with its present facts until it is closed', (t) => {
   entry.update({ state: 'PUBLISHING', role: 'publish', streamName: 'cam', bytesIn: () => 42 });
   t.like(sessions.list({ streamName: 'cam' })[0], { state: 'PUBLISHING', role: 'publish' });
   t.is(sessions.list()[0]?.bytesIn(), 42);
+  const held = sessions.get(entry.id);
+  entry.close('Stopped by publisher');
   entry.close();
-  entry.close();
+  t.like(held, { state: 'CLOSED', endReason: 'Stopped by publisher' });
   t.deepEqual(sessions.list(), []);
   t.deepEqual(sessions.countByProtocol(), { rtmp: 0 });
 });
@@ -35,7 +37,9 @@ test('killing asks the owner with the reason, and an unknown or doubled id is re
   const reasons: string[] = [];
   const entry = sessions.open({ ...rtmp, id: 'x', kill: (reason) => reasons.push(reason) });
   sessions.kill('x', 'by operator');
-  t.deepEqual(reasons, ['by operator']);
+  entry.update({ kill: (reason) => reasons.push(`moved: ${reason}`) });
+  sessions.kill('x', 'again');
+  t.deepEqual(reasons, ['by operator', 'moved: again']);
   t.is(t.throws(() => sessions.open({ ...rtmp, id: 'x', kill: () => undefined }), { instanceOf: WcsError }).code, 'OPERATION_E_CONFLICT');
   entry.close();
   const next = sessions.open({ ...rtmp, id: 'x', kill: () => undefined });
