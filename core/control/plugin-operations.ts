@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Config } from '../config/config.ts';
 import { WcsError } from '../errors/wcs-error.ts';
-import type { Operation } from '../operations/operation.ts';
+import type { Operations } from '../operations/operations.ts';
 import { looseBoolean } from '../operations/loose.ts';
 import type { PluginHost } from '../plugin/host.ts';
 import type { Slot } from '../plugin/slot.ts';
@@ -51,34 +51,69 @@ function pluginInfo(slot: Slot): PluginRow & Readonly<Record<string, unknown>> {
 }
 
 /** `plugin.*`: the one way to turn plugins on and off and to swap their code. */
-export function pluginOperations(host: PluginHost, config: Config): Operation<never, unknown>[] {
+export function registerPluginOperations(operations: Operations, host: PluginHost, config: Config): void {
   const change = async (name: string, enabled: boolean): Promise<PluginRow> => {
-    host.slot(name);
+    const slot = host.slot(name);
     await config.set(`plugins.${name}.enabled`, enabled);
     await host.applyConfig(name);
-    return pluginRow(host.slot(name));
+    return pluginRow(slot);
   };
-  const swap = async (name: string, outcome: Promise<string>) => ({ outcome: await outcome, ...pluginRow(host.slot(name)), lastSwap: host.slot(name).lastSwap });
-  return [
-    { name: 'plugin.list', summary: 'Plugins and their states', role: 'viewer', input: z.object({}), handler: () => host.slots.map(pluginRow) },
-    { name: 'plugin.info', summary: 'Everything about one plugin', role: 'viewer', input: byName, cli, handler: ({ name }: z.output<typeof byName>) => pluginInfo(host.slot(name)) },
-    { name: 'plugin.enable', summary: 'Start a plugin, now and at every start', role: 'admin', input: byName, cli, handler: ({ name }: z.output<typeof byName>) => change(name, true) },
-    {
-      name: 'plugin.disable',
-      summary: 'Drain and stop a plugin, now and at every start',
-      role: 'admin',
-      input: byName.extend({ cascade: looseBoolean().default(false).describe('Also stop the plugins that need it') }),
-      cli,
-      handler: async ({ name, cascade }: { name: string; cascade: boolean }) => {
-        const dependants = host.dependants(name);
-        if (dependants.length > 0 && !cascade) {
-          throw new WcsError('PLUGIN_E_REQUIRED', `Plugin ${name} is needed by ${dependants.join(', ')}; disable these first or say cascade.`);
-        }
-        for (const dependant of dependants) await change(dependant, false);
-        return change(name, false);
-      },
+  const swap = async (name: string, work: Promise<string>): Promise<unknown> => {
+    const outcome = await work;
+    return { outcome, ...pluginRow(host.slot(name)), lastSwap: host.slot(name).lastSwap };
+  };
+  operations.register({
+    name: 'plugin.list',
+    summary: 'Plugins and their states',
+    role: 'viewer',
+    input: z.object({}),
+    handler: () => host.slots.map(pluginRow),
+  });
+  operations.register({
+    name: 'plugin.info',
+    summary: 'Everything about one plugin',
+    role: 'viewer',
+    input: byName,
+    cli,
+    handler: ({ name }) => pluginInfo(host.slot(name)),
+  });
+  operations.register({
+    name: 'plugin.enable',
+    summary: 'Start a plugin, now and at every start',
+    role: 'admin',
+    input: byName,
+    cli,
+    handler: ({ name }) => change(name, true),
+  });
+  operations.register({
+    name: 'plugin.disable',
+    summary: 'Drain and stop a plugin, now and at every start',
+    role: 'admin',
+    input: byName.extend({ cascade: looseBoolean().default(false).describe('Also stop the plugins that need it') }),
+    cli,
+    handler: async ({ name, cascade }) => {
+      const dependants = host.dependants(name);
+      if (dependants.length > 0 && !cascade) {
+        throw new WcsError('PLUGIN_E_REQUIRED', `Plugin ${name} is needed by ${dependants.join(', ')}; disable these first or say cascade.`);
+      }
+      for (const dependant of dependants) await change(dependant, false);
+      return change(name, false);
     },
-    { name: 'plugin.reload', summary: 'Build a plugin anew and swap it in under its live sessions', role: 'admin', input: byName, cli, handler: ({ name }: z.output<typeof byName>) => swap(name, host.reload(name)) },
-    { name: 'plugin.rollback', summary: 'Swap the previous code of a plugin in again', role: 'admin', input: byName, cli, handler: ({ name }: z.output<typeof byName>) => swap(name, host.rollback(name)) },
-  ];
+  });
+  operations.register({
+    name: 'plugin.reload',
+    summary: 'Build a plugin anew and swap it in under its live sessions',
+    role: 'admin',
+    input: byName,
+    cli,
+    handler: ({ name }) => swap(name, host.reload(name)),
+  });
+  operations.register({
+    name: 'plugin.rollback',
+    summary: 'Swap the previous code of a plugin in again',
+    role: 'admin',
+    input: byName,
+    cli,
+    handler: ({ name }) => swap(name, host.rollback(name)),
+  });
 }

@@ -6,12 +6,12 @@ import type { Log } from '../log/log.ts';
 import type { MediaBus } from '../media/media-bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Certificates } from '../net/certificates.ts';
-import type { Connection } from '../net/connection.ts';
-import type { HttpHandler, HttpListenOptions } from '../net/http-listener.ts';
+import type { HttpHandler, HttpLease, HttpListenOptions } from '../net/http-listener.ts';
 import type { Lease, ListenOptions } from '../net/lease.ts';
 import type { Listeners } from '../net/listeners.ts';
 import type { PortRanges, RangeName } from '../net/port-ranges.ts';
-import type { DatagramHandler, UdpLease, UdpListenOptions } from '../net/udp-listener.ts';
+import type { OnConnection, TcpLease, TcpListenOptions } from '../net/tcp-listener.ts';
+import type { OnDatagram, UdpLease, UdpListenOptions } from '../net/udp-listener.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { Scope } from '../scope/scope.ts';
@@ -41,7 +41,7 @@ export interface KernelServices {
 }
 
 /** What a plugin offers or wants on a listener; `host` defaults to the server's `network.host`. */
-type ListenWish<T extends ListenOptions> = Omit<T, 'host' | 'name' | 'run' | 'onFault'> & { readonly host?: string };
+type ListenWish<T extends ListenOptions> = Omit<T, 'host' | 'name' | 'generation' | 'run'> & { readonly host?: string };
 
 /** How a plugin opens a session. */
 export type SessionWish = Omit<OpenSession, 'plugin' | 'kill'>;
@@ -59,10 +59,10 @@ export interface PluginContext<Settings = unknown> {
   readonly media: ScopedMedia;
   /** Listeners are held by the kernel: a swap re-points them without closing a connection. Errors: NET_E_LISTEN. */
   readonly listen: {
-    tcp(options: ListenWish<ListenOptions>, onConnection: (connection: Connection) => void): Promise<Lease>;
-    tls(options: ListenWish<ListenOptions>, onConnection: (connection: Connection) => void): Promise<Lease>;
-    udp(options: ListenWish<UdpListenOptions>, onDatagram: DatagramHandler): Promise<UdpLease>;
-    http(options: ListenWish<HttpListenOptions>, handler: HttpHandler): Promise<Lease>;
+    tcp(options: ListenWish<TcpListenOptions>, onConnection: OnConnection): Promise<TcpLease>;
+    tls(options: ListenWish<TcpListenOptions>, onConnection: OnConnection): Promise<TcpLease>;
+    udp(options: ListenWish<UdpListenOptions>, onDatagram: OnDatagram): Promise<UdpLease>;
+    http(options: ListenWish<HttpListenOptions>, handler: HttpHandler): Promise<HttpLease>;
   };
   /** Local ports of the server's ranges; `scope` defaults to the plugin's. Errors: NET_E_PORT_EXHAUSTED. */
   readonly ports: {
@@ -98,7 +98,7 @@ export interface PluginContext<Settings = unknown> {
 /** Makes the context of one generation. */
 export function createContext(generation: Generation, services: KernelServices): PluginContext {
   const { manifest, scope } = generation;
-  const log = services.log.child({ plugin: generation.label });
+  const log = services.log.child({ component: manifest.name, generation: generation.label });
   const register = (label: string, work: () => () => void): void => generation.atSwitch(label, work);
   return {
     plugin: { name: manifest.name, version: manifest.version, generation: generation.label },
@@ -150,32 +150,29 @@ export function createContext(generation: Generation, services: KernelServices):
 }
 
 function listenOf(generation: Generation, services: KernelServices): PluginContext['listen'] {
-  const complete = <T extends object>(wish: T): T & ListenOptions =>
-    ({
-      host: services.host,
-      ...wish,
-      name: generation.manifest.name,
-      run: <R>(work: () => R): R => generation.run(work),
-      onFault: (error: unknown) => generation.fault(error),
-    }) as unknown as T & ListenOptions;
-  const lease = async <T extends Lease>(pending: Promise<T>, holdsFlows = false): Promise<T> => {
+  const { listeners, host } = services;
+  const owner = { name: generation.manifest.name, generation: generation.label, run: generation.owner.run };
+  const { onFault } = generation.owner;
+  const lease = async <T extends Lease>(pending: Promise<T>, untilRetired: boolean): Promise<T> => {
     const acquired = await pending;
     generation.scope.add(`listener ${acquired.key}`, () => acquired.release());
-    generation.atSwitch(`route of ${acquired.key}`, () => {
+    const commit = (): (() => void) => {
       acquired.commit();
       return () => {
         acquired.uncommit();
-        // Datagrams of known flows still come through the lease while the generation drains; connections live by themselves.
-        if (!holdsFlows) acquired.release();
+        if (!untilRetired) acquired.release();
       };
-    });
+    };
+    generation.atSwitch(`route of ${acquired.key}`, commit, untilRetired);
     return acquired;
   };
+  // Connections live by themselves, so a plugin that drains gives its TCP listener up. Datagrams of known flows and
+  // requests of known viewers come through the listener, which is therefore kept until the end.
   return {
-    tcp: (wish, onConnection) => lease(services.listeners.tcp(complete(wish), onConnection)),
-    tls: (wish, onConnection) => lease(services.listeners.tls(complete(wish), onConnection)),
-    udp: (wish, onDatagram) => lease(services.listeners.udp(complete(wish), onDatagram), true),
-    http: (wish, handler) => lease(services.listeners.http(complete(wish), handler)),
+    tcp: (wish, onConnection) => lease(listeners.tcp({ host, ...wish, ...owner }, onConnection, onFault), false),
+    tls: (wish, onConnection) => lease(listeners.tls({ host, ...wish, ...owner }, onConnection, onFault), false),
+    udp: (wish, onDatagram) => lease(listeners.udp({ host, ...wish, ...owner }, onDatagram, onFault), true),
+    http: (wish, handler) => lease(listeners.http({ host, ...wish, ...owner }, handler, onFault), true),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { DependencyContainer } from '../di/container.ts';
 import { evictClasses, registerClasses } from '../di/container.ts';
 import { TOKENS } from '../di/tokens.ts';
+import type { Owner } from '../net/owner.ts';
 import { Scope, type Held } from '../scope/scope.ts';
 import { runAs } from './attribution.ts';
 import type { Bundle } from './bundler.ts';
@@ -13,7 +14,12 @@ import type { PluginSession } from './session.ts';
 export type GenerationState = 'loading' | 'preparing' | 'active' | 'draining' | 'retired' | 'failed';
 
 /** Makes something visible to others and returns what takes it back. */
-type Registration = { readonly label: string; readonly register: () => () => void };
+interface Registration {
+  readonly label: string;
+  readonly register: () => () => void;
+  /** Stays visible while the generation drains after it was withdrawn. */
+  readonly untilRetired: boolean;
+}
 
 /** What a generation is made from. */
 export interface GenerationParts {
@@ -36,6 +42,8 @@ export class Generation {
   readonly scope: Scope;
   readonly sessions = new Set<PluginSession>();
   readonly startedAtMs = Date.now();
+  /** Whose code the callbacks of this generation's listeners and connections are. */
+  readonly owner: Owner = { run: (work) => this.run(work), onFault: (error) => this.fault(error) };
   settings: unknown;
   state: GenerationState = 'loading';
   readonly instance: PluginInstance;
@@ -43,7 +51,7 @@ export class Generation {
   readonly #loaded: LoadedPlugin;
   readonly #onFault: (generation: Generation, error: unknown) => void;
   #atSwitch: Registration[] = [];
-  #visible: Held[] = [];
+  #withdrawable: Held[] = [];
   #onIdle: (() => void) | undefined;
   readonly #context: PluginContext;
 
@@ -93,9 +101,10 @@ export class Generation {
    * Makes something visible to others: at the switch while the generation is prepared, at once afterwards. Taken back
    * when the scope closes.
    */
-  atSwitch(label: string, register: () => () => void): void {
-    if (this.state === 'active' || this.state === 'draining') this.#visible.push(this.scope.add(label, register()));
-    else this.#atSwitch.push({ label, register });
+  atSwitch(label: string, register: () => () => void, untilRetired = false): void {
+    const registration = { label, register, untilRetired };
+    if (this.state === 'active' || this.state === 'draining') this.#show(registration);
+    else this.#atSwitch.push(registration);
   }
 
   /**
@@ -103,17 +112,12 @@ export class Generation {
    * are taken back and the error goes on.
    */
   activate(): void {
-    const undo: (() => void)[] = [];
+    const shown: Held[] = [];
     try {
       this.run(() => this.instance.activate?.());
-      for (const { label, register } of this.#atSwitch) {
-        const release = register();
-        undo.push(release);
-        this.#visible.push(this.scope.add(label, release));
-      }
+      for (const registration of this.#atSwitch) shown.push(this.#show(registration));
     } catch (error) {
-      for (const release of undo.reverse()) release();
-      this.#visible = [];
+      for (const held of shown.reverse()) void held.release();
       throw error;
     }
     this.#atSwitch = [];
@@ -122,8 +126,14 @@ export class Generation {
 
   /** Takes back what it made visible: no new work comes, the sessions go on. */
   withdraw(): void {
-    for (const held of this.#visible.reverse()) void held.release();
-    this.#visible = [];
+    for (const held of this.#withdrawable.reverse()) void held.release();
+    this.#withdrawable = [];
+  }
+
+  #show({ label, register, untilRetired }: Registration): Held {
+    const held = this.scope.add(label, register());
+    if (!untilRetired) this.#withdrawable.push(held);
+    return held;
   }
 
   forgetSession(session: PluginSession): void {

@@ -40,6 +40,8 @@ export class PluginSession {
     this.scope = new Scope(`session ${resources.entry.id}`, generation.scope);
     this.timers = new ScopedTimers(this.scope, (work) => generation.guard(work));
     this.scope.add('session entry', () => generation.forgetSession(this));
+    // The entry outlives generations: what it calls must belong to the one that serves now.
+    this.entry.update({ kill: (reason) => this.close(reason) });
     for (const connection of resources.connections) this.#hold(connection);
     for (const publication of resources.publications) this.#holdPublication(publication);
     generation.sessions.add(this);
@@ -67,7 +69,7 @@ export class PluginSession {
   /** Takes a connection over: its events go to `handler`, and it is destroyed when the session closes. */
   attach(connection: Connection, handler: ConnectionHandler): void {
     if (!this.#connections.has(connection)) this.#hold(connection);
-    connection.setHandler(handler);
+    connection.setHandler(handler, this.#generation.owner);
   }
 
   /** Publishes a stream that is suspended (and may be resumed) should the session close without ending it. */
@@ -97,7 +99,7 @@ export class PluginSession {
     const goodbye = this.onGoodbye;
     this.onGoodbye = undefined;
     if (goodbye !== undefined) this.#generation.guard(() => goodbye(reason));
-    this.entry.close(reason);
+    this.entry.close();
     void this.scope.close();
   }
 
@@ -114,7 +116,7 @@ export class PluginSession {
       take(successor);
     } catch (error) {
       successor.#letGo();
-      this.connections.forEach((connection, index) => connection.setHandler(handlers[index]));
+      this.connections.forEach((connection, index) => connection.setHandler(handlers[index], this.#generation.owner));
       this.publications.forEach((publication, index) => publication.setCallbacks(callbacks[index] ?? {}));
       return error;
     }
