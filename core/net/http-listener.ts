@@ -78,7 +78,9 @@ export class HttpListener extends KernelListener<HttpHolder> {
     this.#carriers = certificates === undefined ? bound.sockets : trackSockets(server, 'secureConnection');
     this.address = bound.address;
     this.shape = bound.shape;
-    server.on('drop', () => void this.#refused++);
+    server.on('drop', () => {
+      this.#refused++;
+    });
     server.on('request', (request: HttpRequest, response: HttpResponse) => this.#onRequest(request, response));
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#onUpgrade(request, socket, head));
     server.on('clientError', (error: Error, socket: Duplex) => answerClientError(error, socket, this.#answering.has(socket)));

@@ -37,7 +37,9 @@ export function makeHttpServer(shape: HttpServerShape, certificates: Certificate
   if (!shape.http2) return createHttpsServer({ ...common, ...tls });
   const settings = { maxConcurrentStreams: HTTP2_MAX_STREAMS, maxHeaderListSize: shape.maxHeaderBytes };
   const server = createSecureServer({ ...tls, allowHTTP1: true, settings });
-  server.on('session', (session) => void session.setTimeout(HTTP2_IDLE_MS, () => session.close()));
+  server.on('session', (session) => {
+    session.setTimeout(HTTP2_IDLE_MS, () => session.close());
+  });
   // Its HTTP/1 side reads these from the server object; Node takes no options for them.
   return Object.assign(server, { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: shape.maxHeaderBytes });
 }

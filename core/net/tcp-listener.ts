@@ -53,7 +53,9 @@ export class TcpListener extends KernelListener<TcpHolder> {
     this.#server = bound.server;
     this.#sockets = bound.sockets;
     this.address = bound.address;
-    this.#server.on('drop', () => void this.#refused++);
+    this.#server.on('drop', () => {
+      this.#refused++;
+    });
     this.#server.on(certificates === undefined ? 'connection' : 'secureConnection', (socket: Socket) => this.#accept(socket));
     this.#stopWatchingCertificate = watchCertificate(this.#server, certificates);
   }
