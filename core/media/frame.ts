@@ -1,0 +1,46 @@
+import type { TrackDescriptor } from './track.ts';
+
+/** One access unit on the stream's clock; shared by every reader and read-only. */
+export interface MediaFrame {
+  readonly track: TrackDescriptor;
+  /** Presentation time, integer microseconds on the stream's one clock. */
+  readonly ptsUs: number;
+  /** Decoding time, integer microseconds; never decreases within a track. */
+  readonly dtsUs: number;
+  /** True when decoding can start here (always true for audio). */
+  readonly key: boolean;
+  /** The access unit as an ISO BMFF sample: 4-byte length-prefixed NAL units (H.264, HEVC), low-overhead OBUs (AV1), one raw AAC frame, one Opus packet. */
+  readonly data: Uint8Array;
+  /** Monotonic milliseconds of arrival. */
+  readonly receivedAtMs: number;
+  /** Set on the first frame of each track after a resume or a jump of the publisher's clock. */
+  readonly discontinuity?: boolean;
+}
+
+/** One RTP packet of a track; payload type and SSRC are rewritten for each reader. @see RFC 3550 section 5.1 */
+export interface MediaPacket {
+  readonly track: TrackDescriptor;
+  readonly rtp: Uint8Array;
+  /** Presentation time of the packet's access unit, integer microseconds on the stream's clock. */
+  readonly ptsUs: number;
+  readonly marker: boolean;
+  /** True for every packet of a key frame. */
+  readonly key: boolean;
+  /** Monotonic milliseconds of arrival. */
+  readonly receivedAtMs: number;
+}
+
+const US_PER_SECOND = 1_000_000;
+
+/** Ticks of a media clock to integer microseconds; `usToTicks` gives back the same ticks for every clock up to 500 kHz. */
+export function ticksToUs(ticks: number, clockRateHz: number): number {
+  // Whole seconds apart, so that hours of 90 kHz ticks don't leave the range of exact integers.
+  const seconds = Math.floor(ticks / clockRateHz);
+  return seconds * US_PER_SECOND + Math.round(((ticks - seconds * clockRateHz) * US_PER_SECOND) / clockRateHz);
+}
+
+/** Integer microseconds to the nearest tick of a media clock. */
+export function usToTicks(us: number, clockRateHz: number): number {
+  const seconds = Math.floor(us / US_PER_SECOND);
+  return seconds * clockRateHz + Math.round(((us - seconds * US_PER_SECOND) * clockRateHz) / US_PER_SECOND);
+}

@@ -1,0 +1,82 @@
+import type { MediaFrame } from './frame.ts';
+
+/** Frames kept at most for late joiners. */
+export const GOP_CACHE_MAX_FRAMES = 1200;
+/** Bytes kept at most for late joiners. */
+export const GOP_CACHE_MAX_BYTES = 16 * 1024 * 1024;
+/** Span of sound kept of a stream without video. */
+const AUDIO_ONLY_SPAN_US = 1_000_000;
+
+/**
+ * What a late joiner gets first: everything since the last key frame in order of arrival, or about the last second of a
+ * stream without video. A group that outgrows the bounds is forgotten whole, since a part of it could not be decoded.
+ */
+export class GopCache {
+  readonly #maxFrames: number;
+  readonly #maxBytes: number;
+  #frames: MediaFrame[] = [];
+  #bytes = 0;
+  #hasVideo = false;
+  /** False until a key frame has come: nothing before it is of use. */
+  #open = false;
+
+  constructor(maxFrames: number = GOP_CACHE_MAX_FRAMES, maxBytes: number = GOP_CACHE_MAX_BYTES) {
+    this.#maxFrames = maxFrames;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The cached frames in order of arrival; valid until the next `push`. */
+  get frames(): readonly MediaFrame[] {
+    return this.#frames;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Says whether groups begin at key frames of video; a change forgets everything. */
+  setHasVideo(hasVideo: boolean): void {
+    if (hasVideo === this.#hasVideo) return;
+    this.#hasVideo = hasVideo;
+    this.clear();
+  }
+
+  push(frame: MediaFrame): void {
+    if (!this.#hasVideo) return this.#pushAudioOnly(frame);
+    // A key frame of a second rendition joins the group instead of cutting off the first one's.
+    if (frame.track.kind === 'video' && frame.key && this.#startsGroup(frame)) {
+      this.clear();
+      this.#open = true;
+    }
+    if (this.#open) this.#append(frame);
+    if (this.#frames.length > this.#maxFrames || this.#bytes > this.#maxBytes) this.clear();
+  }
+
+  clear(): void {
+    this.#frames = [];
+    this.#bytes = 0;
+    this.#open = false;
+  }
+
+  #startsGroup(frame: MediaFrame): boolean {
+    const first = this.#frames[0];
+    return first === undefined || first.track.id === frame.track.id;
+  }
+
+  #append(frame: MediaFrame): void {
+    this.#frames.push(frame);
+    this.#bytes += frame.data.byteLength;
+  }
+
+  #pushAudioOnly(frame: MediaFrame): void {
+    this.#append(frame);
+    let stale = 0;
+    for (const old of this.#frames) {
+      const within = frame.dtsUs - old.dtsUs <= AUDIO_ONLY_SPAN_US && this.#frames.length - stale <= this.#maxFrames && this.#bytes <= this.#maxBytes;
+      if (within) break;
+      this.#bytes -= old.data.byteLength;
+      stale += 1;
+    }
+    if (stale > 0) this.#frames.splice(0, stale);
+  }
+}

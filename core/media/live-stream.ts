@@ -1,0 +1,345 @@
+import { randomUUID } from 'node:crypto';
+import { messageOf, WcsError } from '../errors/wcs-error.ts';
+import { abortable } from './abortable.ts';
+import { TrackConversions, type ConverterRegistry } from './converters.ts';
+import { DerivedTracks, type DerivedTrack, type TranscoderCapability } from './derived-tracks.ts';
+import type { MediaFrame, MediaPacket } from './frame.ts';
+import { GopCache } from './gop-cache.ts';
+import { KeyFrameRequests } from './key-frame-requests.ts';
+import { negotiate, noCommonCodec, type Acceptance } from './negotiate.ts';
+import type { MediaRuntime } from './runtime.ts';
+import { StreamMeter, type StreamStats } from './stream-stats.ts';
+import type { Stream, StreamMeta } from './stream.ts';
+import { Reader, type ReaderHost, type Subscription, type SubscribeOptions } from './subscription.ts';
+import { Timeline } from './timeline.ts';
+import { areSameFormats, isSameFormat, type TrackDescriptor } from './track.ts';
+
+/** The publisher as its stream sees it. */
+export interface StreamPublisher {
+  requestKeyFrame(trackId: string): void;
+  terminate(reason: string): void;
+}
+
+/** What a stream needs of the bus. */
+export interface StreamHost {
+  readonly runtime: MediaRuntime;
+  readonly converters: ConverterRegistry;
+  readonly transcoders: readonly TranscoderCapability[];
+  subscribed(stream: LiveStream, subscription: Subscription): void;
+  unsubscribed(stream: LiveStream, subscription: Subscription): void;
+  suspended(stream: LiveStream, reason: string): void;
+  ended(stream: LiveStream, reason: string): void;
+}
+
+/** The bus's side of a stream. */
+export class LiveStream implements Stream {
+  readonly name: string;
+  readonly id = randomUUID();
+  readonly createdAtMs: number;
+  owner: string;
+  meta: StreamMeta;
+  readonly #host: StreamHost;
+  readonly #readerHost: ReaderHost = {
+    left: (reader) => this.#left(reader),
+    negotiate: (reader, accept) => this.#negotiate(reader, accept),
+    requestKeyFrame: (trackId) => this.requestKeyFrame(trackId),
+  };
+  #publisher: StreamPublisher | undefined;
+  #state: Stream['state'] = 'live';
+  #tracks: readonly TrackDescriptor[] = [];
+  /** Copied on change, so that a loop over them stays valid whatever a sink does. */
+  #frameReaders: readonly Reader[] = [];
+  #packetReaders: readonly Reader[] = [];
+  #waiting: readonly Reader[] = [];
+  readonly #derivedOf = new Map<Reader, readonly DerivedTrack[]>();
+  readonly #announced = new Set<Reader>();
+  readonly #known = deferred();
+  readonly #trackIds = new Set<string>();
+  readonly #frameTime = new Timeline();
+  readonly #packetTime = new Timeline();
+  readonly #gop: GopCache;
+  readonly #meter: StreamMeter;
+  readonly #keyFrames: KeyFrameRequests;
+  readonly #derived: DerivedTracks;
+  readonly #packetised: TrackConversions<MediaFrame>;
+  readonly #depacketised: TrackConversions<MediaPacket>;
+  /** Tracks that the publisher writes as frames (or as packets) itself: they need no conversion to that plane. */
+  readonly #nativeFrames = new Set<string>();
+  readonly #nativePackets = new Set<string>();
+  /** Video tracks whose frames are of no use to anybody before a key frame of the returned publisher. */
+  readonly #resuming = new Set<string>();
+  readonly #lastPacketPtsUs = new Map<string, number>();
+
+  constructor(options: { name: string; owner: string; meta: StreamMeta }, host: StreamHost) {
+    const { clock, timers, settings } = host.runtime;
+    this.name = options.name;
+    this.owner = options.owner;
+    this.meta = options.meta;
+    this.#host = host;
+    this.createdAtMs = clock.nowMs();
+    this.#gop = new GopCache(settings.gopMaxFrames, settings.gopMaxBytes);
+    this.#meter = new StreamMeter(clock);
+    this.#keyFrames = new KeyFrameRequests({ clock, timers, intervalMs: settings.keyFrameIntervalMs, send: (trackId) => this.#sendKeyFrameRequest(trackId) });
+    this.#derived = new DerivedTracks(this.#derivedHost(), host.runtime);
+    const onMissing = (track: TrackDescriptor): void =>
+      host.runtime.log.warn('no converter between frames and packets', { stream: this.name, trackId: track.id, codec: track.codec });
+    const onFault = (error: unknown, track: TrackDescriptor): void => host.runtime.onFault(error, `conversion of ${this.name} ${track.id}`);
+    this.#packetised = new TrackConversions({
+      open: (track) => host.converters.packetiser(track.codec)?.open(track, (packet) => this.#fanOutPacket(packet)),
+      onMissing,
+      onFault,
+    });
+    this.#depacketised = new TrackConversions({
+      open: (track) => host.converters.depacketiser(track.codec)?.open(track, (frame) => this.#emitFrame(this.#frameTime.converted(frame))),
+      onMissing,
+      onFault,
+    });
+  }
+
+  get tracks(): readonly TrackDescriptor[] {
+    return this.#tracks;
+  }
+
+  get state(): Stream['state'] {
+    return this.#state;
+  }
+
+  get stats(): StreamStats {
+    return this.#meter.snapshot(this.#tracks);
+  }
+
+  get subscriberCount(): number {
+    return this.#frameReaders.length + this.#packetReaders.length + this.#waiting.length;
+  }
+
+  get subscriptions(): readonly Subscription[] {
+    return [...this.#frameReaders, ...this.#packetReaders, ...this.#waiting];
+  }
+
+  get cachedGop(): readonly MediaFrame[] {
+    return [...this.#gop.frames];
+  }
+
+  subscribe(options: SubscribeOptions): Subscription {
+    if (this.#state === 'ended') throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${this.name} has ended.`);
+    const reader = new Reader(options, this.#readerHost, this.#host.runtime);
+    this.#waiting = [...this.#waiting, reader];
+    try {
+      if (this.#tracks.length > 0) this.#negotiate(reader, reader.accept);
+    } catch (error) {
+      this.#left(reader);
+      throw error;
+    }
+    if (reader.state === 'closed') return reader;
+    this.#announced.add(reader);
+    this.#host.subscribed(this, reader);
+    return reader;
+  }
+
+  ready(signal?: AbortSignal): Promise<void> {
+    return abortable(this.#known.promise, signal);
+  }
+
+  requestKeyFrame(trackId?: string): void {
+    const id = trackId ?? this.#tracks.find(({ kind }) => kind === 'video')?.id;
+    if (id !== undefined && this.#state === 'live') this.#keyFrames.request(id);
+  }
+
+  terminate(reason: string): void {
+    this.#publisher?.terminate(reason);
+  }
+
+  /** The publisher of a new stream. */
+  attach(publisher: StreamPublisher): void {
+    this.#publisher = publisher;
+  }
+
+  /** A publisher takes over; readers go on with a discontinuity. */
+  resume(publisher: StreamPublisher): void {
+    this.#publisher = publisher;
+    this.#state = 'live';
+    this.#gop.clear();
+    this.#keyFrames.reset();
+    this.#nativeFrames.clear();
+    this.#nativePackets.clear();
+    this.#packetised.close();
+    this.#depacketised.close();
+    const newestUs = Math.max(this.#frameTime.newestUs ?? 0, this.#packetTime.newestUs ?? 0);
+    this.#frameTime.beginPublication(newestUs);
+    this.#packetTime.beginPublication(newestUs);
+    for (const { id, kind } of this.#tracks) if (kind === 'video') this.#resuming.add(id);
+    for (const reader of this.#activeReaders()) reader.resume();
+  }
+
+  suspend(reason: string): void {
+    if (this.#state !== 'live') return;
+    this.#state = 'suspended';
+    this.#keyFrames.reset();
+    for (const reader of this.#activeReaders()) reader.suspend();
+    this.#host.suspended(this, reason);
+  }
+
+  end(reason: string): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#publisher = undefined;
+    this.#known.reject(new WcsError('MEDIA_E_NOT_FOUND', `Stream ${this.name} has ended: ${reason}`));
+    this.#keyFrames.reset();
+    for (const reader of [...this.#activeReaders(), ...this.#waiting]) reader.end(reason);
+    this.#derived.close();
+    this.#packetised.close();
+    this.#depacketised.close();
+    this.#gop.clear();
+    this.#host.ended(this, reason);
+  }
+
+  setTracks(tracks: readonly TrackDescriptor[]): void {
+    if (areSameFormats(tracks, this.#tracks) && tracks.length > 0) return;
+    if (this.#tracks.some((old) => !tracks.some((track) => isSameFormat(track, old)))) this.#gop.clear();
+    this.#tracks = [...tracks];
+    this.#trackIds.clear();
+    for (const { id } of tracks) this.#trackIds.add(id);
+    this.#gop.setHasVideo(tracks.some(({ kind }) => kind === 'video'));
+    if (tracks.length === 0) return;
+    this.#known.resolve();
+    for (const reader of [...this.#activeReaders(), ...this.#waiting]) this.#renegotiate(reader);
+  }
+
+  /** The hot path: one loop over a stable array. */
+  write(frame: MediaFrame): void {
+    if (!this.#admit(frame, this.#nativeFrames)) return;
+    const mapped = this.#frameTime.frame(frame);
+    this.#meter.frame(mapped, mapped.data.byteLength, mapped.key);
+    this.#emitFrame(mapped);
+    if (this.#packetReaders.length > 0 && !this.#nativePackets.has(mapped.track.id)) this.#packetised.write(mapped);
+  }
+
+  writePacket(packet: MediaPacket): void {
+    if (!this.#admit(packet, this.#nativePackets)) return;
+    const mapped = this.#packetTime.packet(packet);
+    const needsFrames = !this.#nativeFrames.has(mapped.track.id);
+    if (needsFrames) this.#meter.packet(mapped, mapped.rtp.byteLength, mapped.key);
+    this.#fanOutPacket(mapped);
+    if (needsFrames && this.#frameReaders.length > 0) this.#depacketised.write(mapped);
+  }
+
+  /** False for media nobody can use: of an unknown track, or before the first key frame of a returned publisher. */
+  #admit(item: MediaFrame | MediaPacket, natives: Set<string>): boolean {
+    const { id, kind } = item.track;
+    const known = this.#trackIds.has(id);
+    if (!known || (this.#resuming.size > 0 && this.#resuming.has(id) && !item.key)) {
+      this.#meter.ignored();
+      return false;
+    }
+    natives.add(id);
+    if (kind === 'video' && item.key) {
+      this.#resuming.delete(id);
+      this.#keyFrames.arrived(id);
+    }
+    return true;
+  }
+
+  #emitFrame(frame: MediaFrame): void {
+    // Cached first: a reader that joins from within the loop gets this frame by its replay, and only so.
+    this.#gop.push(frame);
+    const readers = this.#frameReaders;
+    for (let index = 0; index < readers.length; index += 1) readers[index]?.deliverFrame(frame);
+  }
+
+  #fanOutPacket(packet: MediaPacket): void {
+    const { id } = packet.track;
+    const startsUnit = this.#lastPacketPtsUs.get(id) !== packet.ptsUs;
+    if (startsUnit) this.#lastPacketPtsUs.set(id, packet.ptsUs);
+    const readers = this.#packetReaders;
+    for (let index = 0; index < readers.length; index += 1) readers[index]?.deliverPacket(packet, startsUnit);
+  }
+
+  #activeReaders(): readonly Reader[] {
+    return [...this.#frameReaders, ...this.#packetReaders];
+  }
+
+  #renegotiate(reader: Reader): void {
+    try {
+      this.#negotiate(reader, reader.accept);
+    } catch (error) {
+      reader.end(messageOf(error));
+    }
+  }
+
+  #negotiate(reader: Reader, accept: readonly Acceptance[] | undefined): void {
+    const derived: DerivedTrack[] = [];
+    for (const need of negotiate(this.#tracks, accept).conversions) {
+      const track = this.#derived.ensure(need);
+      if (track !== undefined) derived.push(track);
+      else if (reader.onMismatch === 'refuse') throw noCommonCodec(need);
+    }
+    reader.accept = accept;
+    const before = this.#derivedOf.get(reader) ?? [];
+    this.#derivedOf.set(reader, derived);
+    for (const track of derived) this.#derived.retain(track);
+    for (const track of before) this.#derived.release(track);
+    this.#offer(reader);
+  }
+
+  /** Gives a reader its tracks once all of them are known, and at the first time what is cached. */
+  #offer(reader: Reader): void {
+    const derived = this.#derivedOf.get(reader) ?? [];
+    const made = derived.flatMap(({ descriptor }) => (descriptor === undefined ? [] : [descriptor]));
+    const tracks = [...negotiate(this.#tracks, reader.accept).tracks, ...made];
+    if (reader.state === 'active') return reader.giveTracks(tracks);
+    if (tracks.length === 0 || made.length < derived.length) return;
+    reader.giveTracks(tracks);
+    if (reader.plane === 'frames' && reader.from === 'gop') for (const frame of this.#gop.frames) reader.replay(frame);
+    this.#waiting = without(this.#waiting, reader);
+    if (reader.state === 'closed') return;
+    if (reader.plane === 'frames') this.#frameReaders = [...this.#frameReaders, reader];
+    else this.#packetReaders = [...this.#packetReaders, reader];
+    for (const trackId of reader.awaitedKeys) this.requestKeyFrame(trackId);
+    if (this.#state === 'suspended') reader.suspend();
+  }
+
+  #left(reader: Reader): void {
+    this.#waiting = without(this.#waiting, reader);
+    this.#frameReaders = without(this.#frameReaders, reader);
+    this.#packetReaders = without(this.#packetReaders, reader);
+    for (const track of this.#derivedOf.get(reader) ?? []) this.#derived.release(track);
+    this.#derivedOf.delete(reader);
+    if (this.#packetReaders.length === 0) this.#packetised.close();
+    if (this.#frameReaders.length === 0 && this.#depacketised.size > 0) {
+      this.#depacketised.close();
+      // Nothing keeps the cache fresh from now on.
+      this.#gop.clear();
+    }
+    if (this.#announced.delete(reader)) this.#host.unsubscribed(this, reader);
+  }
+
+  #sendKeyFrameRequest(trackId: string): void {
+    if (!this.#derived.requestKeyFrame(trackId)) this.#publisher?.requestKeyFrame(trackId);
+  }
+
+  #derivedHost(): ConstructorParameters<typeof DerivedTracks>[0] {
+    const host = this.#host;
+    const readersOf = (derived: DerivedTrack): Reader[] => [...this.#derivedOf].flatMap(([reader, list]) => (list.includes(derived) ? [reader] : []));
+    return {
+      stream: this,
+      get transcoders() {
+        return host.transcoders;
+      },
+      onTrack: (derived) => readersOf(derived).forEach((reader) => this.#offer(reader)),
+      onFrame: (frame) => this.#emitFrame(frame),
+      onFail: (derived, reason) => readersOf(derived).forEach((reader) => reader.end(reason)),
+    };
+  }
+}
+
+function without(readers: readonly Reader[], reader: Reader): readonly Reader[] {
+  return readers.includes(reader) ? readers.filter((other) => other !== reader) : readers;
+}
+
+function deferred(): { readonly promise: Promise<void>; resolve(): void; reject(error: Error): void } {
+  let settle: { resolve(): void; reject(error: Error): void } | undefined;
+  const promise = new Promise<void>((resolve, reject) => (settle = { resolve, reject }));
+  // A stream that ends before anyone waited for it is no fault.
+  promise.catch(() => undefined);
+  return { promise, resolve: () => settle?.resolve(), reject: (error) => settle?.reject(error) };
+}

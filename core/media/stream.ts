@@ -1,0 +1,44 @@
+import type { MediaFrame } from './frame.ts';
+import type { StreamStats } from './stream-stats.ts';
+import type { SubscribeOptions, Subscription } from './subscription.ts';
+import type { TrackDescriptor } from './track.ts';
+
+/** Who publishes a stream, for lists and hooks. */
+export interface StreamMeta {
+  readonly plugin: string;
+  readonly protocol: string;
+  readonly sessionId: string;
+  readonly peer?: { readonly address: string; readonly port: number };
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** A name and its tracks, written by one publisher at a time and read by any number of readers. */
+export interface Stream {
+  readonly name: string;
+  /** Media session id (UUID); stays when the publisher returns. */
+  readonly id: string;
+  readonly tracks: readonly TrackDescriptor[];
+  readonly state: 'live' | 'suspended' | 'ended';
+  /** Monotonic milliseconds. */
+  readonly createdAtMs: number;
+  /** Facts of the present (or last) publisher. */
+  readonly meta: StreamMeta;
+  readonly stats: StreamStats;
+  readonly subscriberCount: number;
+  readonly subscriptions: readonly Subscription[];
+  /** The frames that a late joiner of the frame plane gets first, in order of arrival. */
+  readonly cachedGop: readonly MediaFrame[];
+  /**
+   * Adds a reader. Where the tracks are known, `onTracks` and the cached frames are handed over before this returns, and
+   * not one frame is lost or doubled between them and the live ones.
+   *
+   * @throws WcsError MEDIA_E_NOT_FOUND when the stream has ended, MEDIA_E_NO_COMMON_CODEC when the reader cannot be served
+   */
+  subscribe(options: SubscribeOptions): Subscription;
+  /** Resolves when the tracks are known; rejects when the stream ends first or the signal aborts. */
+  ready(signal?: AbortSignal): Promise<void>;
+  /** Asks the publisher for a key frame; throttled, default the first video track. */
+  requestKeyFrame(trackId?: string): void;
+  /** Ends the stream against its publisher's will. */
+  terminate(reason: string): void;
+}
