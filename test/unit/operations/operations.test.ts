@@ -2,7 +2,7 @@ import test from 'ava';
 import { z } from 'zod';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import { looseBoolean, looseNumber } from '../../../core/operations/loose.ts';
-import { defineOperation, type Caller } from '../../../core/operations/operation.ts';
+import { defineOperation, type AnyOperation, type Caller } from '../../../core/operations/operation.ts';
 import { Operations } from '../../../core/operations/operations.ts';
 
 const admin: Caller = { kind: 'rest', user: 'admin', role: 'admin' };
@@ -65,6 +65,13 @@ test('a newer registration covers the older, whichever is released first', async
   releaseNew();
   t.deepEqual(operations.list(), []);
   t.is(operations.get('stream.stop'), undefined);
+});
+
+test('a list of operations of different types can be registered as one', (t) => {
+  const operations = new Operations();
+  const all: AnyOperation[] = [terminate('x'), defineOperation({ name: 'log.list', summary: 'Levels.', input: z.object({}), role: 'viewer', handler: () => [] })];
+  for (const operation of all) operations.register(operation);
+  t.deepEqual(operations.list().map(({ name }) => name), ['log.list', 'stream.terminate']);
 });
 
 test('an operation name that no front end could show is refused', (t) => {
