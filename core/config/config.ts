@@ -46,6 +46,8 @@ interface State {
 export class Config {
   readonly #options: ConfigOptions;
   readonly #listeners = new Set<{ readonly onChange: (changes: readonly Change[]) => void }>();
+  /** Schemas by plugin, newest last. A released one must not be reachable: it would keep its generation's code in memory. */
+  readonly #registered = new Map<string, readonly { readonly schema: z.ZodType }[]>();
   #state: State;
   /** Run-time changes follow one another, so that none writes over another. */
   #lastWrite: Promise<unknown> = Promise.resolve();
@@ -101,15 +103,14 @@ export class Config {
    * @throws WcsError CONFIG_E_INVALID when the present settings don't pass; nothing is registered then
    */
   registerPluginSchema(name: string, schema: z.ZodType): () => void {
-    const previous = this.#state.inputs.schemas.get(name);
+    const entry = { schema };
     this.#use({ ...this.#state.inputs, schemas: new Map([...this.#state.inputs.schemas, [name, schema]]) }, `The settings of plugin ${name} are not valid`);
+    this.#registered.set(name, [...(this.#registered.get(name) ?? []), entry]);
     return () => {
-      if (this.#state.inputs.schemas.get(name) !== schema) return;
-      const rest = new Map(this.#state.inputs.schemas);
-      if (previous === undefined) rest.delete(name);
-      else rest.set(name, previous);
-      const state = stateOf({ ...this.#state.inputs, schemas: rest }, this.#options.env);
-      if (!Array.isArray(state)) this.#state = state;
+      const rest = (this.#registered.get(name) ?? []).filter((other) => other !== entry);
+      if (rest.length === 0) this.#registered.delete(name);
+      else this.#registered.set(name, rest);
+      this.#fallBack(name, rest.at(-1)?.schema);
     };
   }
 
@@ -165,6 +166,16 @@ export class Config {
       this.#listeners.delete(listener);
       return stop();
     };
+  }
+
+  /** Goes back to an older schema; to none when there is none, or when the settings have changed past it. */
+  #fallBack(name: string, schema: z.ZodType | undefined): void {
+    if (this.#state.inputs.schemas.get(name) === schema) return;
+    const { inputs } = this.#state;
+    const without = new Map([...inputs.schemas].filter(([other]) => other !== name));
+    const candidates = [...(schema === undefined ? [] : [new Map(without).set(name, schema)]), without];
+    const state = candidates.map((schemas) => stateOf({ ...inputs, schemas }, this.#options.env)).find((next) => !Array.isArray(next));
+    if (state !== undefined && !Array.isArray(state)) this.#state = state;
   }
 
   #read(text?: string): State | Problem[] {

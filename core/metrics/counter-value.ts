@@ -11,9 +11,9 @@ export class CounterValue implements Counter {
   #plain = 0;
   readonly #labelled = new Map<string, { readonly labels: Labels; value: number }>();
 
-  constructor(options: CounterOptions) {
-    this.options = options;
-    this.labelNames = options.labelNames ?? [];
+  constructor({ name, group, help, labelNames = [] }: CounterOptions) {
+    this.options = { name, group, help, labelNames };
+    this.labelNames = labelNames;
   }
 
   /** @throws WcsError INTERNAL_E_FAULT for a negative or non-finite step */

@@ -121,7 +121,8 @@ export class Metrics {
   }
 }
 
-function histogramValue(options: HistogramOptions): HistogramValue {
+function histogramValue({ name, group, help, bucketsMs }: HistogramOptions): HistogramValue {
+  const options: HistogramOptions = { name, group, help, bucketsMs };
   const shown = new prom.Histogram({ name: PREFIX + options.name, help: options.help, buckets: [...options.bucketsMs], registers: [] });
   const value: HistogramValue = {
     options,

@@ -81,7 +81,8 @@ export class Sessions {
       ...options,
       id,
       startedAtMs: this.#nowMs(),
-      kill: (reason) => options.kill(reason),
+      // Bound, not closed over: a replaced `kill` must not keep its generation's code in memory.
+      kill: options.kill.bind(options),
       update: (partial) => void Object.assign(entry, partial),
       close: (reason) => this.#remove(entry, reason),
     };

@@ -91,6 +91,20 @@ test("a plugin's settings are validated by its own schema, by line, and complete
   t.deepEqual(config.plugin('rtmp').settings, { port: 1936 });
 });
 
+test('schemas of two generations may be released in either order', async (t) => {
+  const config = await setUp('').load();
+  const settings = () => config.plugin('rtmp').settings;
+  const releaseOld = config.registerPluginSchema('rtmp', z.object({ v: z.number().default(1) }));
+  const releaseNew = config.registerPluginSchema('rtmp', z.object({ v: z.number().default(2) }));
+  releaseOld();
+  t.deepEqual(settings(), { v: 2 });
+  const releaseFailed = config.registerPluginSchema('rtmp', z.object({ v: z.number().default(3) }));
+  releaseFailed();
+  t.deepEqual(settings(), { v: 2 });
+  releaseNew();
+  t.deepEqual(settings(), {});
+});
+
 test('a switch in a higher layer adds to the section below it', async (t) => {
   const { load } = setUp('plugins: { rtmp: { port: 1940 } }', { WCS_PLUGINS_RTMP: 'off' });
   const config = await load();
