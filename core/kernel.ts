@@ -1,18 +1,26 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import * as zod from 'zod';
 import { Access } from './access/access.ts';
 import { parseStreamName } from './access/stream-name.ts';
 import * as api from './api.ts';
-import { Users } from './config/users.ts';
 import { Config } from './config/config.ts';
+import type { Change } from './config/diff.ts';
+import { formatProblem } from './config/problem.ts';
+import { Users } from './config/users.ts';
 import { registerKernelMetrics } from './control/kernel-metrics.ts';
-import { registerOperations } from './control/register.ts';
+import { registerLogOperations } from './control/log-operations.ts';
+import { registerPluginOperations } from './control/plugin-operations.ts';
+import { registerServerOperations } from './control/server-operations.ts';
+import { registerSessionOperations } from './control/session-operations.ts';
+import { KernelStatus } from './control/status.ts';
+import { registerStreamOperations } from './control/stream-operations.ts';
 import { createKernelContainer, type DependencyContainer } from './di/container.ts';
 import { TOKENS } from './di/tokens.ts';
-import { createRootLog } from './log/root-log.ts';
+import { messageOf } from './errors/wcs-error.ts';
 import type { RootLog } from './log/log.ts';
+import { createRootLog } from './log/root-log.ts';
 import { MediaBus } from './media/media-bus.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Certificates } from './net/certificates.ts';
@@ -34,11 +42,198 @@ export interface KernelOptions {
   readonly root: string;
   /** Absolute folder of generated secrets, certificate, host key and run-time settings. */
   readonly stateDir: string;
-  /** Absolute path of wcs.yml; by default `wcs.yml` in the working folder when there is one. */
+  /** Absolute path of wcs.yml; by default `wcs.yml` in the working folder, if there is one. */
   readonly configFile?: string;
   /** Watch the plugins' sources and swap them when they change. */
   readonly dev?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Takes the lines meant for the person who started the server. */
   readonly print?: (line: string) => void;
+  /** Takes the log lines instead of standard output. */
+  readonly writeLog?: (line: string) => void;
+}
+
+/** What the kernel consists of, before the plugins. */
+interface KernelParts extends KernelServices {
+  readonly log: RootLog;
+  readonly config: Config;
+  readonly users: Users;
+}
+
+/** The composition root: makes every room of the kernel, starts the plugins, and takes all down again. */
+export class Kernel {
+  readonly parts: KernelParts;
+  readonly host: PluginHost;
+  readonly status: KernelStatus;
+  readonly #options: KernelOptions;
+  readonly #scope = new Scope('kernel');
+
+  private constructor(options: KernelOptions, parts: KernelParts) {
+    this.#options = options;
+    this.parts = parts;
+    const { root } = options;
+    this.status = new KernelStatus(() => this.host, versionOf(root));
+    const folders = [join(root, 'plugins'), ...parts.config.kernel.pluginFolders.map((folder) => resolve(folder))];
+    const sources = [...discoverPrebuilt(join(root, 'dist', 'plugins')), ...folders.flatMap(discoverPlugins)];
+    this.host = new PluginHost({
+      services: parts,
+      config: parts.config,
+      container: containerOf(parts, this.status),
+      hostModules: new Map<string, unknown>([['wcs-core', api], ['zod', zod]]),
+      log: parts.log.child({ component: 'plugins' }),
+      sources,
+      formatsFolder: join(root, 'core', 'formats'),
+      packagesFrom: process.cwd(),
+    });
+    this.#registerControl();
+  }
+
+  /**
+   * Makes a kernel that serves nothing yet.
+   *
+   * @throws WcsError CONFIG_E_INVALID, CONFIG_E_UNREADABLE or NET_E_TLS, saying what to mend
+   */
+  static async create(options: KernelOptions): Promise<Kernel> {
+    // V8 would keep the text of every plugin version in its compilation cache.
+    setFlagsFromString('--no-compilation-cache');
+    return new Kernel(options, await makeParts(options));
+  }
+
+  /** Starts every enabled plugin and tells where they listen. */
+  async start(): Promise<void> {
+    const { config, log } = this.parts;
+    superviseProcess(this.host, log, this.#scope);
+    const unwatch = config.watch(
+      (changes) => this.#onConfigChange(changes),
+      (problems) => log.error('wcs.yml is not valid; nothing was changed', { problems: problems.map(formatProblem) }),
+    );
+    this.#scope.add('configuration watch', unwatch);
+    await this.host.startAll();
+    this.status.phase = 'running';
+    if (this.#options.dev === true) await this.#watchPlugins();
+    this.#printSummary();
+  }
+
+  /** Drains the plugins and releases everything. */
+  async stop(): Promise<void> {
+    this.status.phase = 'stopping';
+    await this.host.stopAll();
+    this.parts.media.close('server stop');
+    await this.parts.listeners.closeAll();
+    await this.#scope.close();
+  }
+
+  #registerControl(): void {
+    const { operations, metrics, sessions, media, ports, log, config } = this.parts;
+    registerPluginOperations(operations, this.host, config);
+    registerSessionOperations(operations, sessions);
+    registerStreamOperations(operations, media);
+    registerLogOperations(operations, log);
+    registerServerOperations(operations, this.parts);
+    registerKernelMetrics({ metrics, sessions, media, ports, host: this.host, scope: this.#scope });
+  }
+
+  #onConfigChange(changes: readonly Change[]): void {
+    const { log } = this.parts;
+    const plugins = new Set<string>();
+    for (const { path } of changes) {
+      const [section, name] = path.split('.');
+      if (section === 'plugins' && name !== undefined) plugins.add(name);
+      else if (section === 'log') log.setLevel(this.parts.config.kernel.log.level);
+      else log.warn(`${path} changed; restart the server to use it.`);
+    }
+    for (const name of plugins) {
+      this.host.applyConfig(name).catch((error: unknown) => log.debug(messageOf(error)));
+    }
+  }
+
+  async #watchPlugins(): Promise<void> {
+    const { root } = this.#options;
+    const folders = this.host.slots.map((slot) => slot.source.folder);
+    const watcher = new PluginWatcher(this.host, this.parts.log, join(root, 'core'), folders);
+    this.#scope.add('plugin watch', () => watcher.close());
+    await watcher.ready();
+  }
+
+  /** What a person wants to know after the start: where to connect, and what does not serve and why. */
+  #printSummary(): void {
+    const { print } = this.#options;
+    if (print === undefined) return;
+    const { users, config, listeners } = this.parts;
+    print(`WCS Core ${this.status.health().version} is running. State: ${this.#options.stateDir}`);
+    for (const { key, name } of listeners.list()) print(`  ${(name ?? '').padEnd(10)} ${key}`);
+    for (const slot of this.host.slots) if (slot.error !== undefined) print(`  ${slot.name.padEnd(10)} NOT SERVING: ${slot.error.message}`);
+    const http = listeners.list().find(({ name, key }) => name === 'http' && key.startsWith('http:'));
+    if (http !== undefined) print(`  Dashboard and REST: http://localhost:${http.key.split(':').at(-1) ?? ''}/  user ${config.kernel.admin.user}`);
+    if (users.generatedPassword !== undefined) print(`  Admin password (shown this once): ${users.generatedPassword}`);
+  }
+}
+
+async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: KernelOptions): Promise<KernelParts> {
+  const config = await Config.load({ stateDir, env, file: configFile ?? resolve('wcs.yml'), fileRequired: configFile !== undefined });
+  const { kernel } = config;
+  const log = createRootLog({ level: kernel.log.level, pretty: print !== undefined && process.stdout.isTTY, ...(writeLog === undefined ? {} : { write: writeLog }) });
+  const { cert, key } = kernel.tls;
+  const certificates = await Certificates.open({ dir: stateDir, log, ...(cert === undefined || key === undefined ? {} : { certFile: resolve(cert), keyFile: resolve(key) }) });
+  const users = await Users.open({ stateDir, adminUser: kernel.admin.user, env });
+  const { quarantineMs, ...ranges } = kernel.ports;
+  return {
+    config,
+    log,
+    users,
+    certificates,
+    listeners: new Listeners({ log, certificates }),
+    ports: new PortRanges(ranges, { quarantineMs }),
+    media: makeBus(config, log),
+    operations: new Operations(),
+    metrics: new Metrics((name, error) => log.error(`Metric ${name} cannot be read: ${messageOf(error)}`)),
+    sessions: new Sessions(),
+    access: new Access({ log }),
+    capabilities: new Capabilities(),
+    host: kernel.network.host,
+    stateDir,
+  };
+}
+
+function makeBus({ kernel: { media } }: Config, log: RootLog): MediaBus {
+  return new MediaBus({
+    clock: { nowMs: () => performance.now() },
+    timers: {
+      after: (delayMs, work) => {
+        const timer = setTimeout(work, delayMs);
+        return () => clearTimeout(timer);
+      },
+    },
+    log: log.child({ component: 'media' }),
+    onFault: (error, label) => log.error(`Fault in ${label}: ${messageOf(error)}`, { err: error }),
+    validateName: parseStreamName,
+    settings: {
+      graceMs: media.publisherGraceMs,
+      gopMaxFrames: media.gopCacheFrames,
+      gopMaxBytes: media.gopCacheBytes,
+      readerLimits: { maxBacklogMs: media.readerMaxDelayMs, maxBacklogBytes: media.readerMaxBytes, disconnectAfterMs: media.readerFullMs },
+    },
+  });
+}
+
+function containerOf(parts: KernelParts, status: KernelStatus): DependencyContainer {
+  const container = createKernelContainer();
+  const values: readonly (readonly [symbol, unknown])[] = [
+    [TOKENS.mediaBus, parts.media],
+    [TOKENS.operations, parts.operations],
+    [TOKENS.metrics, parts.metrics],
+    [TOKENS.sessions, parts.sessions],
+    [TOKENS.rootLog, parts.log],
+    [TOKENS.users, parts.users],
+    [TOKENS.status, status],
+  ];
+  for (const [token, useValue] of values) container.register(token, { useValue });
+  return container;
+}
+
+function versionOf(root: string): string {
+  const file = join(root, 'package.json');
+  if (!existsSync(file)) return 'unknown';
+  const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  return zod.object({ version: zod.string() }).parse(parsed).version;
 }

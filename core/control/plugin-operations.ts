@@ -54,8 +54,10 @@ function pluginInfo(slot: Slot): PluginRow & Readonly<Record<string, unknown>> {
 export function registerPluginOperations(operations: Operations, host: PluginHost, config: Config): void {
   const change = async (name: string, enabled: boolean): Promise<PluginRow> => {
     const slot = host.slot(name);
-    await config.set(`plugins.${name}.enabled`, enabled);
-    await host.applyConfig(name);
+    // A change of the configuration reaches the host by itself; a plugin that should run and does not gets another try.
+    const changes = await config.set(`plugins.${name}.enabled`, enabled);
+    if (changes.length === 0) await host.applyConfig(name);
+    else await host.settled(name);
     return pluginRow(slot);
   };
   const swap = async (name: string, work: Promise<string>): Promise<unknown> => {

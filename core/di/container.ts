@@ -8,7 +8,7 @@ export type { DependencyContainer, InjectionToken };
 
 type Constructor = new (...parameters: never[]) => unknown;
 
-const decorated = typeInfo as Map<Constructor, unknown>;
+const decorated: Map<Constructor, unknown> = typeInfo;
 
 /** A fresh container for one kernel, so that two kernels in a process share nothing. */
 export function createKernelContainer(): DependencyContainer {

@@ -28,6 +28,8 @@ export interface Publication {
   readonly stream: Stream;
   /** `retired` once the stream has ended or another publication has taken it: everything written is ignored. */
   readonly state: 'live' | 'suspended' | 'retired';
+  /** What the publisher is told through. */
+  readonly callbacks: PublisherCallbacks;
   /** Replaces both callbacks; the old ones are let go of. */
   setCallbacks(callbacks: PublisherCallbacks): void;
   /** A changed track of a known id is a format change, before its first frame. */
@@ -61,6 +63,10 @@ export class LivePublication implements Publication, StreamPublisher {
 
   get state(): Publication['state'] {
     return this.#state;
+  }
+
+  get callbacks(): PublisherCallbacks {
+    return this.#callbacks;
   }
 
   setCallbacks(callbacks: PublisherCallbacks): void {

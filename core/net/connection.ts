@@ -56,6 +56,11 @@ export class Connection {
     return this.#owner;
   }
 
+  /** Who gets the events now. */
+  get handler(): ConnectionHandler | undefined {
+    return this.#handler;
+  }
+
   /** Bytes written but not yet taken by the operating system. */
   get backlogBytes(): number {
     return this.socket.writableLength;

@@ -82,7 +82,8 @@ export class PortRanges {
   }
 }
 
-const RANGE_NAMES: readonly RangeName[] = ['sip', 'media', 'rtspClient', 'rtmpClient', 'agent'];
+/** Every range, in order of its ports. */
+export const RANGE_NAMES: readonly RangeName[] = ['sip', 'media', 'rtspClient', 'rtmpClient', 'agent'];
 
 function checkRanges(ranges: readonly (readonly [string, PortRange])[]): void {
   let below: readonly [string, PortRange] | undefined;

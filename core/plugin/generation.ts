@@ -1,8 +1,8 @@
 import type { DependencyContainer } from '../di/container.ts';
-import { evictClasses, registerClasses } from '../di/container.ts';
+import { registerClasses } from '../di/container.ts';
 import { TOKENS } from '../di/tokens.ts';
 import type { Owner } from '../net/owner.ts';
-import { Scope, type Held } from '../scope/scope.ts';
+import type { Held, Scope } from '../scope/scope.ts';
 import { runAs } from './attribution.ts';
 import type { Bundle } from './bundler.ts';
 import type { PluginDefinition, PluginInstance, PluginManifest } from './contract.ts';
@@ -26,6 +26,8 @@ export interface GenerationParts {
   readonly number: number;
   readonly bundle: Bundle;
   readonly loaded: LoadedPlugin;
+  /** Takes everything the generation acquires; holds already what goes with its code. */
+  readonly scope: Scope;
   readonly settings: unknown;
   readonly container: DependencyContainer;
   readonly makeContext: (generation: Generation) => PluginContext;
@@ -48,7 +50,6 @@ export class Generation {
   state: GenerationState = 'loading';
   readonly instance: PluginInstance;
   readonly #container: DependencyContainer;
-  readonly #loaded: LoadedPlugin;
   readonly #onFault: (generation: Generation, error: unknown) => void;
   #atSwitch: Registration[] = [];
   #withdrawable: Held[] = [];
@@ -62,8 +63,7 @@ export class Generation {
     this.number = parts.number;
     this.bundle = parts.bundle;
     this.settings = parts.settings;
-    this.scope = new Scope(this.label);
-    this.#loaded = parts.loaded;
+    this.scope = parts.scope;
     this.#onFault = parts.onFault;
     this.#container = parts.container;
     registerClasses(this.#container, parts.loaded.classes);
@@ -157,7 +157,6 @@ export class Generation {
       await this.scope.close();
     } finally {
       await this.#container.dispose();
-      evictClasses(this.#loaded.classes);
       this.state = this.state === 'preparing' || this.state === 'loading' ? 'failed' : 'retired';
     }
   }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { evictClasses, type DependencyContainer } from '../di/container.ts';
@@ -10,7 +11,7 @@ import { Generation } from './generation.ts';
 import { dependantsOf, providerOf, startLayers } from './graph.ts';
 import { loadPlugin, type HostModules, type LoadedPlugin } from './loader.ts';
 import { pluginFromFolder, pluginFromPackage, type PluginSource } from './plugin-source.ts';
-import { parseSettings } from './settings.ts';
+import { Scope } from '../scope/scope.ts';
 import { Slot } from './slot.ts';
 import { drainGeneration, moveSessions, prepareGeneration, switchTo } from './swap.ts';
 
@@ -25,7 +26,7 @@ export interface PluginHostParts {
   readonly sources: readonly PluginSource[];
   /** Absolute folder of the pure libraries that plugins bundle. */
   readonly formatsFolder: string;
-  /** Folder from which plugins given as npm packages are looked up. */
+  /** Folder that relative paths and npm packages of plugins are looked up from. */
   readonly packagesFrom: string;
 }
 
@@ -52,10 +53,7 @@ export class PluginHost {
   constructor(parts: PluginHostParts) {
     this.#parts = parts;
     for (const source of parts.sources) this.#slots.set(source.name, new Slot(source));
-    for (const [name, wish] of parts.config.plugins()) {
-      if (wish.path !== undefined) this.#slots.set(name, new Slot(pluginFromFolder(name, wish.path)));
-      else if (wish.package !== undefined) this.#slots.set(name, new Slot(pluginFromPackage(name, wish.package, parts.packagesFrom)));
-    }
+    for (const name of parts.config.plugins().keys()) this.#discover(name);
   }
 
   /** All plugins, by name. */
@@ -65,7 +63,7 @@ export class PluginHost {
 
   /** @throws WcsError PLUGIN_E_NOT_FOUND naming the plugins there are */
   slot(name: string): Slot {
-    const slot = this.#slots.get(name);
+    const slot = this.#slots.get(name) ?? this.#discover(name);
     if (slot !== undefined) return slot;
     const known = this.slots.map((each) => each.name).join(', ');
     throw new WcsError('PLUGIN_E_NOT_FOUND', `There is no plugin ${name}. Plugins: ${known}.`);
@@ -134,6 +132,17 @@ export class PluginHost {
     );
   }
 
+  /**
+   * Waits until every change of a plugin that was asked for is made.
+   *
+   * @throws WcsError of the last one when it failed
+   */
+  async settled(name: string): Promise<void> {
+    const slot = this.slot(name);
+    await slot.exclusive(() => Promise.resolve());
+    if (slot.error !== undefined) throw new WcsError(slot.error.code, slot.error.message);
+  }
+
   /** Active plugins that could not go on without this one. */
   dependants(name: string): string[] {
     return dependantsOf(name, this.#activeManifests());
@@ -163,6 +172,22 @@ export class PluginHost {
       for (const generation of [slot.active, ...slot.draining]) if (generation?.label === label) return generation;
     }
     return undefined;
+  }
+
+  /** A plugin that the configuration brings in by `path` or `package`; one whose code cannot be found is reported. */
+  #discover(name: string): Slot | undefined {
+    const { path, package: packageName } = this.#parts.config.plugin(name);
+    if (path === undefined && packageName === undefined) return undefined;
+    try {
+      const from = this.#parts.packagesFrom;
+      const source = path === undefined ? pluginFromPackage(name, packageName ?? name, from) : pluginFromFolder(name, resolve(from, path));
+      const slot = new Slot(source);
+      this.#slots.set(name, slot);
+      return slot;
+    } catch (error) {
+      this.#parts.log.error(messageOf(error), { plugin: name });
+      return undefined;
+    }
   }
 
   #activeManifests(): PluginManifest[] {
@@ -233,30 +258,32 @@ export class PluginHost {
   }
 
   #generationOf(slot: Slot, bundle: Bundle, loaded: LoadedPlugin): Generation {
-    const { definition } = loaded;
+    const { manifest, configSchema } = loaded.definition;
+    const { config, container, services } = this.#parts;
+    const missing = manifest.requires?.find((capability) => providerOf(capability, this.#activeManifests()) === undefined);
+    const scope = new Scope(`${slot.name}@${++slot.generations}`);
+    scope.add('decorated classes', () => evictClasses(loaded.classes));
     try {
-      for (const capability of definition.manifest.requires ?? []) {
-        if (providerOf(capability, this.#activeManifests()) !== undefined) continue;
-        throw new WcsError('PLUGIN_E_REQUIRES', `Plugin ${slot.name} needs ${capability}, which no active plugin provides.`);
-      }
-      const settings = parseSettings(slot.name, definition.configSchema, this.#parts.config.plugin(slot.name).settings);
+      if (missing !== undefined) throw new WcsError('PLUGIN_E_REQUIRES', `Plugin ${slot.name} needs ${missing}, which no active plugin provides.`);
+      if (configSchema !== undefined) scope.add('settings schema', config.registerPluginSchema(slot.name, configSchema));
       return new Generation({
-        number: ++slot.generations,
+        number: slot.generations,
         bundle,
         loaded,
-        settings,
-        container: this.#parts.container.createChildContainer(),
-        makeContext: (generation) => createContext(generation, this.#parts.services),
+        scope,
+        settings: config.plugin(slot.name).settings,
+        container: container.createChildContainer(),
+        makeContext: (generation) => createContext(generation, services),
         onFault: (generation, error) => this.onFault(generation, error),
       });
     } catch (error) {
-      evictClasses(loaded.classes);
+      void scope.close();
       throw error;
     }
   }
 
   async #reconfigure(slot: Slot, active: Generation): Promise<void> {
-    const next = parseSettings(slot.name, active.definition.configSchema, this.#parts.config.plugin(slot.name).settings);
+    const next = this.#parts.config.plugin(slot.name).settings;
     if (isDeepStrictEqual(next, active.settings)) return;
     const answer = active.run(() => active.instance.reconfigure?.(next) ?? 'restart');
     if (answer === 'applied') active.settings = next;

@@ -1,21 +1,52 @@
-import type { MediaBus, PublishOptions } from '../media/media-bus.ts';
-import type { Publication } from '../media/publication.ts';
-import type { Stream, SubscribeOptions, Subscription } from '../media/stream.ts';
-import type { Scope } from '../scope/scope.ts';
+import type { MediaBus } from '../media/media-bus.ts';
+import type { Publication, PublishOptions } from '../media/publication.ts';
+import type { Stream } from '../media/stream.ts';
+import type { SubscribeOptions, Subscription } from '../media/subscription.ts';
+import type { Held, Scope } from '../scope/scope.ts';
 
-/** Subscribes until the scope closes; closing the subscription earlier lets the scope forget it. */
+/** A subscription that its scope forgets when it is closed early. */
+class ScopedSubscription implements Subscription {
+  readonly #inner: Subscription;
+  readonly #held: Held;
+
+  constructor(inner: Subscription, held: Held) {
+    this.#inner = inner;
+    this.#held = held;
+  }
+
+  get label(): string {
+    return this.#inner.label;
+  }
+
+  get plane(): Subscription['plane'] {
+    return this.#inner.plane;
+  }
+
+  get state(): Subscription['state'] {
+    return this.#inner.state;
+  }
+
+  get tracks(): Subscription['tracks'] {
+    return this.#inner.tracks;
+  }
+
+  get counters(): Subscription['counters'] {
+    return this.#inner.counters;
+  }
+
+  setAccept(accept: Parameters<Subscription['setAccept']>[0]): void {
+    this.#inner.setAccept(accept);
+  }
+
+  close(): void {
+    void this.#held.release();
+  }
+}
+
+/** Subscribes until the scope closes. */
 export function subscribeInScope(scope: Scope, stream: Stream, options: SubscribeOptions): Subscription {
   const subscription = stream.subscribe(options);
-  const held = scope.add(`subscription to ${stream.name}`, () => subscription.close());
-  return {
-    get state() {
-      return subscription.state;
-    },
-    get counters() {
-      return subscription.counters;
-    },
-    close: () => void held.release(),
-  };
+  return new ScopedSubscription(subscription, scope.add(`subscription to ${stream.name}`, () => subscription.close()));
 }
 
 /** Registers something visible to others; takes effect when the generation starts to serve. */

@@ -1,7 +1,8 @@
 import type { Log } from '../log/log.ts';
-import type { Publication } from '../media/publication.ts';
-import type { MediaBus, PublishOptions } from '../media/media-bus.ts';
-import type { Stream, SubscribeOptions, Subscription } from '../media/stream.ts';
+import type { Publication, PublishOptions } from '../media/publication.ts';
+import type { MediaBus } from '../media/media-bus.ts';
+import type { Stream } from '../media/stream.ts';
+import type { SubscribeOptions, Subscription } from '../media/subscription.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { Scope } from '../scope/scope.ts';
 import type { SessionEntry } from '../sessions/sessions.ts';

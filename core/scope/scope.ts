@@ -107,8 +107,9 @@ export class Scope {
     for (const [index, entry] of entries.entries()) {
       if (!this.#entries.delete(entry)) continue;
       try {
-        const pending = entry.release();
-        if (pending === undefined) continue;
+        const pending: unknown = entry.release();
+        // A plugin in JavaScript may return anything.
+        if (!(pending instanceof Promise)) continue;
         const rest = (): Promise<void> | undefined => this.#releaseAll(entries.slice(index + 1), errors);
         return pending.catch((error: unknown) => void errors.push(error)).then(rest);
       } catch (error) {

@@ -1,0 +1,25 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A plugin in a folder of its own, whose code a test rewrites. */
+export class PluginFolder {
+  readonly folder: string;
+  readonly name: string;
+
+  constructor(name: string, code: string) {
+    this.name = name;
+    this.folder = mkdtempSync(join(tmpdir(), `wcs-plugin-${name}-`));
+    mkdirSync(this.folder, { recursive: true });
+    this.write(code);
+  }
+
+  /** Replaces the plugin's code; it takes effect at the next reload. */
+  write(code: string): void {
+    writeFileSync(join(this.folder, `${this.name}.plugin.ts`), code);
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,80 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kernel } from '../../core/kernel.ts';
+
+/** Folder of the checkout: tests run from there. */
+export const checkout = process.cwd();
+
+/** How a kernel is set up for a test. */
+export interface TestKernelOptions {
+  /** Settings by plugin; only the plugins named here are enabled. */
+  readonly plugins?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Further sections of wcs.yml. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Folder that stands for the installation; by default the checkout. */
+  readonly root?: string;
+}
+
+/** A running kernel in this process, on loopback, with its own state folder. */
+export interface TestKernel {
+  readonly kernel: Kernel;
+  readonly folder: string;
+  /** Log lines (JSON) so far. */
+  readonly logLines: string[];
+  /** The user `admin`'s password. */
+  readonly password: string;
+  /** Calls an operation as administrator. */
+  call(name: string, input?: unknown): Promise<unknown>;
+  /** Stops the kernel and removes its folder. */
+  stop(): Promise<void>;
+}
+
+const PASSWORD = 'test-password';
+
+/** Starts a kernel; every plugin of the checkout that is not named is off. */
+export async function startTestKernel(options: TestKernelOptions = {}): Promise<TestKernel> {
+  const folder = mkdtempSync(join(tmpdir(), 'wcs-test-'));
+  const others = readdirSync(join(checkout, 'plugins')).filter((name) => options.plugins?.[name] === undefined);
+  const plugins = { ...Object.fromEntries(others.map((name) => [name, { enabled: false }])), ...options.plugins };
+  // JSON is YAML.
+  writeFileSync(join(folder, 'wcs.yml'), JSON.stringify({ network: { host: '127.0.0.1' }, ...options.config, plugins }));
+  const logLines: string[] = [];
+  const kernel = await Kernel.create({
+    root: options.root ?? checkout,
+    stateDir: join(folder, 'state'),
+    configFile: join(folder, 'wcs.yml'),
+    env: { WCS_ADMIN_PASSWORD: PASSWORD },
+    writeLog: (line) => logLines.push(line),
+  });
+  await kernel.start();
+  return {
+    kernel,
+    folder,
+    logLines,
+    password: PASSWORD,
+    call: (name, input) =>
+      kernel.parts.operations.call(name, input, { caller: { kind: 'kernel', user: 'test', role: 'admin' }, signal: new AbortController().signal }),
+    stop: async () => {
+      await kernel.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** TCP ports on loopback that nobody uses now. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => {
+      const server = createServer();
+      return new Promise<ReturnType<typeof createServer>>((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+    }),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  });
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
