@@ -6,6 +6,7 @@ export type { PluginDefinition, PluginInstance, PluginManifest } from './plugin/
 export type { PluginContext, SessionWish } from './plugin/context.ts';
 export type { PluginSession } from './plugin/session.ts';
 export type { Cancel, ScopedTimers } from './plugin/scoped-timers.ts';
+export type { ScopedMedia } from './plugin/scoped-media.ts';
 
 export { inject, injectable } from './di/container.ts';
 export type { DependencyContainer } from './di/container.ts';
@@ -13,5 +14,38 @@ export { TOKENS } from './di/tokens.ts';
 
 export { messageOf, ProtocolError, WcsError } from './errors/wcs-error.ts';
 export { ERRORS, type ErrorCode, type ErrorKind } from './errors/codes.ts';
-export type { Log, LogLevel } from './log/log.ts';
+export type { Log, LogFields, LogLevel, RootLog } from './log/log.ts';
+export { rateLimited } from './log/rate-limited.ts';
 export { Scope, type Held } from './scope/scope.ts';
+
+export type { MediaFrame, MediaPacket } from './media/frame.ts';
+export type { Codec, MediaKind } from './media/codecs.ts';
+export type { TrackDescriptor } from './media/track.ts';
+export type { MediaBus, MediaEvents } from './media/media-bus.ts';
+export type { Publication, PublishOptions, PublisherCallbacks } from './media/publication.ts';
+export type { Stream, StreamMeta } from './media/stream.ts';
+export type { StreamStats } from './media/stream-stats.ts';
+export type { FrameSink, SubscribeOptions, Subscription } from './media/subscription.ts';
+
+export type { Connection, ConnectionHandler } from './net/connection.ts';
+export type { HttpExchange, HttpRequest, HttpResponse } from './net/http-exchange.ts';
+export type { HttpHandler, HttpLease } from './net/http-listener.ts';
+export type { Lease } from './net/lease.ts';
+export type { TcpLease } from './net/tcp-listener.ts';
+export type { UdpLease, UdpPeer } from './net/udp-listener.ts';
+export type { PortLease, PortPair, RangeName } from './net/port-ranges.ts';
+export type { Certificates } from './net/certificates.ts';
+
+export type { AccessDecision, AccessRequest, Authoriser } from './access/access.ts';
+export { containedPath } from './access/contained-path.ts';
+export { checkTarget, type ResolvedTarget, type TargetPolicy } from './access/ssrf-guard.ts';
+export { isSourceUri, parseStreamName, type StreamName } from './access/stream-name.ts';
+
+export { defineOperation, type AnyOperation, type Caller, type Operation, type OperationCall, type Role } from './operations/operation.ts';
+export type { Operations } from './operations/operations.ts';
+export { looseBoolean, looseNumber } from './operations/loose.ts';
+export type { Counter, Histogram } from './metrics/metric.ts';
+export type { Metrics } from './metrics/metrics.ts';
+export type { Session, SessionEntry, SessionRole, Sessions } from './sessions/sessions.ts';
+export type { Users } from './config/users.ts';
+export type { Health, KernelStatus } from './control/status.ts';

@@ -52,18 +52,6 @@ function pluginInfo(slot: Slot): PluginRow & Readonly<Record<string, unknown>> {
 
 /** `plugin.*`: the one way to turn plugins on and off and to swap their code. */
 export function registerPluginOperations(operations: Operations, host: PluginHost, config: Config): void {
-  const change = async (name: string, enabled: boolean): Promise<PluginRow> => {
-    const slot = host.slot(name);
-    // A change of the configuration reaches the host by itself; a plugin that should run and does not gets another try.
-    const changes = await config.set(`plugins.${name}.enabled`, enabled);
-    if (changes.length === 0) await host.applyConfig(name);
-    else await host.settled(name);
-    return pluginRow(slot);
-  };
-  const swap = async (name: string, work: Promise<string>): Promise<unknown> => {
-    const outcome = await work;
-    return { outcome, ...pluginRow(host.slot(name)), lastSwap: host.slot(name).lastSwap };
-  };
   operations.register({
     name: 'plugin.list',
     summary: 'Plugins and their states',
@@ -79,6 +67,19 @@ export function registerPluginOperations(operations: Operations, host: PluginHos
     cli,
     handler: ({ name }) => pluginInfo(host.slot(name)),
   });
+  registerSwitches(operations, host, config);
+  registerSwaps(operations, host);
+}
+
+function registerSwitches(operations: Operations, host: PluginHost, config: Config): void {
+  const change = async (name: string, enabled: boolean): Promise<PluginRow> => {
+    const slot = host.slot(name);
+    // A change of the configuration reaches the host by itself; a plugin that should run and does not gets another try.
+    const changes = await config.set(`plugins.${name}.enabled`, enabled);
+    if (changes.length === 0) await host.applyConfig(name);
+    else await host.settled(name);
+    return pluginRow(slot);
+  };
   operations.register({
     name: 'plugin.enable',
     summary: 'Start a plugin, now and at every start',
@@ -102,6 +103,13 @@ export function registerPluginOperations(operations: Operations, host: PluginHos
       return change(name, false);
     },
   });
+}
+
+function registerSwaps(operations: Operations, host: PluginHost): void {
+  const swap = async (name: string, work: Promise<string>): Promise<unknown> => {
+    const outcome = await work;
+    return { outcome, ...pluginRow(host.slot(name)), lastSwap: host.slot(name).lastSwap };
+  };
   operations.register({
     name: 'plugin.reload',
     summary: 'Build a plugin anew and swap it in under its live sessions',

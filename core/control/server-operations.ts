@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Config } from '../config/config.ts';
+import { maskChange } from '../config/diff.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Certificates } from '../net/certificates.ts';
 import type { Listeners } from '../net/listeners.ts';
@@ -53,8 +54,8 @@ export function registerServerOperations(operations: Operations, parts: ServerPa
     aliases: ['stat'],
     input: z.object({ group: z.string().optional() }),
     cli: { positional: ['group'] },
-    handler: async ({ group }) => {
-      const groups = await parts.metrics.groups();
+    handler: ({ group }) => {
+      const groups = parts.metrics.groups();
       const wanted = groups.filter((each) => group === undefined || each.group === group);
       return wanted.flatMap((each) => each.values.map(({ name, value }) => ({ group: each.group, name, value })));
     },
@@ -76,7 +77,7 @@ function registerConfigOperations(operations: Operations, config: Config): void 
     role: 'admin',
     input: setting.extend({ value: z.unknown() }),
     cli: { positional: ['path', 'value'] },
-    handler: ({ path, value }) => config.set(path, value),
+    handler: async ({ path, value }) => (await config.set(path, value)).map(maskChange),
   });
   operations.register({
     name: 'config.unset',
@@ -84,13 +85,16 @@ function registerConfigOperations(operations: Operations, config: Config): void 
     role: 'admin',
     input: setting,
     cli: { positional: ['path'] },
-    handler: ({ path }) => config.unset(path),
+    handler: async ({ path }) => (await config.unset(path)).map(maskChange),
   });
   operations.register({
     name: 'config.diff',
     summary: 'What a new wcs.yml would change, without changing it; without text, the file as it is on disk',
     role: 'admin',
     input: z.object({ text: z.string().optional() }),
-    handler: ({ text }) => config.preview(text),
+    handler: ({ text }) => {
+      const { changes, problems } = config.preview(text);
+      return { changes: changes.map(maskChange), problems };
+    },
   });
 }

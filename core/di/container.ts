@@ -28,7 +28,7 @@ export function trackDecorated<T>(evaluate: () => T): { readonly result: T; read
  */
 export function registerClasses(container: DependencyContainer, classes: readonly Constructor[]): void {
   for (const constructor of classes) {
-    container.register(constructor, { useClass: constructor as new (...parameters: unknown[]) => unknown });
+    container.register(constructor, { useClass: constructor });
   }
 }
 

@@ -97,8 +97,7 @@ export interface PluginContext<Settings = unknown> {
 
 /** Makes the context of one generation. */
 export function createContext(generation: Generation, services: KernelServices): PluginContext {
-  const { manifest, scope } = generation;
-  const log = services.log.child({ component: manifest.name, generation: generation.label });
+  const { manifest, scope, log } = generation;
   const register = (label: string, work: () => () => void): void => generation.atSwitch(label, work);
   return {
     plugin: { name: manifest.name, version: manifest.version, generation: generation.label },
@@ -124,7 +123,7 @@ export function createContext(generation: Generation, services: KernelServices):
       counter: (definition) => services.metrics.counter(definition),
       histogram: (definition) => services.metrics.histogram(definition),
     },
-    sessions: { open: (wish) => openSession(generation, services, log, wish), all: generation.sessions },
+    sessions: { open: (wish) => openSession(generation, services, wish), all: generation.sessions },
     access: {
       authorise: (...parameters) => services.access.authorise(...parameters),
       use: (authoriser) => register(`authoriser ${authoriser.name}`, () => services.access.use(authoriser)),
@@ -181,8 +180,8 @@ function portInScope<T extends { release(): void }>(scope: Scope, port: T): T {
   return { ...port, release: () => void held.release() };
 }
 
-function openSession(generation: Generation, services: KernelServices, log: Log, wish: SessionWish): PluginSession {
+function openSession(generation: Generation, services: KernelServices, wish: SessionWish): PluginSession {
   // A session outlives the generation that opened it, so that `kill` finds it through the registry's entry.
   const entry = services.sessions.open({ ...wish, plugin: generation.manifest.name, kill: () => undefined });
-  return new PluginSession(generation, services.media, log, { entry, connections: [], publications: [] });
+  return new PluginSession(generation, services.media, { entry, connections: [], publications: [] });
 }

@@ -1,6 +1,7 @@
 import type { DependencyContainer } from '../di/container.ts';
 import { registerClasses } from '../di/container.ts';
 import { TOKENS } from '../di/tokens.ts';
+import type { Log } from '../log/log.ts';
 import type { Owner } from '../net/owner.ts';
 import type { Held, Scope } from '../scope/scope.ts';
 import { runAs } from './attribution.ts';
@@ -26,6 +27,7 @@ export interface GenerationParts {
   readonly number: number;
   readonly bundle: Bundle;
   readonly loaded: LoadedPlugin;
+  readonly log: Log;
   /** Takes everything the generation acquires; holds already what goes with its code. */
   readonly scope: Scope;
   readonly settings: unknown;
@@ -42,6 +44,7 @@ export class Generation {
   readonly manifest: PluginManifest;
   readonly definition: PluginDefinition;
   readonly scope: Scope;
+  readonly log: Log;
   readonly sessions = new Set<PluginSession>();
   readonly startedAtMs = Date.now();
   /** Whose code the callbacks of this generation's listeners and connections are. */
@@ -64,6 +67,7 @@ export class Generation {
     this.bundle = parts.bundle;
     this.settings = parts.settings;
     this.scope = parts.scope;
+    this.log = parts.log;
     this.#onFault = parts.onFault;
     this.#container = parts.container;
     registerClasses(this.#container, parts.loaded.classes);

@@ -120,8 +120,7 @@ export class PluginHost {
     return slot.exclusive(() =>
       this.#attempt(slot, async () => {
         slot.faults.reset();
-        const wanted = this.#isEnabled(slot);
-        if (wanted === false) return this.#stop(slot, 'disabled');
+        if (!this.#isEnabled(slot)) return this.#stop(slot, 'disabled');
         if (slot.active === undefined) {
           const candidate = await this.#load(slot);
           if (this.#isEnabled(slot, candidate.loaded.definition.manifest)) await this.#replace(candidate);
@@ -253,7 +252,7 @@ export class PluginHost {
     if (previous === undefined) return 'started';
     const moved = await moveSessions(previous, next, this.#parts.log);
     slot.lastSwap = { switchMs, moved, draining: previous.sessions.size };
-    this.#drain(slot, previous, 'plugin reloaded');
+    void this.#drain(slot, previous, 'plugin reloaded');
     return 'swapped';
   }
 
@@ -271,6 +270,7 @@ export class PluginHost {
         bundle,
         loaded,
         scope,
+        log: services.log.child({ component: slot.name, generation: scope.name }),
         settings: config.plugin(slot.name).settings,
         container: container.createChildContainer(),
         makeContext: (generation) => createContext(generation, services),

@@ -36,7 +36,7 @@ function evaluate(name: string, text: string, label: string, pluginRequire: (id:
   const module: { exports: { default?: unknown } } = { exports: {} };
   try {
     const run = compileFunction(text, ['module', 'exports', 'require'], { filename: `plugin://${label}/${name}.cjs` });
-    run(module, module.exports, pluginRequire);
+    Reflect.apply(run, undefined, [module, module.exports, pluginRequire]);
   } catch (error) {
     throw new WcsError('PLUGIN_E_EVALUATE', `Plugin ${name} failed while its module was evaluated: ${messageOf(error)}`, { cause: error });
   }

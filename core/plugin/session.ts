@@ -33,11 +33,11 @@ export class PluginSession {
   readonly #connections = new Map<Connection, () => void>();
   readonly #publications = new Map<Publication, () => void>();
 
-  constructor(generation: Generation, bus: MediaBus, log: Log, resources: SessionResources) {
+  constructor(generation: Generation, bus: MediaBus, resources: SessionResources) {
     this.#generation = generation;
     this.#bus = bus;
     this.entry = resources.entry;
-    this.log = log.child({ session: resources.entry.id });
+    this.log = generation.log.child({ session: resources.entry.id });
     this.scope = new Scope(`session ${resources.entry.id}`, generation.scope);
     this.timers = new ScopedTimers(this.scope, (work) => generation.guard(work));
     this.scope.add('session entry', () => generation.forgetSession(this));
@@ -100,7 +100,7 @@ export class PluginSession {
     const goodbye = this.onGoodbye;
     this.onGoodbye = undefined;
     if (goodbye !== undefined) this.#generation.guard(() => goodbye(reason));
-    this.entry.close();
+    this.entry.close(reason);
     void this.scope.close();
   }
 
@@ -112,7 +112,7 @@ export class PluginSession {
   moveTo(next: Generation, take: (session: PluginSession) => void): unknown {
     const handlers = this.connections.map((connection) => connection.handler);
     const callbacks = this.publications.map((publication) => publication.callbacks);
-    const successor = new PluginSession(next, this.#bus, this.log, this.#resources());
+    const successor = new PluginSession(next, this.#bus, this.#resources());
     try {
       take(successor);
     } catch (error) {

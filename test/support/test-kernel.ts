@@ -21,7 +21,7 @@ export interface TestKernelOptions {
 export interface TestKernel {
   readonly kernel: Kernel;
   readonly folder: string;
-  /** Log lines (JSON) so far. */
+  /** The last log lines (JSON). */
   readonly logLines: string[];
   /** The user `admin`'s password. */
   readonly password: string;
@@ -32,6 +32,8 @@ export interface TestKernel {
 }
 
 const PASSWORD = 'test-password';
+/** Enough for a test to look at, too few to look like a leak. */
+const LOG_LINES_KEPT = 500;
 
 /** Starts a kernel; every plugin of the checkout that is not named is off. */
 export async function startTestKernel(options: TestKernelOptions = {}): Promise<TestKernel> {
@@ -46,7 +48,10 @@ export async function startTestKernel(options: TestKernelOptions = {}): Promise<
     stateDir: join(folder, 'state'),
     configFile: join(folder, 'wcs.yml'),
     env: { WCS_ADMIN_PASSWORD: PASSWORD },
-    writeLog: (line) => logLines.push(line),
+    writeLog: (line) => {
+      logLines.push(line);
+      if (logLines.length > LOG_LINES_KEPT) logLines.shift();
+    },
   });
   await kernel.start();
   return {
