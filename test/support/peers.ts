@@ -17,7 +17,7 @@ export function hasPeer(peer: Peer): boolean {
 /**
  * A serial test that needs real programs. Where one is missing the test is skipped by name; in CI that is a failure.
  */
-export function peerTest(title: string, peers: readonly Peer[], run: ImplementationFn<[], unknown>): void {
+export function peerTest(title: string, peers: readonly Peer[], run: ImplementationFn<[]>): void {
   const missing = peers.filter((peer) => !hasPeer(peer));
   if (missing.length === 0) test.serial(title, run);
   else if (process.env['CI'] === 'true') test.serial(title, (t: ExecutionContext) => t.fail(`Missing in CI: ${missing.join(', ')}`));

@@ -1,0 +1,191 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExecutionContext, TestFn } from 'ava';
+import { freePorts, startTestKernel, type TestKernel } from '../test-kernel.ts';
+import { until } from '../until.ts';
+import { attack } from './hostile.ts';
+import { PluginUnderTest, STEPS_BEFORE_SWITCH } from './plugin-under-test.ts';
+
+/** A peer at work, as the kit sees it. */
+export interface LiveSession {
+  /** Resolves when the session has made progress since the last call; rejects when it was lost or anything is missing. */
+  verify(): Promise<void>;
+  close(): Promise<void> | void;
+}
+
+/** What a test of the kit is given. */
+export interface ConformanceEnvironment {
+  readonly t: ExecutionContext;
+  readonly kernel: TestKernel;
+  readonly ports: readonly number[];
+}
+
+/** A plugin and how to use it. */
+export interface ConformanceSubject {
+  /** Name in the manifest. */
+  readonly name: string;
+  /** Absolute path of the entry file. */
+  readonly entry: string;
+  /** How many ports `settings` wants. */
+  readonly portCount: number;
+  /** The plugin's settings for these free ports. */
+  settings(ports: readonly number[]): Readonly<Record<string, unknown>>;
+  /** Opens a session that carries something; called several times. */
+  openSession(environment: ConformanceEnvironment): Promise<LiveSession>;
+  /** Whether open sessions go on through a swap. Otherwise they may end once, and new ones must work. */
+  readonly keepsSessions: boolean;
+  /** Tries to use the plugin while the access chain refuses everything; resolves to whether it was refused. */
+  tryRefused?(environment: ConformanceEnvironment): Promise<boolean>;
+}
+
+/** Swaps under load; enough to show a slip, few enough for every plugin's test run. */
+const SWAPS = 8;
+const DRAIN_MS = 500;
+
+/**
+ * Registers the plugin conformance tests: swap under load, rollback of versions that throw in each life-cycle step,
+ * hostile bytes on every listener, the access chain, and nothing left behind.
+ */
+export function pluginConformance(test: TestFn, subject: ConformanceSubject): void {
+  const { name } = subject;
+  const run = (title: string, body: (environment: ConformanceEnvironment, plugin: PluginUnderTest) => Promise<void>): void => {
+    test.serial(`${name} conformance: ${title}`, async (t) => {
+      t.timeout(80_000);
+      const plugin = new PluginUnderTest(name, subject.entry);
+      const ports = await freePorts(subject.portCount);
+      const kernel = await startTestKernel({ plugins: { [name]: { ...subject.settings(ports), path: plugin.folder, drainMs: DRAIN_MS } } });
+      try {
+        t.is(kernel.kernel.host.slot(name).state, 'active', kernel.kernel.host.slot(name).error?.message);
+        await body({ t, kernel, ports }, plugin);
+      } finally {
+        await kernel.stop();
+        plugin.remove();
+      }
+    });
+  };
+  run('sessions and listeners survive swaps, and old code is collected', (environment, plugin) => swapUnderLoad(subject, environment, plugin));
+  run('a version that throws in any step leaves the previous one serving', (environment, plugin) => throwEverywhere(subject, environment, plugin));
+  run('hostile bytes end only their own connection', (environment) => takeHostileBytes(subject, environment));
+  run('nothing is left after it is disabled', (environment) => leaveNothing(subject, environment));
+  if (subject.tryRefused !== undefined) run('what the access chain refuses is refused', (environment) => obeyAccess(subject, environment));
+}
+
+async function swapUnderLoad(subject: ConformanceSubject, environment: ConformanceEnvironment, plugin: PluginUnderTest): Promise<void> {
+  const { t, kernel } = environment;
+  let sessions = [await subject.openSession(environment), await subject.openSession(environment)];
+  for (let round = 1; round <= SWAPS; round++) {
+    plugin.writeGood();
+    await kernel.call('plugin.reload', { name: subject.name });
+    if (subject.keepsSessions) {
+      for (const session of sessions) await t.notThrowsAsync(session.verify(), `after swap ${round}`);
+    } else {
+      for (const session of sessions) await session.close();
+      sessions = [await subject.openSession(environment)];
+    }
+    await t.notThrowsAsync(verifyNewSession(subject, environment), `a new session after swap ${round}`);
+  }
+  for (const session of sessions) await session.close();
+  await collected(subject, environment, 0);
+  t.is(kernel.kernel.host.slot(subject.name).faults.count(Date.now()), 0, 'no fault');
+}
+
+async function throwEverywhere(subject: ConformanceSubject, environment: ConformanceEnvironment, plugin: PluginUnderTest): Promise<void> {
+  const { t, kernel } = environment;
+  const before = kernel.kernel.host.slot(subject.name).active?.label;
+  const leases = leaseCounts(kernel);
+  const session = await subject.openSession(environment);
+  for (const step of STEPS_BEFORE_SWITCH) {
+    plugin.writeFaulty(step);
+    await t.throwsAsync(kernel.call('plugin.reload', { name: subject.name }), {}, `a throw in ${step} is reported`);
+    t.is(kernel.kernel.host.slot(subject.name).active?.label, before, `${step}: the previous version serves`);
+    t.deepEqual(leaseCounts(kernel), leases, `${step}: no lease is left`);
+    await t.notThrowsAsync(session.verify(), `${step}: the live session goes on`);
+  }
+  for (const step of ['exportSession', 'importSession'] as const) {
+    if (!subject.keepsSessions) break;
+    plugin.writeFaulty(step);
+    await kernel.call('plugin.reload', { name: subject.name });
+    await t.notThrowsAsync(verifyNewSession(subject, environment), `${step}: new sessions work`);
+  }
+  await session.close();
+  plugin.writeFaulty('drain');
+  await kernel.call('plugin.reload', { name: subject.name });
+  plugin.writeGood();
+  await kernel.call('plugin.reload', { name: subject.name });
+  await t.notThrowsAsync(verifyNewSession(subject, environment), 'a good version after all the bad ones');
+}
+
+async function takeHostileBytes(subject: ConformanceSubject, environment: ConformanceEnvironment): Promise<void> {
+  const { t, kernel } = environment;
+  const session = await subject.openSession(environment);
+  for (const { key } of kernel.kernel.parts.listeners.list()) {
+    await attack(key);
+    await t.notThrowsAsync(session.verify(), `${key}: the live session goes on`);
+  }
+  t.is(kernel.kernel.host.slot(subject.name).faults.count(Date.now()), 0, 'hostile bytes are no fault of the plugin');
+  await session.close();
+  await t.notThrowsAsync(verifyNewSession(subject, environment), 'a new session');
+}
+
+async function leaveNothing(subject: ConformanceSubject, environment: ConformanceEnvironment): Promise<void> {
+  const { t, kernel } = environment;
+  const { parts, host } = kernel.kernel;
+  await kernel.call('plugin.disable', { name: subject.name });
+  await collected(subject, environment, 0);
+  await kernelIsIdle(kernel);
+  const idle = activeResources();
+  await kernel.call('plugin.enable', { name: subject.name });
+  const session = await subject.openSession(environment);
+  await session.verify();
+  await session.close();
+  await kernel.call('plugin.disable', { name: subject.name });
+  await until(() => host.slot(subject.name).draining.size === 0, 'the plugin to drain');
+  await kernelIsIdle(kernel);
+  t.is(parts.sessions.count(), 0, 'no session');
+  t.deepEqual(parts.media.streams().map((stream) => `${stream.name}: ${stream.subscriberCount}`).filter((row) => !row.endsWith(': 0')), [], 'no subscription');
+  for (const range of ['media', 'agent'] as const) t.is(parts.ports.counts(range).busy, 0, `no ${range} port`);
+  await until(() => JSON.stringify(activeResources()) === JSON.stringify(idle), `the resources ${JSON.stringify(idle)} of before, there are ${JSON.stringify(activeResources())}`, 15_000);
+  await collected(subject, environment, 0);
+}
+
+async function obeyAccess(subject: ConformanceSubject, environment: ConformanceEnvironment): Promise<void> {
+  const release = environment.kernel.kernel.parts.access.use({ name: 'refuse all', order: 0, authorise: () => ({ allowed: false, reason: 'refused by the test' }) });
+  environment.t.true(await subject.tryRefused?.(environment), 'refused');
+  release();
+  await environment.t.notThrowsAsync(verifyNewSession(subject, environment), 'allowed again');
+}
+
+async function verifyNewSession(subject: ConformanceSubject, environment: ConformanceEnvironment): Promise<void> {
+  const session = await subject.openSession(environment);
+  await session.verify();
+  await session.close();
+}
+
+/** Waits until the garbage collector has taken all but `allowed` retired versions. */
+async function collected({ name }: ConformanceSubject, { kernel }: ConformanceEnvironment, allowed: number): Promise<void> {
+  const slot = kernel.kernel.host.slot(name);
+  await until(() => slot.draining.size === 0, 'the previous versions to drain');
+  await until(async () => {
+    global.gc?.();
+    await sleep(10);
+    return slot.uncollected <= allowed;
+  }, 'old versions to be collected');
+}
+
+async function kernelIsIdle(kernel: TestKernel): Promise<void> {
+  await until(() => kernel.kernel.parts.listeners.list().length === 0, 'listeners to close');
+  await sleep(50);
+}
+
+function leaseCounts(kernel: TestKernel): Readonly<Record<string, number>> {
+  return Object.fromEntries(kernel.kernel.parts.listeners.list().map((row) => [row.key, row.leases]));
+}
+
+/** Handles and timers of the process by kind, without those that come and go with the system's name look-ups and files. */
+function activeResources(): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) {
+    if (kind === 'FSReqCallback' || kind === 'GetAddrInfoReqWrap') continue;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return Object.fromEntries(Object.entries(counts).sort());
+}
