@@ -121,7 +121,8 @@ export class FanoutLog implements BatchWriter {
   }
 
   u8(value: number): void {
-    this.#slab[this.#reserve(1)] = value;
+    const at = this.#reserve(1);
+    this.#slab[at] = value;
   }
 
   u16(value: number): void {
@@ -146,7 +147,9 @@ export class FanoutLog implements BatchWriter {
   }
 
   put(bytes: Uint8Array): void {
-    this.#slab.set(bytes, this.#reserve(bytes.length));
+    // Reserved first: that may put a new slab in place.
+    const at = this.#reserve(bytes.length);
+    this.#slab.set(bytes, at);
   }
 
   #startOf(message: number): number {
