@@ -87,20 +87,14 @@ export class FanoutLog implements BatchWriter {
     facts.sounds = facts.keys = facts.deltas = facts.beforeKey = 0;
     facts.endsInDelta = false;
     for (let message = from; message < this.#next; message += 1) {
-      switch (this.#classes[message - this.#first]) {
-        case MessageClass.key:
-          facts.keys += 1;
-          facts.endsInDelta = false;
-          break;
-        case MessageClass.delta:
-          facts.deltas += 1;
-          if (facts.keys === 0) facts.beforeKey += 1;
-          facts.endsInDelta = true;
-          break;
-        case MessageClass.sound:
-          facts.sounds += 1;
-          break;
+      const messageClass = this.#classes[message - this.#first];
+      if (messageClass === MessageClass.sound) facts.sounds += 1;
+      if (messageClass === MessageClass.key) facts.keys += 1;
+      if (messageClass === MessageClass.delta) {
+        facts.deltas += 1;
+        if (facts.keys === 0) facts.beforeKey += 1;
       }
+      if (messageClass === MessageClass.key || messageClass === MessageClass.delta) facts.endsInDelta = messageClass === MessageClass.delta;
     }
   }
 

@@ -287,7 +287,7 @@ export class LiveStream implements Stream {
     const derived = this.#derivedOf.get(reader) ?? [];
     const made = derived.flatMap(({ descriptor }) => (descriptor === undefined ? [] : [descriptor]));
     const tracks = [...negotiate(this.#tracks, reader.accept).tracks, ...made];
-    if (reader.state === 'active') return reader.giveTracks(tracks);
+    if (reader.state === 'active') { reader.giveTracks(tracks); return; }
     if (tracks.length === 0 || made.length < derived.length) return;
     reader.giveTracks(tracks);
     if (reader.plane === 'frames' && reader.from === 'gop') for (const frame of this.#gop.frames) reader.replay(frame);

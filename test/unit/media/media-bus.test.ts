@@ -267,7 +267,7 @@ test('a closed subscription lets go of its sink while the stream lives', async (
     publication.write(video(0, true));
     subscription.close();
     keep.push(subscription);
-    const callbacks = { onKeyFrameRequest: () => void callbacks };
+    const callbacks = { onKeyFrameRequest: () => assertAlive(callbacks) };
     registry.push(new WeakRef(callbacks));
     publication.setCallbacks(callbacks);
     publication.setCallbacks({});
@@ -279,3 +279,7 @@ test('a closed subscription lets go of its sink while the stream lives', async (
   t.deepEqual(registry.map((ref) => ref.deref()), [undefined, undefined]);
   t.is(bus.find('a')!.state, 'live');
 });
+
+function assertAlive(value: object): void {
+  if (new WeakRef(value).deref() === undefined) throw new Error('gone');
+}

@@ -26,7 +26,7 @@ test('one start serves all that ask at once, and the source stops when its last 
   bus.registerSource(source(bus, counts));
   const streams = await Promise.all([bus.resolve(URI), bus.resolve(URI), bus.resolve(URI)]);
   t.is(new Set(streams).size, 1);
-  const subscription = streams[0]!.subscribe({ plane: 'frames', sink: new RecordingSink(), label: 'r' });
+  const subscription = streams[0].subscribe({ plane: 'frames', sink: new RecordingSink(), label: 'r' });
   time.advance(60_000);
   t.deepEqual(counts, { starts: 1, stops: 0 });
   subscription.close();
