@@ -20,7 +20,10 @@ export interface FanoutCounters {
 /** Place of a viewer in its group; -1 when it is out. */
 export interface Slot {
   index: number;
+  /** Counters at the time it left. */
   final: FanoutCounters;
+  /** Whether it waited for a key frame when it left. */
+  leftNeedingKey: boolean;
 }
 
 /** What all groups of a fan-out share. */
@@ -53,6 +56,10 @@ export class ViewerGroup {
   #count = 0;
   #live = 0;
   #flushing = false;
+  /** While flushing: first message of the batch, and the viewers from `#flushIndex` on (of `#flushCount`) that haven't got it. */
+  #flushFrom = 0;
+  #flushIndex = 0;
+  #flushCount = 0;
   /** Next message that the group has to get. */
   cursor = 0;
 
@@ -74,7 +81,7 @@ export class ViewerGroup {
     if (this.#live === 0 && !this.#flushing) this.cursor = this.#context.log.next;
     if (this.#count === this.#needsKey.length) this.#grow();
     const index = this.#count;
-    const slot: Slot = { index, final: { frames: 0, bytes: 0, droppedFrames: 0 } };
+    const slot: Slot = { index, final: { frames: 0, bytes: 0, droppedFrames: 0 }, leftNeedingKey: false };
     this.#sinks[index] = sink;
     this.#slots[index] = slot;
     this.#needsKey[index] = options.needsKey ? 1 : 0;
@@ -90,7 +97,9 @@ export class ViewerGroup {
   remove(slot: Slot, discardPending: boolean): void {
     if (slot.index < 0) return;
     const { log } = this.#context;
-    if (!discardPending && this.cursor < log.next) {
+    const isDue = this.#flushing && slot.index > this.#flushIndex && slot.index < this.#flushCount;
+    if (!discardPending && isDue) this.#deliver(slot.index, this.#flushFrom, undefined);
+    else if (!discardPending && this.cursor < log.next) {
       log.describe(this.cursor, this.#facts);
       this.#batches.fill(undefined);
       this.#deliver(slot.index, this.cursor, undefined);
@@ -113,7 +122,7 @@ export class ViewerGroup {
   }
 
   needsKey(slot: Slot): boolean {
-    return slot.index >= 0 && this.#needsKey[slot.index] === 1;
+    return slot.index < 0 ? slot.leftNeedingKey : this.#needsKey[slot.index] === 1;
   }
 
   /** Hands everything pending to every viewer: one buffer for all viewers of a mode. */
@@ -127,8 +136,9 @@ export class ViewerGroup {
     const overflowed: FanoutSink[] = [];
     this.#flushing = true;
     // Viewers added by a callback meanwhile stand behind this count and get the next batch first.
-    const count = this.#count;
-    for (let index = 0; index < count; index += 1) this.#deliver(index, from, overflowed);
+    this.#flushFrom = from;
+    this.#flushCount = this.#count;
+    for (this.#flushIndex = 0; this.#flushIndex < this.#flushCount; this.#flushIndex += 1) this.#deliver(this.#flushIndex, from, overflowed);
     this.#flushing = false;
     this.#batches.fill(undefined);
     this.#compact();
@@ -139,7 +149,8 @@ export class ViewerGroup {
     const sink = this.#sinks[index];
     if (sink === undefined) return;
     try {
-      const mode = this.#modeFor(index, sink);
+      // A viewer that leaves of its own accord isn't disconnected: it takes its place, headers included, elsewhere.
+      const mode = this.#modeFor(index, sink, overflowed === undefined);
       if (mode === undefined) {
         this.#drop(index);
         overflowed?.push(sink);
@@ -156,7 +167,7 @@ export class ViewerGroup {
   }
 
   /** What the viewer gets of this batch by how far it is behind; undefined when it has to go. */
-  #modeFor(index: number, sink: FanoutSink): BatchMode | undefined {
+  #modeFor(index: number, sink: FanoutSink, isLeaving: boolean): BatchMode | undefined {
     const { backlogBytes } = sink;
     if (backlogBytes === 0 && this.#needsKey[index] === 0) {
       this.#fullSinceMs[index] = NaN;
@@ -172,7 +183,7 @@ export class ViewerGroup {
       const nowMs = this.#context.nowMs();
       const sinceMs = this.#fullSinceMs[index] ?? NaN;
       if (Number.isNaN(sinceMs)) this.#fullSinceMs[index] = nowMs;
-      else if (nowMs - sinceMs >= limits.disconnectAfterMs) return undefined;
+      else if (!isLeaving && nowMs - sinceMs >= limits.disconnectAfterMs) return undefined;
       return pressure === 'full' ? BatchMode.sound : BatchMode.none;
     }
     this.#fullSinceMs[index] = NaN;
@@ -214,6 +225,7 @@ export class ViewerGroup {
     const slot = this.#slots[index];
     if (slot === undefined || slot.index < 0) return;
     slot.final = this.counters(slot);
+    slot.leftNeedingKey = this.needsKey(slot);
     slot.index = -1;
     this.#sinks[index] = undefined;
     this.#live -= 1;
