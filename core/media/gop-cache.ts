@@ -42,7 +42,7 @@ export class GopCache {
   }
 
   push(frame: MediaFrame): void {
-    if (!this.#hasVideo) return this.#pushAudioOnly(frame);
+    if (!this.#hasVideo) { this.#pushAudioOnly(frame); return; }
     // A key frame of a second rendition joins the group instead of cutting off the first one's.
     if (frame.track.kind === 'video' && frame.key && this.#startsGroup(frame)) {
       this.clear();

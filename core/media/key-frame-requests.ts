@@ -23,7 +23,7 @@ export class KeyFrameRequests {
     this.#tracks.set(trackId, track);
     if (track.cancelTrailing !== undefined) return;
     const waitMs = track.lastSentMs + intervalMs - clock.nowMs();
-    if (waitMs <= 0) return this.#send(trackId, track);
+    if (waitMs <= 0) { this.#send(trackId, track); return; }
     track.cancelTrailing = timers.after(waitMs, () => {
       track.cancelTrailing = undefined;
       this.#send(trackId, track);

@@ -164,8 +164,9 @@ export class LiveStream implements Stream {
     this.#nativePackets.clear();
     this.#packetised.close();
     this.#depacketised.close();
-    const newestUs = Math.max(this.#frameTime.newestUs ?? 0, this.#packetTime.newestUs ?? 0);
-    this.#frameTime.beginPublication(newestUs);
+    // The new publisher may use the other plane: both have to go on after whatever was given out in either.
+    const { newestUs } = this.#frameTime;
+    this.#frameTime.beginPublication(this.#packetTime.newestUs);
     this.#packetTime.beginPublication(newestUs);
     for (const { id, kind } of this.#tracks) if (kind === 'video') this.#resuming.add(id);
     for (const reader of this.#activeReaders()) reader.resume();
@@ -286,7 +287,7 @@ export class LiveStream implements Stream {
     const derived = this.#derivedOf.get(reader) ?? [];
     const made = derived.flatMap(({ descriptor }) => (descriptor === undefined ? [] : [descriptor]));
     const tracks = [...negotiate(this.#tracks, reader.accept).tracks, ...made];
-    if (reader.state === 'active') return reader.giveTracks(tracks);
+    if (reader.state === 'active') { reader.giveTracks(tracks); return; }
     if (tracks.length === 0 || made.length < derived.length) return;
     reader.giveTracks(tracks);
     if (reader.plane === 'frames' && reader.from === 'gop') for (const frame of this.#gop.frames) reader.replay(frame);

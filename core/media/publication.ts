@@ -87,7 +87,7 @@ export class LivePublication implements Publication, StreamPublisher {
 
   suspend(reason: string): void {
     if (this.#state !== 'live') return;
-    if (this.#graceMs <= 0) return this.end(reason);
+    if (this.#graceMs <= 0) { this.end(reason); return; }
     this.#state = 'suspended';
     this.#callbacks = {};
     this.#cancelGrace = this.#runtime.timers.after(this.#graceMs, () => this.end(reason));

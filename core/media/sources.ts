@@ -164,7 +164,7 @@ export class Sources {
     if (this.#entries.get(entry.name) !== entry) return;
     const { sourceFailureMs } = this.#runtime.settings;
     const isUnknown = error instanceof WcsError && error.code === 'MEDIA_E_NOT_FOUND';
-    if (sourceFailureMs <= 0 || isUnknown) return this.#stop(entry, 'The start failed');
+    if (sourceFailureMs <= 0 || isUnknown) { this.#stop(entry, 'The start failed'); return; }
     entry.abort.abort(new Error('The start failed'));
     this.#runtime.timers.after(sourceFailureMs, () => {
       if (this.#entries.get(entry.name) === entry) this.#stop(entry, 'The start failed');

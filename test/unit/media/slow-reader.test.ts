@@ -1,0 +1,87 @@
+import test from 'ava';
+import { BacklogAge } from '../../../core/media/backlog-age.ts';
+import { GopCache } from '../../../core/media/gop-cache.ts';
+import { SlowReader } from '../../../core/media/slow-reader.ts';
+import { windowMsFor } from '../../../core/media/tcp-fanout.ts';
+import { EventLoopLoad } from '../../../core/media/event-loop-load.ts';
+import { FakeTime } from '../../support/fake-time.ts';
+import { META, RecordingSink, VIDEO, AUDIO, audio, makeBus, video } from '../../support/media.ts';
+
+const KEY = video(0, true);
+const DELTA = video(40, false);
+const SOUND = audio(20);
+const MB = 1024 * 1024;
+
+test('over half of the bound only key frames and sound pass, over the bound only sound, then from the next key frame', (t) => {
+  const reader = new SlowReader();
+  const next = (mb: number, frame: typeof KEY): string => reader.next(mb * MB, 0, 0, frame);
+  t.deepEqual([next(0, KEY), next(0, DELTA), next(0, SOUND)], ['deliver', 'deliver', 'deliver']);
+  t.deepEqual([next(3, DELTA), next(3, KEY), next(3, SOUND)], ['drop', 'deliver', 'deliver']);
+  t.deepEqual([next(5, KEY), next(5, SOUND), next(9, SOUND)], ['drop', 'deliver', 'drop']);
+  t.deepEqual([next(0, DELTA), next(0, SOUND)], ['drop', 'deliver']);
+  t.true(reader.awaitsKeyFrame);
+  t.deepEqual([next(0, KEY), next(0, DELTA)], ['deliver', 'deliver']);
+});
+
+test('the bound in time counts like the one in bytes, and ten seconds over it disconnect', (t) => {
+  const reader = new SlowReader();
+  t.is(reader.next(MB, 1_500, 0, DELTA), 'drop');
+  t.is(reader.next(MB, 2_500, 1_000, SOUND), 'deliver');
+  t.is(reader.next(MB, 2_500, 10_999, SOUND), 'deliver');
+  t.is(reader.next(MB, 2_500, 11_000, SOUND), 'disconnect');
+});
+
+test('a slow reader of a stream is counted and ended, the publisher and the others go on', (t) => {
+  const { bus, time } = makeBus();
+  const publication = bus.publish({ name: 'a', owner: 'x', tracks: [VIDEO, AUDIO], meta: META });
+  const slow = Object.assign(new RecordingSink(), { backlogBytes: () => 5 * MB });
+  const fine = new RecordingSink();
+  const subscription = bus.find('a')!.subscribe({ plane: 'frames', sink: slow, label: 'slow' });
+  bus.find('a')!.subscribe({ plane: 'frames', sink: fine, label: 'fine' });
+  for (let ms = 0; ms <= 11_000; ms += 40) {
+    publication.write(video(ms, ms % 1000 === 0));
+    time.advance(40);
+  }
+  t.is(slow.log.at(-1), 'end Reader is too slow');
+  t.is(subscription.counters.droppedFrames, 250);
+  t.is(fine.frames.length, 276);
+});
+
+test('the age of a backlog is the time since its oldest byte was written', (t) => {
+  const age = new BacklogAge(2_000);
+  for (let ms = 0; ms < 2_000; ms += 20) age.written(100, ms);
+  t.is(age.ageMs(0, 2_000), 0);
+  const half = age.ageMs(5_000, 2_000);
+  t.true(half >= 1_000 && half <= 1_125, String(half));
+  t.true(age.ageMs(5_000, 9_000) >= 8_000);
+});
+
+test('the cache forgets a group that outgrows its bounds, and keeps a second of sound without picture', (t) => {
+  const cache = new GopCache(5, 1_000);
+  cache.setHasVideo(true);
+  cache.push(audio(0));
+  t.is(cache.frames.length, 0);
+  cache.push(video(0, true));
+  for (let i = 1; i <= 4; i += 1) cache.push(video(i * 40, false));
+  t.is(cache.frames.length, 5);
+  cache.push(video(200, false));
+  t.is(cache.frames.length, 0);
+  cache.push(video(240, true, 2_000));
+  t.is(cache.bytes, 0);
+  const sound = new GopCache();
+  for (let ms = 0; ms <= 5_000; ms += 20) sound.push(audio(ms));
+  t.is(sound.frames.length, 51);
+});
+
+test('the window grows with the load, which is sampled', (t) => {
+  t.deepEqual([0, 0.19, 0.3, 0.6, NaN, 0.9, 1].map(windowMsFor), [10, 10, 30, 30, 30, 100, 100]);
+  t.true(windowMsFor(0.75) > 60 && windowMsFor(0.75) < 70);
+  const time = new FakeTime();
+  let times = { active: 0, idle: 0 };
+  const load = new EventLoopLoad(time, () => times);
+  times = { active: 200, idle: 300 };
+  time.advance(500);
+  t.is(load.load, 0.4);
+  load.close();
+  t.is(time.pending, 0);
+});
