@@ -9,7 +9,7 @@ import { ListenerPool, type OpenListener, type PooledListener } from './listener
 import type { NetLog } from './net-log.ts';
 import type { OnFault } from './owner.ts';
 import { TcpListener, type OnConnection, type TcpLease, type TcpListenOptions } from './tcp-listener.ts';
-import { UdpListener, type OnDatagram, type UdpLease, type UdpListenOptions } from './udp-listener.ts';
+import { UdpListener, type DatagramHandler, type UdpLease, type UdpListenOptions } from './udp-listener.ts';
 
 /** A listener without leases stays bound this long, so that unload followed by load doesn't lose the port. */
 export const LISTENER_LINGER_MS = 1_000;
@@ -75,7 +75,7 @@ export class Listeners {
    *
    * @throws WcsError NET_E_LISTEN with a sentence that says what to do
    */
-  udp(options: UdpListenOptions, onDatagram: OnDatagram, onFault: OnFault): Promise<UdpLease> {
+  udp(options: UdpListenOptions, onDatagram: DatagramHandler, onFault: OnFault): Promise<UdpLease> {
     const open: OpenListener<UdpListener> = (onIdle) => UdpListener.open(options, this.#log, keyOf('udp', options), onIdle);
     return this.#acquire(this.#udp, 'udp', options, open, (listener) => listener.acquire(options, onDatagram, onFault));
   }

@@ -32,7 +32,7 @@ export interface UdpSocket {
 export interface UdpLease extends Lease, UdpSocket {}
 
 /** Gets each datagram; the buffer is the callee's to keep. */
-export type OnDatagram = (data: Buffer, from: UdpPeer, socket: UdpSocket) => void;
+export type DatagramHandler = (data: Buffer, from: UdpPeer, socket: UdpSocket) => void;
 
 /** What `Listeners.udp()` takes. */
 export interface UdpListenOptions extends ListenOptions {
@@ -41,7 +41,7 @@ export interface UdpListenOptions extends ListenOptions {
 }
 
 interface UdpHolder extends Holder {
-  readonly onDatagram: OnDatagram;
+  readonly onDatagram: DatagramHandler;
   socket: UdpSocket | undefined;
 }
 
@@ -78,7 +78,7 @@ export class UdpListener extends KernelListener<UdpHolder> {
   }
 
   /** A new share, not yet committed. */
-  acquire(options: UdpListenOptions, onDatagram: OnDatagram, onFault: OnFault): UdpLease {
+  acquire(options: UdpListenOptions, onDatagram: DatagramHandler, onFault: OnFault): UdpLease {
     const holder: UdpHolder = { ...holderOf(options, onFault), onDatagram, socket: undefined };
     this.#growReceiveBuffer(options.recvBufferBytes);
     const socket: UdpSocket = {
