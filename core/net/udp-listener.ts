@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import { mappedAddress, plainAddress } from './ip-address.ts';
 import { holderOf, KernelListener, type Holder, type Lease, type ListenOptions } from './lease.ts';
 import type { NetLog } from './net-log.ts';
-import { callOwner, type OnFault } from './owner.ts';
+import { callOwner } from './owner.ts';
 import { UdpDemux, type UdpDemuxLimits } from './udp-demux.ts';
 
 /** How often idle flows are looked for. */
@@ -53,6 +53,7 @@ export class UdpListener extends KernelListener<UdpHolder> {
   readonly #now: () => number;
   readonly #sweep: NodeJS.Timeout;
   readonly #ipv6: boolean;
+  #stopped: Promise<void> | undefined;
   #refused = 0;
 
   private constructor(key: string, socket: Socket, host: string, onIdle: () => void, limits: UdpDemuxLimits, now: () => number) {
@@ -78,13 +79,13 @@ export class UdpListener extends KernelListener<UdpHolder> {
   }
 
   /** A new share, not yet committed. */
-  acquire(options: UdpListenOptions, onDatagram: DatagramHandler, onFault: OnFault): UdpLease {
-    const holder: UdpHolder = { ...holderOf(options, onFault), onDatagram, socket: undefined };
+  acquire(options: UdpListenOptions, onDatagram: DatagramHandler): UdpLease {
+    const holder: UdpHolder = { ...holderOf(options), onDatagram, socket: undefined };
     this.#growReceiveBuffer(options.recvBufferBytes);
     const socket: UdpSocket = {
       address: this.address,
       send: (data, port, address, offset, length) => {
-        if (this.isHeldBy(holder)) this.#send(data, port, address, offset, length);
+        if (this.isHeldBy(holder) && this.#stopped === undefined) this.#send(data, port, address, offset, length);
       },
       pin: (address, port) => this.#pin(holder, address, port),
       unpin: (address, port) => this.#demux.unpin(address, port, holder),
@@ -107,16 +108,25 @@ export class UdpListener extends KernelListener<UdpHolder> {
     return this.#refused;
   }
 
-  close(): Promise<void> {
+  stop(): Promise<void> {
     clearInterval(this.#sweep);
-    return new Promise((resolve) => void this.#socket.close(() => resolve()));
+    this.#stopped ??= new Promise((resolve) => void this.#socket.close(() => resolve()));
+    return this.#stopped;
+  }
+
+  close(): Promise<void> {
+    return this.stop();
   }
 
   protected onCommitted(): void {
     // A datagram looks up the committed holder when it arrives: nothing to re-point.
   }
 
-  protected onReleased(holder: UdpHolder): void {
+  protected endAccepted(holder: UdpHolder): void {
+    this.#demux.releaseOwner(holder);
+  }
+
+  protected override onReleased(holder: UdpHolder): void {
     this.#demux.releaseOwner(holder);
   }
 
