@@ -142,7 +142,7 @@ export class HttpListener extends KernelListener<HttpHolder> {
   close(): Promise<void> {
     const stopped = this.stop();
     for (const socket of this.#upgraded.keys()) socket.destroy();
-    const grace = setTimeout(() => this.#destroyAll(), HTTP_CLOSE_GRACE_MS);
+    const grace = setTimeout(() => this.#destroyAll(), this.#exchanges.size === 0 ? 0 : HTTP_CLOSE_GRACE_MS);
     return stopped.finally(() => clearTimeout(grace));
   }
 
