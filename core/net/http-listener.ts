@@ -8,7 +8,7 @@ import { HttpExchange, type HttpRequest, type HttpResponse } from './http-exchan
 import { answerClientError, applyTimeouts, HTTP_HEADERS_TIMEOUT_MS, HTTP_MAX_HEADER_BYTES, HTTP_REQUEST_TIMEOUT_MS, makeHttpServer, responseInsteadOfUpgrade, type AnyHttpServer, type HttpServerShape } from './http-server.ts';
 import { holderOf, KernelListener, type Holder, type Lease, type ListenOptions } from './lease.ts';
 import type { NetLog } from './net-log.ts';
-import { callOwner } from './owner.ts';
+import { callOwner, type OnFault } from './owner.ts';
 import { bindServer, closeServer } from './socket-server.ts';
 import { MAX_CONNECTIONS, trackSockets, watchCertificate } from './tcp-listener.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -102,13 +102,13 @@ export class HttpListener extends KernelListener<HttpHolder> {
   }
 
   /** A new share, not yet committed. */
-  acquire(options: HttpListenOptions, handler: HttpHandler): HttpLease {
+  acquire(options: HttpListenOptions, handler: HttpHandler, onFault: OnFault): HttpLease {
     const limits = {
       headersTimeoutMs: options.headersTimeoutMs ?? HTTP_HEADERS_TIMEOUT_MS,
       requestTimeoutMs: options.requestTimeoutMs ?? HTTP_REQUEST_TIMEOUT_MS,
       maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
     };
-    const holder: HttpHolder = { ...holderOf(options), handler, limits };
+    const holder: HttpHolder = { ...holderOf(options, onFault), handler, limits };
     return { ...this.lease(holder), adopt: (socket) => this.#adopt(holder, socket) };
   }
 

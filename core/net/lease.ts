@@ -15,8 +15,6 @@ export interface ListenOptions {
   readonly setting?: string;
   /** Wraps every callback of this lease. */
   readonly run?: Run;
-  /** Told what a callback of this lease threw. */
-  readonly onFault: OnFault;
 }
 
 /** One holder's share of a kernel-held listener. */
@@ -45,8 +43,8 @@ export interface Holder extends Owner {
 }
 
 /** The holder for a set of options; listeners add their handler to it. */
-export function holderOf(options: ListenOptions): Holder {
-  return { name: options.name, generation: options.generation, run: options.run ?? runDirectly, onFault: options.onFault };
+export function holderOf(options: ListenOptions, onFault: OnFault): Holder {
+  return { name: options.name, generation: options.generation, run: options.run ?? runDirectly, onFault };
 }
 
 /** A row of `Listeners.list()`. */

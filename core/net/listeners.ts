@@ -7,8 +7,9 @@ import type { ListenerRow, ListenOptions } from './lease.ts';
 import { listenError } from './listen-error.ts';
 import { ListenerPool, type OpenListener, type PooledListener } from './listener-pool.ts';
 import type { NetLog } from './net-log.ts';
+import type { OnFault } from './owner.ts';
 import { TcpListener, type OnConnection, type TcpLease, type TcpListenOptions } from './tcp-listener.ts';
-import { UdpListener, type DatagramHandler, type UdpLease, type UdpListenOptions } from './udp-listener.ts';
+import { UdpListener, type OnDatagram, type UdpLease, type UdpListenOptions } from './udp-listener.ts';
 
 /** A listener without leases stays bound this long, so that unload followed by load doesn't lose the port. */
 export const LISTENER_LINGER_MS = 1_000;
@@ -53,9 +54,9 @@ export class Listeners {
    *
    * @throws WcsError NET_E_LISTEN with a sentence that says what to do
    */
-  tcp(options: TcpListenOptions, onConnection: OnConnection): Promise<TcpLease> {
+  tcp(options: TcpListenOptions, onConnection: OnConnection, onFault: OnFault): Promise<TcpLease> {
     const open: OpenListener<TcpListener> = (onIdle) => TcpListener.open(options, undefined, this.#log, keyOf('tcp', options), onIdle);
-    return this.#acquire(this.#tcp, 'tcp', options, open, (listener) => listener.acquire(options, onConnection));
+    return this.#acquire(this.#tcp, 'tcp', options, open, (listener) => listener.acquire(options, onConnection, onFault));
   }
 
   /**
@@ -63,10 +64,10 @@ export class Listeners {
    *
    * @throws WcsError NET_E_LISTEN, or NET_E_TLS when the server has no certificate
    */
-  async tls(options: TcpListenOptions, onConnection: OnConnection): Promise<TcpLease> {
+  async tls(options: TcpListenOptions, onConnection: OnConnection, onFault: OnFault): Promise<TcpLease> {
     const certificates = this.#needCertificates();
     const open: OpenListener<TcpListener> = (onIdle) => TcpListener.open(options, certificates, this.#log, keyOf('tls', options), onIdle);
-    return this.#acquire(this.#tcp, 'tls', options, open, (listener) => listener.acquire(options, onConnection));
+    return this.#acquire(this.#tcp, 'tls', options, open, (listener) => listener.acquire(options, onConnection, onFault));
   }
 
   /**
@@ -74,9 +75,9 @@ export class Listeners {
    *
    * @throws WcsError NET_E_LISTEN with a sentence that says what to do
    */
-  udp(options: UdpListenOptions, onDatagram: DatagramHandler): Promise<UdpLease> {
+  udp(options: UdpListenOptions, onDatagram: OnDatagram, onFault: OnFault): Promise<UdpLease> {
     const open: OpenListener<UdpListener> = (onIdle) => UdpListener.open(options, this.#log, keyOf('udp', options), onIdle);
-    return this.#acquire(this.#udp, 'udp', options, open, (listener) => listener.acquire(options, onDatagram));
+    return this.#acquire(this.#udp, 'udp', options, open, (listener) => listener.acquire(options, onDatagram, onFault));
   }
 
   /**
@@ -85,13 +86,13 @@ export class Listeners {
    * @throws WcsError NET_E_LISTEN, also when the listener is in use with another `http2` or `maxHeaderBytes`; NET_E_TLS
    *   when the server has no certificate
    */
-  async http(options: HttpListenOptions, handler: HttpHandler): Promise<HttpLease> {
+  async http(options: HttpListenOptions, handler: HttpHandler, onFault: OnFault): Promise<HttpLease> {
     const certificates = options.tls ? this.#needCertificates() : undefined;
     const protocol = options.tls ? 'https' : 'http';
     const open: OpenListener<HttpListener> = (onIdle) => HttpListener.open(options, certificates, this.#log, keyOf(protocol, options), onIdle);
     const take = (listener: HttpListener): HttpLease => {
       checkShape(listener, options);
-      return listener.acquire(options, handler);
+      return listener.acquire(options, handler, onFault);
     };
     return this.#acquire(this.#http, protocol, options, open, take, (listener) => hasShape(listener, options));
   }

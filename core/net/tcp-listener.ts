@@ -4,7 +4,7 @@ import type { Certificates } from './certificates.ts';
 import { Connection, type ConnectionHandler } from './connection.ts';
 import { holderOf, KernelListener, type Holder, type Lease, type ListenOptions } from './lease.ts';
 import type { NetLog } from './net-log.ts';
-import { callOwner } from './owner.ts';
+import { callOwner, type OnFault } from './owner.ts';
 import { bindServer, closeServer } from './socket-server.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -77,8 +77,8 @@ export class TcpListener extends KernelListener<TcpHolder> {
   }
 
   /** A new share, not yet committed. */
-  acquire(options: TcpListenOptions, onConnection: OnConnection): TcpLease {
-    const holder: TcpHolder = { ...holderOf(options), onConnection, maxConnections: options.maxConnections ?? MAX_CONNECTIONS };
+  acquire(options: TcpListenOptions, onConnection: OnConnection, onFault: OnFault): TcpLease {
+    const holder: TcpHolder = { ...holderOf(options, onFault), onConnection, maxConnections: options.maxConnections ?? MAX_CONNECTIONS };
     return { ...this.lease(holder), adopt: (id, handler) => this.#adopt(holder, id, handler) };
   }
 

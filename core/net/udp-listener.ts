@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import { mappedAddress, plainAddress } from './ip-address.ts';
 import { holderOf, KernelListener, type Holder, type Lease, type ListenOptions } from './lease.ts';
 import type { NetLog } from './net-log.ts';
-import { callOwner } from './owner.ts';
+import { callOwner, type OnFault } from './owner.ts';
 import { UdpDemux, type UdpDemuxLimits } from './udp-demux.ts';
 
 /** How often idle flows are looked for. */
@@ -32,7 +32,7 @@ export interface UdpSocket {
 export interface UdpLease extends Lease, UdpSocket {}
 
 /** Gets each datagram; the buffer is the callee's to keep. */
-export type DatagramHandler = (data: Buffer, from: UdpPeer, socket: UdpSocket) => void;
+export type OnDatagram = (data: Buffer, from: UdpPeer, socket: UdpSocket) => void;
 
 /** What `Listeners.udp()` takes. */
 export interface UdpListenOptions extends ListenOptions {
@@ -41,7 +41,7 @@ export interface UdpListenOptions extends ListenOptions {
 }
 
 interface UdpHolder extends Holder {
-  readonly onDatagram: DatagramHandler;
+  readonly onDatagram: OnDatagram;
   socket: UdpSocket | undefined;
 }
 
@@ -79,8 +79,8 @@ export class UdpListener extends KernelListener<UdpHolder> {
   }
 
   /** A new share, not yet committed. */
-  acquire(options: UdpListenOptions, onDatagram: DatagramHandler): UdpLease {
-    const holder: UdpHolder = { ...holderOf(options), onDatagram, socket: undefined };
+  acquire(options: UdpListenOptions, onDatagram: OnDatagram, onFault: OnFault): UdpLease {
+    const holder: UdpHolder = { ...holderOf(options, onFault), onDatagram, socket: undefined };
     this.#growReceiveBuffer(options.recvBufferBytes);
     const socket: UdpSocket = {
       address: this.address,

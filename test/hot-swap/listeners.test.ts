@@ -41,9 +41,9 @@ function ask(port: number): Promise<string> {
 test.serial('50 swaps under short TCP connections refuse none and end no long one', async (t) => {
   const listeners = await openListeners(t);
   const acquire = (port: number, generation: number): Promise<Lease> =>
-    listeners.tcp({ host: '127.0.0.1', port, name: 'a', generation: `a@${generation}`, onFault: noFault(t) }, (connection) => {
+    listeners.tcp({ host: '127.0.0.1', port, name: 'a', generation: `a@${generation}` }, (connection) => {
       connection.setHandler({ onData: () => void connection.write(Buffer.from(String(generation))), onClose: () => undefined });
-    });
+    }, noFault(t));
   const first = await acquire(0, 0);
   first.commit();
   const { port } = first.address;
@@ -78,11 +78,11 @@ test.serial('50 swaps under UDP lose no datagram, and a pinned flow stays with i
   const received: { generation: number; sequence: number; from: number }[] = [];
   let pinned = 0;
   const acquire = (port: number, generation: number): ReturnType<Listeners['udp']> =>
-    listeners.udp({ host: '127.0.0.1', port, name: 'a', recvBufferBytes: 1 << 20, onFault: noFault(t) }, (data, from, socket) => {
+    listeners.udp({ host: '127.0.0.1', port, name: 'a', recvBufferBytes: 1 << 20 }, (data, from, socket) => {
       received.push({ generation, sequence: data.readUInt32BE(0), from: from.port });
       if (pinned === 0) pinned = socket.pin(from.address, from.port) ? from.port : -1;
       socket.send(data, from.port, from.address);
-    });
+    }, noFault(t));
   const first = await acquire(0, 0);
   first.commit();
   const { port } = first.address;
@@ -132,12 +132,12 @@ test.serial('50 swaps under HTTP keep-alive lose no request and no connection; a
   const listeners = await openListeners(t);
   const held: HttpExchange[] = [];
   const acquire = (port: number, generation: number): Promise<Lease> =>
-    listeners.http({ host: '127.0.0.1', port, name: 'a', tls: false, http2: false, onFault: noFault(t) }, {
+    listeners.http({ host: '127.0.0.1', port, name: 'a', tls: false, http2: false }, {
       onRequest: (exchange) => {
         if (exchange.request.url === '/held' && generation <= SWAPS) held.push(exchange);
         else exchange.response.end(String(generation));
       },
-    });
+    }, noFault(t));
   const first = await acquire(0, 0);
   first.commit();
   const { port } = first.address;
@@ -173,9 +173,9 @@ test.serial('50 swaps under HTTP keep-alive lose no request and no connection; a
 test.serial('until the commit the old lease serves, and a commit can be undone', async (t) => {
   const listeners = await openListeners(t);
   const acquire = (port: number, name: string): Promise<Lease> =>
-    listeners.tcp({ host: '127.0.0.1', port, name, onFault: noFault(t) }, (connection) => {
+    listeners.tcp({ host: '127.0.0.1', port, name }, (connection) => {
       connection.setHandler({ onData: () => connection.end(Buffer.from(name)), onClose: () => undefined });
-    });
+    }, noFault(t));
   const old = await acquire(0, 'old');
   old.commit();
   const { port } = old.address;
@@ -192,9 +192,9 @@ test.serial('until the commit the old lease serves, and a commit can be undone',
 test.serial('connections that come while no lease is committed wait for the next one', async (t) => {
   const listeners = await openListeners(t);
   const acquire = (port: number, name: string): Promise<Lease> =>
-    listeners.tcp({ host: '127.0.0.1', port, name, onFault: noFault(t) }, (connection) => {
+    listeners.tcp({ host: '127.0.0.1', port, name }, (connection) => {
       connection.setHandler({ onData: () => connection.end(Buffer.from(name)), onClose: () => undefined });
-    });
+    }, noFault(t));
   const first = await acquire(0, 'first');
   const { port } = first.address;
   const answer = ask(port);
@@ -208,9 +208,9 @@ test.serial('connections that come while no lease is committed wait for the next
 
 test.serial('the last release frees the port after the linger, and what was accepted lives on until it is ended', async (t) => {
   const listeners = await openListeners(t, { lingerMs: 10 });
-  const lease = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'a', onFault: noFault(t) }, (connection) => {
+  const lease = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'a' }, (connection) => {
     connection.setHandler({ onData: (chunk) => void connection.write(chunk), onClose: () => undefined });
-  });
+  }, noFault(t));
   lease.commit();
   const { port } = lease.address;
   const client = connect(port, '127.0.0.1');
@@ -232,14 +232,14 @@ test.serial('the last release frees the port after the linger, and what was acce
 test.serial('another lease adopts a connection by its id and keeps it when the first is ended', async (t) => {
   const listeners = await openListeners(t);
   const ids: number[] = [];
-  const old = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'old', onFault: noFault(t) }, (connection) => {
+  const old = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'old' }, (connection) => {
     ids.push(connection.id);
     connection.setHandler({ onData: () => undefined, onClose: () => undefined });
-  });
+  }, noFault(t));
   old.commit();
   const client = connect(old.address.port, '127.0.0.1');
   await until(() => ids.length === 1, 'the connection');
-  const next = await listeners.tcp({ host: '127.0.0.1', port: old.address.port, name: 'new', onFault: noFault(t) }, () => undefined);
+  const next = await listeners.tcp({ host: '127.0.0.1', port: old.address.port, name: 'new' }, () => undefined, noFault(t));
   next.commit();
   const connection = next.adopt(ids[0]!, { onData: (chunk) => connection?.write(chunk), onClose: () => undefined });
   t.is(next.adopt(-1, { onData: () => undefined, onClose: () => undefined }), undefined);
@@ -256,13 +256,13 @@ test.serial('a busy port says whether another program or this server has it', as
   const other = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));
   const { port } = other.address() as AddressInfo;
-  await t.throwsAsync(listeners.tcp({ host: '127.0.0.1', port, name: 'rtmp', onFault: noFault(t) }, () => undefined), {
+  await t.throwsAsync(listeners.tcp({ host: '127.0.0.1', port, name: 'rtmp' }, () => undefined, noFault(t)), {
     code: 'NET_E_LISTEN',
     message: `Port ${port} is in use by another program; stop it or set plugins.rtmp.port to another port.`,
   });
   other.close();
-  const own = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'rtmp', onFault: noFault(t) }, () => undefined);
-  await t.throwsAsync(listeners.http({ host: '127.0.0.1', port: own.address.port, name: 'http', tls: false, http2: false, onFault: noFault(t) }, { onRequest: () => undefined }), {
+  const own = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'rtmp' }, () => undefined, noFault(t));
+  await t.throwsAsync(listeners.http({ host: '127.0.0.1', port: own.address.port, name: 'http', tls: false, http2: false }, { onRequest: () => undefined }, noFault(t)), {
     code: 'NET_E_LISTEN',
     message: new RegExp(`own listener tcp:127\\.0\\.0\\.1:${own.address.port}; set plugins\\.http\\.port`),
   });
@@ -271,16 +271,16 @@ test.serial('a busy port says whether another program or this server has it', as
 
 test.serial('two generations that ask at once share one bind', async (t) => {
   const listeners = await openListeners(t);
-  const probe = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'a', onFault: noFault(t) }, () => undefined);
+  const probe = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'a' }, () => undefined, noFault(t));
   const { port } = probe.address;
-  const both = await Promise.all([1, 2].map(() => listeners.tcp({ host: '127.0.0.1', port, name: 'a', onFault: noFault(t) }, () => undefined)));
+  const both = await Promise.all([1, 2].map(() => listeners.tcp({ host: '127.0.0.1', port, name: 'a' }, () => undefined, noFault(t))));
   t.deepEqual(both.map((lease) => lease.key), [probe.key, probe.key]);
   t.is(listeners.list()[0]?.leases, 3);
 });
 
 test.serial('connections beyond the limit are refused and counted', async (t) => {
   const listeners = await openListeners(t);
-  const lease = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'a', maxConnections: 2, onFault: noFault(t) }, () => undefined);
+  const lease = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'a', maxConnections: 2 }, () => undefined, noFault(t));
   lease.commit();
   const clients = Array.from({ length: 4 }, () => connect(lease.address.port, '127.0.0.1').on('error', () => undefined));
   await until(() => listeners.list()[0]?.refused === 2, 'two refusals');
@@ -291,10 +291,10 @@ test.serial('connections beyond the limit are refused and counted', async (t) =>
 test.serial(':: takes IPv4 and IPv6, with IPv4 addresses in plain form; 0.0.0.0 takes IPv4 only', async (t) => {
   const listeners = await openListeners(t);
   const peers: string[] = [];
-  const open = (host: string): Promise<Lease> => listeners.tcp({ host, port: 0, name: 'a', onFault: noFault(t) }, (connection) => {
+  const open = (host: string): Promise<Lease> => listeners.tcp({ host, port: 0, name: 'a' }, (connection) => {
     peers.push(connection.remoteAddress);
     connection.destroy();
-  });
+  }, noFault(t));
   const [dual, four] = [await open('::'), await open('0.0.0.0')];
   dual.commit();
   four.commit();
@@ -306,11 +306,11 @@ test.serial(':: takes IPv4 and IPv6, with IPv4 addresses in plain form; 0.0.0.0 
   t.is(refusal.code, 'ECONNREFUSED');
 
   let socket: UdpSocket | undefined;
-  const udp = await listeners.udp({ host: '::', port: 0, name: 'a', onFault: noFault(t) }, (data, from, via) => {
+  const udp = await listeners.udp({ host: '::', port: 0, name: 'a' }, (data, from, via) => {
     socket = via;
     t.deepEqual({ address: from.address, family: from.family }, { address: '127.0.0.1', family: 'IPv4' });
     via.send(data, from.port, from.address);
-  });
+  }, noFault(t));
   udp.commit();
   const client = createSocket('udp4');
   const echoed = new Promise((resolve) => client.once('message', resolve));
@@ -322,10 +322,10 @@ test.serial(':: takes IPv4 and IPv6, with IPv4 addresses in plain form; 0.0.0.0 
 
 test.serial('TLS peers that break off their handshake harm nobody', async (t) => {
   const listeners = await openListeners(t, { tls: true });
-  const lease = await listeners.tls({ host: '127.0.0.1', port: 0, name: 'a', onFault: noFault(t) }, (connection) => {
+  const lease = await listeners.tls({ host: '127.0.0.1', port: 0, name: 'a' }, (connection) => {
     t.true(connection.encrypted);
     connection.setHandler({ onData: (chunk) => void connection.write(chunk), onClose: () => undefined });
-  });
+  }, noFault(t));
   lease.commit();
   const { port } = lease.address;
   // A client hello that announces more than it brings, noise, nothing at all; each then resets.
@@ -346,7 +346,7 @@ test.serial('callbacks run through the wrapper of their lease, and sockets do no
   const seen: (string | undefined)[] = [];
   const acquire = (port: number, name: string, wrapped: boolean): Promise<Lease> =>
     generation.run(`asked by ${name}`, () =>
-      listeners.tcp({ host: '127.0.0.1', port, name, onFault: noFault(t), ...(wrapped && { run: (fn) => generation.run(name, fn) }) }, (connection) => {
+      listeners.tcp({ host: '127.0.0.1', port, name, ...(wrapped && { run: (fn) => generation.run(name, fn) }) }, (connection) => {
         seen.push(generation.getStore());
         connection.setHandler({
           onData: () => {
@@ -355,7 +355,7 @@ test.serial('callbacks run through the wrapper of their lease, and sockets do no
           },
           onClose: () => undefined,
         });
-      }),
+      }, noFault(t)),
     );
   const first = await acquire(0, 'first', true);
   first.commit();
@@ -370,12 +370,12 @@ test.serial('no handle is left when everything is closed', async (t) => {
   const network = (): string[] => process.getActiveResourcesInfo().filter((name) => /TCP|UDP|TLS|Timeout/.test(name)).sort();
   const before = network();
   const listeners = await openListeners(t, { tls: true, lingerMs: 60_000 });
-  const common = { host: '127.0.0.1', port: 0, name: 'a', onFault: noFault(t) };
-  const tcp = await listeners.tcp(common, () => undefined);
-  const tls = await listeners.tls(common, () => undefined);
-  const udp = await listeners.udp(common, () => undefined);
-  const http = await listeners.http({ ...common, tls: false, http2: false }, { onRequest: () => undefined });
-  const h2 = await listeners.http({ ...common, tls: true, http2: true }, { onRequest: () => undefined });
+  const common = { host: '127.0.0.1', port: 0, name: 'a' };
+  const tcp = await listeners.tcp(common, () => undefined, noFault(t));
+  const tls = await listeners.tls(common, () => undefined, noFault(t));
+  const udp = await listeners.udp(common, () => undefined, noFault(t));
+  const http = await listeners.http({ ...common, tls: false, http2: false }, { onRequest: () => undefined }, noFault(t));
+  const h2 = await listeners.http({ ...common, tls: true, http2: true }, { onRequest: () => undefined }, noFault(t));
   for (const lease of [tcp, tls, udp, http, h2]) lease.commit();
   const clients = [tcp, tls, http, h2].map((lease) => connect(lease.address.port, '127.0.0.1').on('error', () => undefined));
   await until(() => listeners.list().filter((row) => row.connections === 1).length >= 3, 'the clients');
@@ -384,5 +384,5 @@ test.serial('no handle is left when everything is closed', async (t) => {
   await listeners.closeAll();
   for (const client of clients) client.destroy();
   await until(() => network().length <= before.length, `no more than ${before.join()}`);
-  await t.throwsAsync(listeners.tcp(common, () => undefined), { code: 'SCOPE_E_CLOSED' });
+  await t.throwsAsync(listeners.tcp(common, () => undefined, noFault(t)), { code: 'SCOPE_E_CLOSED' });
 });

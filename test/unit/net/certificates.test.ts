@@ -96,8 +96,8 @@ test('TLS clients see the new certificate without a new listener; open connectio
   const certificates = await Certificates.open({ dir, log: keptLog() });
   const listeners = new Listeners({ log: keptLog(), certificates });
   t.teardown(() => listeners.closeAll());
-  const tcp = await listeners.tls({ host: '127.0.0.1', port: 0, name: 'a', onFault: noFault(t) }, (connection) => connection.setHandler({ onData: (chunk) => void connection.write(chunk), onClose: () => undefined }));
-  const http = await listeners.http({ host: '127.0.0.1', port: 0, name: 'b', tls: true, http2: true, onFault: noFault(t) }, { onRequest: () => undefined });
+  const tcp = await listeners.tls({ host: '127.0.0.1', port: 0, name: 'a' }, (connection) => connection.setHandler({ onData: (chunk) => void connection.write(chunk), onClose: () => undefined }), noFault(t));
+  const http = await listeners.http({ host: '127.0.0.1', port: 0, name: 'b', tls: true, http2: true }, { onRequest: () => undefined }, noFault(t));
   tcp.commit();
   http.commit();
   const open = connect({ host: '127.0.0.1', port: tcp.address.port, rejectUnauthorized: false });

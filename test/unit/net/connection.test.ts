@@ -10,9 +10,9 @@ const ignoreClose = (): void => undefined;
 async function connected(t: ExecutionContext, onFault = noFault(t)): Promise<{ client: Socket; connection: Connection }> {
   const listeners = await openListeners(t);
   let connection: Connection | undefined;
-  const lease = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'a', onFault }, (accepted) => {
+  const lease = await listeners.tcp({ host: '127.0.0.1', port: 0, name: 'a' }, (accepted) => {
     connection = accepted;
-  });
+  }, onFault);
   lease.commit();
   const client = connect({ host: '127.0.0.1', port: lease.address.port, allowHalfOpen: true });
   client.on('error', () => undefined);

@@ -9,8 +9,8 @@ import type { Listeners } from '../../../core/net/listeners.ts';
 import { noFault, openListeners } from '../../support/net.ts';
 import { until } from '../../support/until.ts';
 
-async function serve(t: ExecutionContext, listeners: Listeners, handler: HttpHandler, options: Partial<HttpListenOptions> = {}): Promise<HttpLease> {
-  const lease = await listeners.http({ host: '127.0.0.1', port: 0, name: 'web', tls: false, http2: false, onFault: noFault(t), ...options }, handler);
+async function serve(t: ExecutionContext, listeners: Listeners, handler: HttpHandler, options: Partial<HttpListenOptions> = {}, onFault = noFault(t)): Promise<HttpLease> {
+  const lease = await listeners.http({ host: '127.0.0.1', port: 0, name: 'web', tls: false, http2: false, ...options }, handler, onFault);
   lease.commit();
   return lease;
 }
@@ -132,7 +132,7 @@ test('a handler that throws is reported and answered 500', async (t) => {
     onRequest: () => {
       throw new Error('broken handler');
     },
-  }, { onFault: (error) => faults.push(error) });
+  }, {}, (error) => void faults.push(error));
   t.is((await fetchAnswer(lease.address.port)).status, 500);
   t.is((faults[0] as Error).message, 'broken handler');
 });

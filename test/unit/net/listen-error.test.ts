@@ -5,7 +5,7 @@ function errno(code: string): Error {
   return Object.assign(new Error(`bind ${code}`), { code });
 }
 
-const rtsp = { host: '0.0.0.0', port: 554, name: 'rtsp', onFault: () => undefined };
+const rtsp = { host: '0.0.0.0', port: 554, name: 'rtsp' };
 
 test('a privileged port says which right it needs and which port would do', (t) => {
   const error = listenError(errno('EACCES'), rtsp);
