@@ -3,8 +3,8 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 
 /** A request of HTTP/1.1 or HTTP/2; both are readable streams with `method`, `url` and `headers`. */
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
-/** The answer to an `HttpRequest`. */
-export type HttpResponse = ServerResponse | Http2ServerResponse;
+/** The answer to an `HttpRequest`. The declared overloads of `write` differ between the two, so that a call on either would not compile. */
+export type HttpResponse = ServerResponse | (Omit<Http2ServerResponse, 'write'> & { write(chunk: string | Uint8Array): boolean });
 
 /** Seconds that a client is asked to wait before it tries again. */
 const RETRY_AFTER_S = 1;

@@ -44,7 +44,6 @@ export interface HttpLease extends Lease {
 interface HttpHolder extends Holder {
   readonly handler: HttpHandler;
   readonly limits: { readonly headersTimeoutMs: number; readonly requestTimeoutMs: number; readonly maxConnections: number };
-  readonly exchanges: Set<HttpExchange>;
 }
 
 /** The part of the options that a running server cannot change. */
@@ -63,11 +62,12 @@ export class HttpListener extends KernelListener<HttpHolder> {
   readonly #carriers: Set<Socket>;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #upgraded = new Map<Duplex, HttpHolder>();
+  readonly #exchanges = new Map<HttpExchange, HttpHolder>();
   /** HTTP/1 connections with answers under way, and how many (pipelining). */
   readonly #answering = new Map<Duplex, number>();
   readonly #waiting = new WaitingRoom<HttpExchange>();
   readonly #stopWatchingCertificate: () => void;
-  #closing = false;
+  #stopped: Promise<void> | undefined;
   #refused = 0;
 
   private constructor(key: string, bound: { server: AnyHttpServer; shape: HttpServerShape; sockets: Set<Socket>; address: { host: string; port: number } }, certificates: Certificates | undefined, onIdle: () => void) {
@@ -108,7 +108,7 @@ export class HttpListener extends KernelListener<HttpHolder> {
       requestTimeoutMs: options.requestTimeoutMs ?? HTTP_REQUEST_TIMEOUT_MS,
       maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
     };
-    const holder: HttpHolder = { ...holderOf(options, onFault), handler, limits, exchanges: new Set() };
+    const holder: HttpHolder = { ...holderOf(options, onFault), handler, limits };
     return { ...this.lease(holder), adopt: (socket) => this.#adopt(holder, socket) };
   }
 
@@ -124,18 +124,26 @@ export class HttpListener extends KernelListener<HttpHolder> {
     return this.#refused;
   }
 
-  /** Idle connections close at once, those with an answer in flight after it, all after `HTTP_CLOSE_GRACE_MS`. */
-  close(): Promise<void> {
-    this.#closing = true;
+  /** Idle connections close at once, those with an answer in flight after it. */
+  stop(): Promise<void> {
+    if (this.#stopped !== undefined) return this.#stopped;
+    this.#stopped = closeServer(this.#server);
     this.#stopWatchingCertificate();
-    const closed = closeServer(this.#server);
     this.#waiting.drain((exchange) => exchange.abandon());
-    for (const socket of this.#upgraded.keys()) socket.destroy();
-    for (const exchange of this.current?.exchanges ?? []) exchange.closeAfter();
+    for (const exchange of this.#exchanges.keys()) exchange.closeAfter();
     for (const session of this.#sessions) session.close();
-    for (const carrier of this.#carriers) if (!this.#answering.has(carrier) && !carriesHttp2(carrier)) carrier.destroy();
-    const grace = setTimeout(() => this.#destroyAll(), HTTP_CLOSE_GRACE_MS);
-    return closed.finally(() => clearTimeout(grace));
+    for (const carrier of this.#carriers) {
+      if (!this.#answering.has(carrier) && !this.#upgraded.has(carrier) && !carriesHttp2(carrier)) carrier.destroy();
+    }
+    return this.#stopped;
+  }
+
+  /** Upgraded connections end at once, answers in flight have `HTTP_CLOSE_GRACE_MS`. */
+  close(): Promise<void> {
+    const stopped = this.stop();
+    for (const socket of this.#upgraded.keys()) socket.destroy();
+    const grace = setTimeout(() => this.#destroyAll(), this.#exchanges.size === 0 ? 0 : HTTP_CLOSE_GRACE_MS);
+    return stopped.finally(() => clearTimeout(grace));
   }
 
   protected onCommitted(holder: HttpHolder): void {
@@ -143,8 +151,8 @@ export class HttpListener extends KernelListener<HttpHolder> {
     this.#waiting.drainSoon((exchange) => this.#deliver(exchange));
   }
 
-  protected onReleased(holder: HttpHolder): void {
-    for (const exchange of holder.exchanges) exchange.abandon();
+  protected endAccepted(holder: HttpHolder): void {
+    for (const [exchange, owner] of this.#exchanges) if (owner === holder) exchange.abandon();
     for (const [socket, owner] of this.#upgraded) if (owner === holder) socket.destroy();
   }
 
@@ -155,7 +163,7 @@ export class HttpListener extends KernelListener<HttpHolder> {
       response.once('close', () => this.#countAnswers(socket, -1));
     }
     const exchange = new HttpExchange(request, response, (next) => this.#deliver(next));
-    if (this.#closing) exchange.closeAfter();
+    if (this.#stopped !== undefined) exchange.closeAfter();
     this.#deliver(exchange);
   }
 
@@ -168,10 +176,10 @@ export class HttpListener extends KernelListener<HttpHolder> {
   #deliver(exchange: HttpExchange): void {
     const holder = this.current;
     if (holder !== undefined) {
-      holder.exchanges.add(exchange);
-      exchange.whenOver(() => holder.exchanges.delete(exchange));
+      this.#exchanges.set(exchange, holder);
+      exchange.whenOver(() => this.#exchanges.delete(exchange));
       if (!callOwner(holder, () => holder.handler.onRequest(exchange))) exchange.fail();
-    } else if (this.#closing || !this.#waiting.admit(exchange)) {
+    } else if (this.#stopped !== undefined || !this.#waiting.admit(exchange)) {
       this.#refused++;
       exchange.abandon();
     } else {

@@ -1,6 +1,5 @@
 import { WcsError } from '../errors/wcs-error.ts';
-import type { OnFault, Owner, Run } from './owner.ts';
-import { runDirectly } from './owner.ts';
+import { runDirectly, type OnFault, type Owner, type Run } from './owner.ts';
 
 /** Where to listen, and for whom. */
 export interface ListenOptions {
@@ -29,10 +28,12 @@ export interface Lease {
    * @throws WcsError SCOPE_E_CLOSED when the lease is released
    */
   commit(): void;
-  /** Undoes this lease's `commit()`: the lease that had the listener before has it again, if it still exists. */
+  /** Undoes this lease's `commit()`: the lease that had the listener before has it again, if it is still held and hasn't uncommitted itself. */
   uncommit(): void;
-  /** Gives the share back and ends what still belongs to it. The last one closes the listener after a linger. */
+  /** Gives the share back: nothing new comes in. What was accepted lives on. The last release stops the listener after a linger. */
   release(): void;
+  /** Breaks off every connection and request that was accepted for this lease and not adopted by another. */
+  endAccepted(): void;
 }
 
 /** A lease as the listener sees it. */
@@ -65,7 +66,7 @@ export interface ListenerRow {
  *
  * When the committed lease is released while others exist, none of them is promoted: a swap commits the new lease before
  * it releases the old one, so that what is left has been withdrawn or isn't ready. Connections and requests then wait,
- * bounded, until a lease commits or the linger closes the listener; datagrams are dropped and counted.
+ * bounded, until a lease commits or the linger stops the listener; datagrams are dropped and counted.
  */
 export abstract class KernelListener<H extends Holder> {
   readonly key: string;
@@ -84,12 +85,16 @@ export abstract class KernelListener<H extends Holder> {
   abstract get connections(): number;
   abstract get waiting(): number;
   abstract get refused(): number;
-  /** Stops listening and ends everything; resolves when the socket is gone. */
+  /** Stops listening, and frees the port at once; resolves when the last connection has ended. */
+  abstract stop(): Promise<void>;
+  /** Stops listening and ends every connection. */
   abstract close(): Promise<void>;
   /** After a change of the committed holder: synchronous and O(1). */
   protected abstract onCommitted(holder: H): void;
-  /** Ends what still belongs to a released holder. */
-  protected abstract onReleased(holder: H): void;
+  /** Ends what was accepted for a holder. */
+  protected abstract endAccepted(holder: H): void;
+  /** After a holder's release. */
+  protected onReleased?(holder: H): void;
 
   get current(): H | undefined {
     return this.#current;
@@ -112,6 +117,7 @@ export abstract class KernelListener<H extends Holder> {
       commit: () => this.#commit(holder),
       uncommit: () => this.#uncommit(holder),
       release: () => this.#release(holder),
+      endAccepted: () => this.endAccepted(holder),
     };
   }
 
@@ -130,6 +136,7 @@ export abstract class KernelListener<H extends Holder> {
   }
 
   #uncommit(holder: H): void {
+    if (this.#previous === holder) this.#previous = undefined;
     if (this.#current !== holder) return;
     this.#current = this.#previous;
     this.#previous = undefined;
@@ -140,7 +147,7 @@ export abstract class KernelListener<H extends Holder> {
     if (!this.#holders.delete(holder)) return;
     if (this.#previous === holder) this.#previous = undefined;
     if (this.#current === holder) this.#current = undefined;
-    this.onReleased(holder);
+    this.onReleased?.(holder);
     if (this.#holders.size === 0) this.#onIdle();
   }
 }

@@ -2,13 +2,15 @@
 export interface PooledListener {
   readonly key: string;
   readonly leases: number;
+  /** Frees the port at once; resolves when the last connection has ended. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
 interface Slot<L> {
   readonly opened: Promise<L>;
   listener: L | undefined;
-  /** Calls between their start and their lease: the listener must not be closed under them. */
+  /** Calls between their start and their lease: the listener must not be stopped under them. */
   asking: number;
   linger: NodeJS.Timeout | undefined;
 }
@@ -16,11 +18,12 @@ interface Slot<L> {
 /** Opens a listener; `onIdle` is to be called when its last lease is released. */
 export type OpenListener<L> = (onIdle: () => void) => Promise<L>;
 
-/** The bound listeners of one kind, by key: bound once, shared, closed a while after the last lease. */
+/** The bound listeners of one kind, by key: bound once, shared, stopped a while after the last lease. */
 export class ListenerPool<L extends PooledListener> {
   readonly #lingerMs: number;
   readonly #slots = new Map<string, Slot<L>>();
-  readonly #closing = new Map<string, Promise<void>>();
+  /** No longer bound, but with connections that live on. */
+  readonly #stopped = new Set<L>();
   #closed = false;
 
   constructor(lingerMs: number) {
@@ -40,9 +43,7 @@ export class ListenerPool<L extends PooledListener> {
    */
   async acquire<T>(key: string, open: OpenListener<L>, take: (listener: L) => T, fits: (listener: L) => boolean = () => true): Promise<T | undefined> {
     const found = this.#slots.get(key);
-    if (found?.listener !== undefined && isIdle(found) && !fits(found.listener)) this.#close(found);
-    // Bind only when the old socket has gone; whoever waited as well may have been quicker.
-    while (this.#closing.has(key)) await this.#closing.get(key);
+    if (found?.listener !== undefined && isIdle(found) && !fits(found.listener)) this.#stop(found);
     if (this.#closed) return undefined;
     const slot = this.#slots.get(key) ?? this.#open(key, open);
     slot.asking++;
@@ -56,12 +57,12 @@ export class ListenerPool<L extends PooledListener> {
     }
   }
 
-  /** Closes every listener now, and gives no more leases. */
+  /** Closes every listener and connection now, and gives no more leases. */
   async closeAll(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled([...this.#slots.values()].map((slot) => slot.opened));
-    for (const slot of [...this.#slots.values()]) this.#close(slot);
-    await Promise.all(this.#closing.values());
+    for (const slot of [...this.#slots.values()]) this.#stop(slot);
+    await Promise.all([...this.#stopped].map((listener) => listener.close()));
   }
 
   /** Asked anew after an await, in which the pool may have been closed. */
@@ -88,16 +89,17 @@ export class ListenerPool<L extends PooledListener> {
     if (!isIdle(slot) || slot.listener === undefined || this.#slots.get(slot.listener.key) !== slot) return;
     clearTimeout(slot.linger);
     slot.linger = setTimeout(() => {
-      if (isIdle(slot)) this.#close(slot);
+      if (isIdle(slot)) this.#stop(slot);
     }, this.#lingerMs).unref();
   }
 
-  #close(slot: Slot<L>): void {
+  #stop(slot: Slot<L>): void {
     clearTimeout(slot.linger);
     const { listener } = slot;
     if (listener === undefined || this.#slots.get(listener.key) !== slot) return;
     this.#slots.delete(listener.key);
-    this.#closing.set(listener.key, listener.close().finally(() => this.#closing.delete(listener.key)));
+    this.#stopped.add(listener);
+    void listener.stop().then(() => this.#stopped.delete(listener));
   }
 }
 

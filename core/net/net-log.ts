@@ -1,5 +1,4 @@
-/** What the network rooms need of a log; `Log` of core/log fits. */
-export interface NetLog {
-  info(message: string, fields?: Record<string, unknown>): void;
-  warn(message: string, fields?: Record<string, unknown>): void;
-}
+import type { Log } from '../log/log.ts';
+
+/** What the network rooms need of a log. */
+export type NetLog = Pick<Log, 'info' | 'warn'>;

@@ -25,7 +25,7 @@ export const PORT_QUARANTINE_MS = 15_000;
 export interface PortLease {
   readonly port: number;
   /** Gives the port back, into quarantine; a second call does nothing. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** An even port for RTP and the odd one above for RTCP. @see RFC 3550 section 11 */
@@ -33,7 +33,7 @@ export interface PortPair {
   readonly rtpPort: number;
   readonly rtcpPort: number;
   /** Gives both ports back, into quarantine; a second call does nothing. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** How the ports of a range are used now. */

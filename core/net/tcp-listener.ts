@@ -46,6 +46,7 @@ export class TcpListener extends KernelListener<TcpHolder> {
   readonly #connections = new Map<number, Connection>();
   readonly #waiting = new WaitingRoom<Connection>();
   readonly #stopWatchingCertificate: () => void;
+  #stopped: Promise<void> | undefined;
   #refused = 0;
 
   private constructor(key: string, bound: { server: Server; sockets: Set<Socket>; address: { host: string; port: number } }, certificates: Certificates | undefined, onIdle: () => void) {
@@ -93,12 +94,18 @@ export class TcpListener extends KernelListener<TcpHolder> {
     return this.#refused;
   }
 
-  close(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopped ??= closeServer(this.#server);
     this.#stopWatchingCertificate();
-    const closed = closeServer(this.#server);
+    this.#waiting.drain((connection) => connection.destroy());
+    return this.#stopped;
+  }
+
+  close(): Promise<void> {
+    const stopped = this.stop();
     for (const connection of this.#connections.values()) connection.destroy();
     for (const socket of this.#sockets) socket.destroy();
-    return closed;
+    return stopped;
   }
 
   protected onCommitted(holder: TcpHolder): void {
@@ -106,7 +113,7 @@ export class TcpListener extends KernelListener<TcpHolder> {
     this.#waiting.drainSoon((connection) => this.#deliver(connection));
   }
 
-  protected onReleased(holder: TcpHolder): void {
+  protected endAccepted(holder: TcpHolder): void {
     for (const connection of this.#connections.values()) if (connection.owner === holder) connection.destroy();
   }
 
@@ -125,7 +132,7 @@ export class TcpListener extends KernelListener<TcpHolder> {
     if (holder !== undefined) {
       connection.setHandler(undefined, holder);
       if (!callOwner(holder, () => holder.onConnection(connection))) connection.destroy();
-    } else if (!this.#waiting.admit(connection)) {
+    } else if (this.#stopped !== undefined || !this.#waiting.admit(connection)) {
       this.#refused++;
       connection.destroy();
     }

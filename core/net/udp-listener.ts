@@ -53,6 +53,7 @@ export class UdpListener extends KernelListener<UdpHolder> {
   readonly #now: () => number;
   readonly #sweep: NodeJS.Timeout;
   readonly #ipv6: boolean;
+  #stopped: Promise<void> | undefined;
   #refused = 0;
 
   private constructor(key: string, socket: Socket, host: string, onIdle: () => void, limits: UdpDemuxLimits, now: () => number) {
@@ -84,7 +85,7 @@ export class UdpListener extends KernelListener<UdpHolder> {
     const socket: UdpSocket = {
       address: this.address,
       send: (data, port, address, offset, length) => {
-        if (this.isHeldBy(holder)) this.#send(data, port, address, offset, length);
+        if (this.isHeldBy(holder) && this.#stopped === undefined) this.#send(data, port, address, offset, length);
       },
       pin: (address, port) => this.#pin(holder, address, port),
       unpin: (address, port) => this.#demux.unpin(address, port, holder),
@@ -107,16 +108,25 @@ export class UdpListener extends KernelListener<UdpHolder> {
     return this.#refused;
   }
 
-  close(): Promise<void> {
+  stop(): Promise<void> {
     clearInterval(this.#sweep);
-    return new Promise((resolve) => void this.#socket.close(() => resolve()));
+    this.#stopped ??= new Promise((resolve) => void this.#socket.close(() => resolve()));
+    return this.#stopped;
+  }
+
+  close(): Promise<void> {
+    return this.stop();
   }
 
   protected onCommitted(): void {
     // A datagram looks up the committed holder when it arrives: nothing to re-point.
   }
 
-  protected onReleased(holder: UdpHolder): void {
+  protected endAccepted(holder: UdpHolder): void {
+    this.#demux.releaseOwner(holder);
+  }
+
+  protected override onReleased(holder: UdpHolder): void {
     this.#demux.releaseOwner(holder);
   }
 
