@@ -20,10 +20,16 @@ export { Scope, type Held } from './scope/scope.ts';
 
 export type { MediaFrame, MediaPacket } from './media/frame.ts';
 export type { Codec, MediaKind } from './media/codecs.ts';
+export { ticksToUs, usToTicks } from './media/frame.ts';
 export type { TrackDescriptor } from './media/track.ts';
 export type { MediaBus, MediaEvents } from './media/media-bus.ts';
 export type { Publication, PublishOptions, PublisherCallbacks } from './media/publication.ts';
 export type { Stream, StreamMeta } from './media/stream.ts';
+export type { FanoutJoin, FanoutViewer, TcpFanout } from './media/tcp-fanout.ts';
+export type { BatchWriter } from './media/fanout-log.ts';
+export type { PlaneConverter } from './media/converters.ts';
+export type { TranscoderCapability } from './media/derived-tracks.ts';
+export type { StreamResolver, StreamSource } from './media/sources.ts';
 export type { StreamStats } from './media/stream-stats.ts';
 export type { FrameSink, SubscribeOptions, Subscription } from './media/subscription.ts';
 

@@ -20,8 +20,11 @@ import { createKernelContainer, type DependencyContainer } from './di/container.
 import { TOKENS } from './di/tokens.ts';
 import { messageOf } from './errors/wcs-error.ts';
 import type { RootLog } from './log/log.ts';
+import { rateLimited } from './log/rate-limited.ts';
 import { createRootLog } from './log/root-log.ts';
+import { EventLoopLoad } from './media/event-loop-load.ts';
 import { MediaBus } from './media/media-bus.ts';
+import type { MediaClock, MediaTimers } from './media/runtime.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Certificates } from './net/certificates.ts';
 import { Listeners } from './net/listeners.ts';
@@ -35,6 +38,9 @@ import { superviseProcess } from './plugin/supervisor.ts';
 import { PluginWatcher } from './plugin/watcher.ts';
 import { Scope } from './scope/scope.ts';
 import { Sessions } from './sessions/sessions.ts';
+
+/** The same warning of a listener is written once in this time, with a count. */
+const LOG_PERIOD_MS = 10_000;
 
 /** How a kernel is started. */
 export interface KernelOptions {
@@ -58,6 +64,7 @@ interface KernelParts extends KernelServices {
   readonly log: RootLog;
   readonly config: Config;
   readonly users: Users;
+  readonly load: EventLoopLoad;
 }
 
 /** The composition root: makes every room of the kernel, starts the plugins, and takes all down again. */
@@ -120,6 +127,7 @@ export class Kernel {
     await this.host.stopAll();
     this.parts.media.close('server stop');
     await this.parts.listeners.closeAll();
+    this.parts.load.close();
     await this.#scope.close();
   }
 
@@ -177,14 +185,17 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
   const certificates = await Certificates.open({ dir: stateDir, log, ...(cert === undefined || key === undefined ? {} : { certFile: resolve(cert), keyFile: resolve(key) }) });
   const users = await Users.open({ stateDir, adminUser: kernel.admin.user, env });
   const { quarantineMs, ...ranges } = kernel.ports;
+  const load = new EventLoopLoad(timers);
   return {
     config,
     log,
     users,
     certificates,
-    listeners: new Listeners({ log, certificates }),
+    listeners: new Listeners({ log: rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS), certificates }),
     ports: new PortRanges(ranges, { quarantineMs }),
     media: makeBus(config, log),
+    fanout: { clock, timers, load: () => load.load },
+    load,
     operations: new Operations(),
     metrics: new Metrics((name, error) => log.error(`Metric ${name} cannot be read: ${messageOf(error)}`)),
     sessions: new Sessions(),
@@ -195,15 +206,20 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
   };
 }
 
+/** Timers of the kernel: none of them keeps the process alive. */
+const timers: MediaTimers = {
+  after: (delayMs, work) => {
+    const timer = setTimeout(work, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+const clock: MediaClock = { nowMs: () => performance.now() };
+
 function makeBus({ kernel: { media } }: Config, log: RootLog): MediaBus {
   return new MediaBus({
-    clock: { nowMs: () => performance.now() },
-    timers: {
-      after: (delayMs, work) => {
-        const timer = setTimeout(work, delayMs);
-        return () => clearTimeout(timer);
-      },
-    },
+    clock,
+    timers,
     log: log.child({ component: 'media' }),
     onFault: (error, label) => log.error(`Fault in ${label}: ${messageOf(error)}`, { err: error }),
     validateName: parseStreamName,

@@ -18,7 +18,7 @@ import type { Scope } from '../scope/scope.ts';
 import type { OpenSession, Sessions } from '../sessions/sessions.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { Generation } from './generation.ts';
-import { ScopedMedia } from './scoped-media.ts';
+import { ScopedMedia, type FanoutRuntime } from './scoped-media.ts';
 import { ScopedTimers } from './scoped-timers.ts';
 import { PluginSession } from './session.ts';
 import { spawnInScope } from './spawn.ts';
@@ -30,6 +30,8 @@ export interface KernelServices {
   readonly ports: PortRanges;
   readonly certificates: Certificates;
   readonly media: MediaBus;
+  /** Clock, timers and event-loop load for fan-outs. */
+  readonly fanout: Omit<FanoutRuntime, 'onFault'>;
   readonly operations: Operations;
   readonly metrics: Metrics;
   readonly sessions: Sessions;
@@ -107,7 +109,7 @@ export function createContext(generation: Generation, services: KernelServices):
     log,
     scope,
     timers: new ScopedTimers(scope, (work) => generation.guard(work)),
-    media: new ScopedMedia(services.media, scope, register),
+    media: new ScopedMedia(services.media, scope, register, { ...services.fanout, onFault: (error) => generation.fault(error) }),
     listen: listenOf(generation, services),
     ports: {
       single: (range, owner = scope) => portInScope(owner, services.ports.single(range)),
@@ -154,7 +156,10 @@ function listenOf(generation: Generation, services: KernelServices): PluginConte
   const { onFault } = generation.owner;
   const lease = async <T extends Lease>(pending: Promise<T>, untilRetired: boolean): Promise<T> => {
     const acquired = await pending;
-    generation.scope.add(`listener ${acquired.key}`, () => acquired.release());
+    generation.scope.add(`listener ${acquired.key}`, () => {
+      acquired.release();
+      acquired.endAccepted();
+    });
     const commit = (): (() => void) => {
       acquired.commit();
       return () => {

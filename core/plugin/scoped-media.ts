@@ -2,6 +2,7 @@ import type { MediaBus } from '../media/media-bus.ts';
 import type { Publication, PublishOptions } from '../media/publication.ts';
 import type { Stream } from '../media/stream.ts';
 import type { SubscribeOptions, Subscription } from '../media/subscription.ts';
+import { TcpFanout, type TcpFanoutOptions } from '../media/tcp-fanout.ts';
 import type { Held, Scope } from '../scope/scope.ts';
 
 /** A subscription that its scope forgets when it is closed early. */
@@ -52,16 +53,31 @@ export function subscribeInScope(scope: Scope, stream: Stream, options: Subscrib
 /** Registers something visible to others; takes effect when the generation starts to serve. */
 type Register = (label: string, register: () => () => void) => void;
 
+/** What the kernel gives every fan-out of one generation. */
+export type FanoutRuntime = Pick<TcpFanoutOptions, 'clock' | 'timers' | 'load' | 'onFault'>;
+
+/** What a plugin says about a fan-out; clock, timers and load are the kernel's. */
+export type FanoutWish = Pick<TcpFanoutOptions, 'serialise' | 'requestKeyFrame' | 'limits'>;
+
 /** The media bus as a plugin sees it: everything is released with the plugin's scope. */
 export class ScopedMedia {
   readonly #bus: MediaBus;
   readonly #scope: Scope;
   readonly #register: Register;
+  readonly #runtime: FanoutRuntime;
 
-  constructor(bus: MediaBus, scope: Scope, register: Register) {
+  constructor(bus: MediaBus, scope: Scope, register: Register, runtime: FanoutRuntime) {
     this.#bus = bus;
     this.#scope = scope;
     this.#register = register;
+    this.#runtime = runtime;
+  }
+
+  /** One stream to many TCP readers of one protocol variant: serialised once, one shared buffer a window. */
+  fanout(wish: FanoutWish, scope: Scope = this.#scope): TcpFanout {
+    const fanout = new TcpFanout({ ...this.#runtime, ...wish });
+    scope.add('fan-out', () => fanout.close());
+    return fanout;
   }
 
   /** Publishes a stream; suspended when the plugin goes without ending it. */
