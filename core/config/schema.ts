@@ -40,10 +40,10 @@ export const KERNEL_SCHEMA = z.object({
   ports: z
     .object({
       media: portRange(31_000, 31_999),
-      sip: portRange(30_000, 30_999),
-      rtspClient: portRange(32_000, 32_999),
-      rtmpClient: portRange(33_001, 34_000),
-      agent: portRange(34_001, 35_000),
+      calls: portRange(30_000, 30_999),
+      cameras: portRange(32_000, 32_999),
+      relays: portRange(33_001, 34_000),
+      agents: portRange(34_001, 35_000),
       /** How long a released port rests, so that late packets of its last user go nowhere. */
       quarantineMs: z.number().int().min(0).default(15_000),
     })

@@ -27,7 +27,8 @@ export function registerKernelMetrics(parts: KernelMetricParts): void {
   gauge('streams_stats', 'streams_published', 'Streams on the media bus', () => media.streams().length);
   gauge('streams_stats', 'streams_viewers', 'Readers of all streams', () => media.streams().reduce((sum, stream) => sum + stream.subscriberCount, 0));
   for (const range of RANGE_NAMES) {
-    const prefix = `ports_${range.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+    // The statistics page of a WCS calls the agents' range so.
+    const prefix = `ports_${range === 'agents' ? 'wcs_agents' : range}`;
     gauge('port_stats', `${prefix}_free`, `Free ports of the range ${range}`, () => ports.counts(range).free);
     gauge('port_stats', `${prefix}_busy`, `Ports of the range ${range} in use`, () => ports.counts(range).busy);
     gauge('port_stats', `${prefix}_quarantine`, `Ports of the range ${range} that rest after use`, () => ports.counts(range).quarantined);

@@ -11,7 +11,7 @@ export function registerLogOperations(operations: Operations, log: RootLog): voi
     name: 'log.level',
     summary: 'Show the log levels, or set one for all or for one component',
     role: 'admin',
-    input: z.object({ level: level.optional(), component: z.string().optional().describe('e.g. rtmp') }),
+    input: z.object({ level: level.optional(), component: z.string().optional().describe('e.g. media, or the name of a plugin') }),
     cli: { positional: ['level', 'component'] },
     handler: (input) => {
       if (input.level !== undefined) log.setLevel(input.level, input.component);

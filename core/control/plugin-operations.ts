@@ -6,7 +6,7 @@ import { looseBoolean } from '../operations/loose.ts';
 import type { PluginHost } from '../plugin/host.ts';
 import type { Slot } from '../plugin/slot.ts';
 
-const byName = z.object({ name: z.string().describe('Plugin, e.g. rtmp') });
+const byName = z.object({ name: z.string().describe('Name of the plugin') });
 const cli = { positional: ['name'] } as const;
 
 /** One plugin as lists show it. */

@@ -16,7 +16,7 @@ export interface ServerParts {
   readonly metrics: Metrics;
 }
 
-const setting = z.object({ path: z.string().describe('e.g. plugins.hls.partMs') });
+const setting = z.object({ path: z.string().describe('e.g. log.level') });
 
 /** `config.*`, `ports.*`, `listener.*`, `tls.*` and `stat.*`: the server as a whole. */
 export function registerServerOperations(operations: Operations, parts: ServerParts): void {

@@ -1,7 +1,10 @@
 import { WcsError } from '../errors/wcs-error.ts';
 
-/** What the ranges are for. */
-export type RangeName = 'media' | 'sip' | 'rtspClient' | 'rtmpClient' | 'agent';
+/**
+ * What the ranges are for: RTP and its kin; call signalling (SIP); pulls from cameras (RTSP); pushes to and pulls from
+ * other servers (RTMP); agents between servers of this kind.
+ */
+export type RangeName = 'media' | 'calls' | 'cameras' | 'relays' | 'agents';
 
 /** Inclusive bounds of a port range. */
 export interface PortRange {
@@ -11,11 +14,11 @@ export interface PortRange {
 
 /** The ranges of a WCS server. */
 export const DEFAULT_PORT_RANGES: Readonly<Record<RangeName, PortRange>> = {
-  sip: { from: 30_000, to: 30_999 },
+  calls: { from: 30_000, to: 30_999 },
   media: { from: 31_000, to: 31_999 },
-  rtspClient: { from: 32_000, to: 32_999 },
-  rtmpClient: { from: 33_001, to: 34_000 },
-  agent: { from: 34_001, to: 35_000 },
+  cameras: { from: 32_000, to: 32_999 },
+  relays: { from: 33_001, to: 34_000 },
+  agents: { from: 34_001, to: 35_000 },
 };
 
 /** A released port rests this long, so that late packets of its last user reach nobody else. */
@@ -83,7 +86,7 @@ export class PortRanges {
 }
 
 /** Every range, in order of its ports. */
-export const RANGE_NAMES: readonly RangeName[] = ['sip', 'media', 'rtspClient', 'rtmpClient', 'agent'];
+export const RANGE_NAMES: readonly RangeName[] = ['calls', 'media', 'cameras', 'relays', 'agents'];
 
 function checkRanges(ranges: readonly (readonly [string, PortRange])[]): void {
   let below: readonly [string, PortRange] | undefined;

@@ -142,7 +142,7 @@ async function leaveNothing(subject: ConformanceSubject, environment: Conformanc
   await kernelIsIdle(kernel);
   t.is(parts.sessions.count(), 0, 'no session');
   t.deepEqual(parts.media.streams().map((stream) => `${stream.name}: ${stream.subscriberCount}`).filter((row) => !row.endsWith(': 0')), [], 'no subscription');
-  for (const range of ['media', 'agent'] as const) t.is(parts.ports.counts(range).busy, 0, `no ${range} port`);
+  for (const range of ['media', 'agents'] as const) t.is(parts.ports.counts(range).busy, 0, `no ${range} port`);
   await until(() => JSON.stringify(activeResources()) === JSON.stringify(idle), `the resources ${JSON.stringify(idle)} of before, there are ${JSON.stringify(activeResources())}`, 15_000);
   await collected(subject, environment, 0);
 }

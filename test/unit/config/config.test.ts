@@ -34,7 +34,7 @@ async function problemsOf(text: string, env: Record<string, string> = {}): Promi
 test('nothing configured gives the defaults', async (t) => {
   const { load, stateDir } = setUp(undefined);
   const config = await load();
-  t.deepEqual(config.kernel.ports.sip, { from: 30000, to: 30999 });
+  t.deepEqual(config.kernel.ports.calls, { from: 30000, to: 30999 });
   t.deepEqual(config.kernel.ports.media, { from: 31000, to: 31999 });
   t.is(config.kernel.admin.user, 'admin');
   t.is(config.kernel.network.host, '0.0.0.0');
@@ -43,12 +43,12 @@ test('nothing configured gives the defaults', async (t) => {
 });
 
 test('file, environment and run time cover each other in this order and each value knows its source', async (t) => {
-  const { load, stateDir } = setUp('log: { level: warn }\nports:\n  rtspClient: { from: 40000, to: 40100 }\nnetwork:\n', { WCS_LOG_LEVEL: 'debug', wcs_ports_rtsp_client_to: '40200' });
+  const { load, stateDir } = setUp('log: { level: warn }\nports:\n  cameras: { from: 40000, to: 40100 }\nnetwork:\n', { WCS_LOG_LEVEL: 'debug', wcs_ports_cameras_to: '40200' });
   const config = await load();
   t.is(config.kernel.log.level, 'debug');
-  t.deepEqual(config.kernel.ports.rtspClient, { from: 40000, to: 40200 });
-  t.is(config.source('ports.rtspClient.from'), 'file');
-  t.is(config.source('ports.rtspClient.to'), 'environment');
+  t.deepEqual(config.kernel.ports.cameras, { from: 40000, to: 40200 });
+  t.is(config.source('ports.cameras.from'), 'file');
+  t.is(config.source('ports.cameras.to'), 'environment');
   t.deepEqual(await config.set('log.level', 'trace'), [{ path: 'log.level', from: 'debug', to: 'trace', source: 'runtime' }]);
   t.is((await load()).kernel.log.level, 'trace');
   t.is(statSync(join(stateDir, 'overrides.json')).mode & 0o777, 0o600);
@@ -77,12 +77,12 @@ test('wrong values, YAML errors and doubled keys are told with their line', asyn
 const rtmp = z.object({ port: z.number().int().default(1935), name: z.string().default('x'), password: z.string().optional(), origins: z.array(z.string()).default([]) });
 
 test("a plugin's settings are validated by its own schema, by line, and completed", async (t) => {
-  const { load } = setUp('plugins:\n  rtmp:\n    port: 1936\n    drainMs: 5\n  sip: off\n  hls: on\n', { WCS_PLUGINS_RTMP_NAME: '007', WCS_PLUGINS_RTMP_ORIGINS: 'a, b', WCS_PLUGINS_CDN_ENABLED: 'false', WCS_NONSENSE: '1' });
+  const { load } = setUp('plugins:\n  rtmp:\n    port: 1936\n    drainMs: 5\n  calls: off\n  hls: on\n', { WCS_PLUGINS_RTMP_NAME: '007', WCS_PLUGINS_RTMP_ORIGINS: 'a, b', WCS_PLUGINS_CDN_ENABLED: 'false', WCS_NONSENSE: '1' });
   const config = await load();
   t.deepEqual(config.plugin('rtmp').settings, { port: 1936 });
   const release = config.registerPluginSchema('rtmp', rtmp);
   t.deepEqual(config.plugin('rtmp'), { enabled: undefined, path: undefined, package: undefined, drainMs: 5, settings: { port: 1936, name: '007', origins: ['a', 'b'] } });
-  t.deepEqual([config.plugin('sip').enabled, config.plugin('hls').enabled, config.plugin('cdn').enabled, config.plugin('none').enabled], [false, true, false, undefined]);
+  t.deepEqual([config.plugin('calls').enabled, config.plugin('hls').enabled, config.plugin('cdn').enabled, config.plugin('none').enabled], [false, true, false, undefined]);
   t.deepEqual(config.unmatchedVariables(), ['WCS_NONSENSE']);
   const strict = t.throws(() => config.registerPluginSchema('rtmp', z.object({ prot: z.number().optional() })), { instanceOf: WcsError });
   t.true(strict.message.includes('line 3, column 5: plugins.rtmp.port: unknown setting; did you mean "prot"?'), strict.message);
@@ -140,7 +140,7 @@ test('a preview shows what would change and changes nothing; secrets are masked 
   const entries = config.entries();
   t.false(JSON.stringify(entries).includes('hunter'));
   t.deepEqual(entries.find(({ path }) => path === 'tls.key'), { path: 'tls.key', value: 'b.pem', source: 'file' });
-  t.deepEqual(entries.find(({ path }) => path === 'ports.sip.from'), { path: 'ports.sip.from', value: 30000, source: 'default' });
+  t.deepEqual(entries.find(({ path }) => path === 'ports.calls.from'), { path: 'ports.calls.from', value: 30000, source: 'default' });
 });
 
 test('the watched file is taken when it is valid, reported when it is not, and may appear later', async (t) => {

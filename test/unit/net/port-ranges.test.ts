@@ -52,13 +52,13 @@ test('ports are reused as late as possible', (t) => {
 
 test('the default ranges are the ones of a WCS server', (t) => {
   const pool = new PortRanges();
-  const sizes = (['sip', 'media', 'rtspClient', 'rtmpClient', 'agent'] satisfies RangeName[]).map((name) => pool.counts(name).free);
+  const sizes = (['calls', 'media', 'cameras', 'relays', 'agents'] satisfies RangeName[]).map((name) => pool.counts(name).free);
   t.deepEqual(sizes, [1000, 1000, 1000, 1000, 1000]);
 });
 
 test('ranges that overlap or are no ranges are refused by name', (t) => {
   const overlap = t.throws(() => ranges({ from: 30_500, to: 31_500 }), { code: 'CONFIG_E_INVALID' });
-  t.regex(overlap.message, /ports\.media \(30500-31500\) overlaps ports\.sip/);
+  t.regex(overlap.message, /ports\.media \(30500-31500\) overlaps ports\.calls/);
   for (const bad of [{ from: 5, to: 4 }, { from: 0, to: 9 }, { from: 65_000, to: 70_000 }, { from: 1.5, to: 9 }]) {
     t.throws(() => ranges(bad), { code: 'CONFIG_E_INVALID', message: /ports\.media/ });
   }
