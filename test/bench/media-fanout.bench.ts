@@ -1,13 +1,8 @@
+import type { BenchResult } from './bench.ts';
 import type { MediaFrame } from '../../core/media/frame.ts';
 import { TcpFanout } from '../../core/media/tcp-fanout.ts';
 import { FakeTime } from '../support/fake-time.ts';
 import { AUDIO, VIDEO } from '../support/media.ts';
-
-/** What a benchmark prints; `ratio` is against the baseline of the same run. */
-export interface BenchResult {
-  readonly title: string;
-  readonly rows: readonly { readonly what: string; readonly value: number; readonly unit: string; readonly ratio?: number }[];
-}
 
 const VIEWERS = 500;
 const SECONDS = 10;
