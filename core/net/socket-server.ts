@@ -9,13 +9,14 @@ const ACCEPT_BACKLOG = 1024;
  *
  * @throws the error of the system when it cannot bind
  */
-export function bindServer(server: Server, options: { host: string; port: number }, log: NetLog): Promise<{ host: string; port: number }> {
+export function bindServer(server: Server, { host, port }: { host: string; port: number }, log: NetLog): Promise<{ host: string; port: number }> {
+  // Nothing here may hold on to the caller's options: they lead to the code of its generation.
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: options.host, port: options.port, backlog: ACCEPT_BACKLOG, ipv6Only: false }, () => {
+    server.listen({ host, port, backlog: ACCEPT_BACKLOG, ipv6Only: false }, () => {
       server.off('error', reject);
-      server.on('error', (error) => log.warn('The listener cannot accept a connection.', { host: options.host, port: options.port, error: error.message }));
-      resolve({ host: options.host, port: boundPort(server.address()) });
+      server.on('error', (error) => log.warn('The listener cannot accept a connection.', { host, port, error: error.message }));
+      resolve({ host, port: boundPort(server.address()) });
     });
   });
 }

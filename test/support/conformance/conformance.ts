@@ -41,32 +41,45 @@ export interface ConformanceSubject {
 const SWAPS = 8;
 const DRAIN_MS = 500;
 
+/** One test of the kit. */
+export interface ConformanceTest {
+  readonly title: string;
+  readonly run: (t: ExecutionContext) => Promise<void>;
+}
+
 /**
  * Registers the plugin conformance tests: swap under load, rollback of versions that throw in each life-cycle step,
  * hostile bytes on every listener, the access chain, and nothing left behind.
  */
 export function pluginConformance(test: TestFn, subject: ConformanceSubject): void {
+  for (const { title, run } of conformanceTests(subject)) test.serial(`${subject.name} conformance: ${title}`, run);
+}
+
+/** The tests that `pluginConformance` registers. */
+export function conformanceTests(subject: ConformanceSubject): ConformanceTest[] {
+  const inKernel = (body: (environment: ConformanceEnvironment, plugin: PluginUnderTest) => Promise<void>) => (t: ExecutionContext) => withPlugin(subject, t, body);
+  return [
+    { title: 'sessions and listeners survive swaps, and old code is collected', run: inKernel((environment, plugin) => swapUnderLoad(subject, environment, plugin)) },
+    { title: 'a version that throws in any step leaves the previous one serving', run: inKernel((environment, plugin) => throwEverywhere(subject, environment, plugin)) },
+    { title: 'hostile bytes end only their own connection', run: inKernel((environment) => takeHostileBytes(subject, environment)) },
+    { title: 'nothing is left after it is disabled', run: inKernel((environment) => leaveNothing(subject, environment)) },
+    ...(subject.tryRefused === undefined ? [] : [{ title: 'what the access chain refuses is refused', run: inKernel((environment) => obeyAccess(subject, environment)) }]),
+  ];
+}
+
+async function withPlugin(subject: ConformanceSubject, t: ExecutionContext, body: (environment: ConformanceEnvironment, plugin: PluginUnderTest) => Promise<void>): Promise<void> {
   const { name } = subject;
-  const run = (title: string, body: (environment: ConformanceEnvironment, plugin: PluginUnderTest) => Promise<void>): void => {
-    test.serial(`${name} conformance: ${title}`, async (t) => {
-      t.timeout(80_000);
-      const plugin = new PluginUnderTest(name, subject.entry);
-      const ports = await freePorts(subject.portCount);
-      const kernel = await startTestKernel({ plugins: { [name]: { ...subject.settings(ports), path: plugin.folder, drainMs: DRAIN_MS } } });
-      try {
-        t.is(kernel.kernel.host.slot(name).state, 'active', kernel.kernel.host.slot(name).error?.message);
-        await body({ t, kernel, ports }, plugin);
-      } finally {
-        await kernel.stop();
-        plugin.remove();
-      }
-    });
-  };
-  run('sessions and listeners survive swaps, and old code is collected', (environment, plugin) => swapUnderLoad(subject, environment, plugin));
-  run('a version that throws in any step leaves the previous one serving', (environment, plugin) => throwEverywhere(subject, environment, plugin));
-  run('hostile bytes end only their own connection', (environment) => takeHostileBytes(subject, environment));
-  run('nothing is left after it is disabled', (environment) => leaveNothing(subject, environment));
-  if (subject.tryRefused !== undefined) run('what the access chain refuses is refused', (environment) => obeyAccess(subject, environment));
+  t.timeout(80_000);
+  const plugin = new PluginUnderTest(name, subject.entry);
+  const ports = await freePorts(subject.portCount);
+  const kernel = await startTestKernel({ plugins: { [name]: { ...subject.settings(ports), path: plugin.folder, drainMs: DRAIN_MS } } });
+  try {
+    t.is(kernel.kernel.host.slot(name).state, 'active', kernel.kernel.host.slot(name).error?.message);
+    await body({ t, kernel, ports }, plugin);
+  } finally {
+    await kernel.stop();
+    plugin.remove();
+  }
 }
 
 async function swapUnderLoad(subject: ConformanceSubject, environment: ConformanceEnvironment, plugin: PluginUnderTest): Promise<void> {
@@ -95,7 +108,7 @@ async function throwEverywhere(subject: ConformanceSubject, environment: Conform
   const session = await subject.openSession(environment);
   for (const step of STEPS_BEFORE_SWITCH) {
     plugin.writeFaulty(step);
-    await t.throwsAsync(kernel.call('plugin.reload', { name: subject.name }), {}, `a throw in ${step} is reported`);
+    await t.throwsAsync(kernel.call('plugin.reload', { name: subject.name }), undefined, `a throw in ${step} is reported`);
     t.is(kernel.kernel.host.slot(subject.name).active?.label, before, `${step}: the previous version serves`);
     t.deepEqual(leaseCounts(kernel), leases, `${step}: no lease is left`);
     await t.notThrowsAsync(session.verify(), `${step}: the live session goes on`);

@@ -38,11 +38,13 @@ function hostileInputs(): Buffer[] {
 /** Sends every hostile input to a listener by its kernel key, e.g. `tcp:127.0.0.1:1935`; resolves when all peers have left. */
 export async function attack(key: string): Promise<void> {
   const [protocol = '', port] = [key.split(':')[0], Number(key.split(':').at(-1))];
-  for (const input of hostileInputs()) {
-    if (protocol === 'udp') await sendDatagram(port, input.subarray(0, 60_000));
-    else await sendStream(connectTcp(port, '127.0.0.1'), input);
-    if (protocol === 'tls' || protocol === 'https') await sendStream(connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }), input);
-  }
+  const overTls = protocol === 'tls' || protocol === 'https';
+  const peers = hostileInputs().flatMap((input) => {
+    if (protocol === 'udp') return [sendDatagram(port, input.subarray(0, 60_000))];
+    const plain = sendStream(connectTcp(port, '127.0.0.1'), input);
+    return overTls ? [plain, sendStream(connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }), input)] : [plain];
+  });
+  await Promise.all(peers);
 }
 
 function sendStream(socket: Socket, input: Buffer): Promise<void> {
