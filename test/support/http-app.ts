@@ -83,7 +83,7 @@ export async function startHttpApp(options: HttpTestOptions = {}): Promise<HttpT
 
 function addSampleOperations(operations: Operations): void {
   const streamFilter = z.object({ name: z.string().optional().describe('Stream name'), published: looseBoolean().optional(), limit: looseNumber().optional() });
-  operations.register({ name: 'stream.find', summary: 'Find streams', role: 'viewer', input: streamFilter, output: z.array(z.object({ name: z.string() })), handler: (input) => (input.name === 'none' ? [] : [input]) });
+  operations.register({ name: 'stream.find', summary: 'Find streams', role: 'viewer', input: streamFilter, output: z.array(z.object({ name: z.string().optional() })), handler: (input): object[] => (input.name === 'none' ? [] : [input]) });
   operations.register({ name: 'stream.find_all', summary: 'All streams', role: 'viewer', input: z.object({}), handler: () => [] });
   operations.register({ name: 'stream.terminate', summary: 'Stop streams', role: 'admin', input: z.object({ name: z.string() }), aliases: ['stream.stop'], handler: () => undefined });
   const failures = { invalid: 'OPERATION_E_INPUT', refused: 'ACCESS_E_REFUSED', notFound: 'MEDIA_E_NOT_FOUND', conflict: 'OPERATION_E_CONFLICT', busy: 'NET_E_PORT_EXHAUSTED', internal: 'MEDIA_E_SOURCE_FAILED' } as const;
