@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { IncomingMessage, ServerResponse } from 'node:http';
-import { definePlugin, inject, injectable, TOKENS, WcsError, type HttpExchange, type MediaBus, type Metrics, type Operations, type PluginContext, type PluginInstance, type Sessions } from 'wcs-core';
+import { definePlugin, inject, injectable, TOKENS, WcsError, type HttpExchange, type KernelStatus, type MediaBus, type Metrics, type Operations, type PluginContext, type PluginInstance, type Sessions, type Users } from 'wcs-core';
 import { createApp, type App } from './server/app.ts';
-import { Gate, type UserDirectory } from './server/gate.ts';
-import type { KernelStatus } from './server/kernel-status.ts';
+import { Gate } from './server/gate.ts';
 import { overviewOperation } from './server/overview.ts';
 import { Pages } from './server/pages.ts';
 import { httpSettings, type HttpSettings } from './settings.ts';
@@ -19,7 +18,7 @@ class HttpServer implements PluginInstance<HttpSettings> {
     @inject(TOKENS.sessions) private readonly sessions: Sessions,
     @inject(TOKENS.mediaBus) private readonly mediaBus: MediaBus,
     @inject(TOKENS.status) private readonly status: KernelStatus,
-    @inject(TOKENS.users) private readonly users: UserDirectory,
+    @inject(TOKENS.users) private readonly users: Users,
   ) {}
 
   async prepare(ctx: PluginContext<HttpSettings>): Promise<void> {

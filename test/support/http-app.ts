@@ -8,7 +8,7 @@ import { looseBoolean, looseNumber } from '../../core/operations/loose.ts';
 import { Operations } from '../../core/operations/operations.ts';
 import { createApp, type App } from '../../plugins/http/server/app.ts';
 import { Gate } from '../../plugins/http/server/gate.ts';
-import type { Health } from '../../plugins/http/server/kernel-status.ts';
+import type { Health } from '../../core/control/status.ts';
 import { Pages } from '../../plugins/http/server/pages.ts';
 
 /** Authorization headers of the two users of the test server. */
@@ -50,7 +50,7 @@ export async function startHttpApp(options: HttpTestOptions = {}): Promise<HttpT
     operations,
     metrics,
     status: { health: () => state.health },
-    gate: new Gate({ verify: (user, password) => (PASSWORDS.get(user)?.password === password ? { role: PASSWORDS.get(user)!.role } : undefined) }),
+    gate: new Gate({ verify: (name, password) => Promise.resolve(PASSWORDS.get(name)?.password === password ? { name, role: PASSWORDS.get(name)!.role, sshPublicKeys: [] } : undefined) }),
     pages: new Pages({ hlsPort, hlsTlsPort: 8445, hlsScript }),
     settings: { allowedOrigins: [...(options.allowedOrigins ?? [])] },
     log: recordingLog(errors),

@@ -117,15 +117,19 @@ function updateSession(row, session) {
   setCells(row, [session.protocol, session.peer ?? session.kind, does, formatBytes(session.bytesIn), formatBytes(session.bytesOut), formatDuration(Date.now() - session.startedAtMs)]);
 }
 
-/** Ranges come as `ports_media_free`, `ports_media_busy`, `ports_media_quarantine`. */
-function showPorts(values = {}) {
-  const ranges = Object.keys(values).flatMap((key) => /^ports_(.+)_free$/.exec(key)?.[1] ?? []);
-  byId('empty-ports').hidden = ranges.length > 0;
-  const rows = ranges.map((range) => {
-    const [free, busy, quarantine] = ['free', 'busy', 'quarantine'].map((kind) => Number(values[`ports_${range}_${kind}`] ?? 0));
-    const total = free + busy + quarantine;
-    const meter = h('meter', { min: 0, max: Math.max(1, total), high: total * 0.8, optimum: 0, value: busy + quarantine, 'aria-label': `${range}: ports in use` });
-    return h('div', {}, h('div', { class: 'row' }, h('span', { class: 'mono' }, range), h('span', { class: 'muted' }, `${busy} in use · ${quarantine} resting · ${free} free`)), meter);
+function listenerRow() {
+  return h('tr', {}, h('td', { class: 'mono' }), h('td'), h('td', { class: 'number' }), h('td', { class: 'number' }));
+}
+
+function updateListener(row, { key, name, connections, refused }) {
+  setCells(row, [key, name ?? 'nobody', String(connections), String(refused)]);
+}
+
+function showPorts(ranges) {
+  const rows = ranges.map(({ range, free, busy, quarantined }) => {
+    const total = free + busy + quarantined;
+    const meter = h('meter', { min: 0, max: Math.max(1, total), high: total * 0.8, optimum: 0, value: busy + quarantined, 'aria-label': `${range}: ports in use` });
+    return h('div', {}, h('div', { class: 'row' }, h('span', { class: 'mono' }, range), h('span', { class: 'muted' }, `${busy} in use · ${quarantined} resting · ${free} free`)), meter);
   });
   byId('ports').replaceChildren(...rows);
 }
@@ -173,7 +177,7 @@ function showTiles({ streams, sessions, uptimeMs, status }) {
 
 function show(overview) {
   shown = overview;
-  const { status, version, plugins, streams, sessions, metrics } = overview;
+  const { status, version, plugins, streams, sessions, listeners, ports, metrics } = overview;
   byId('content').hidden = false;
   byId('sign-out').hidden = account.header === undefined;
   setPill(byId('status'), status);
@@ -190,7 +194,8 @@ function show(overview) {
     byId(`empty-${name}`).hidden = list.total > 0;
     byId(`rows-${name}`).closest('table').hidden = list.total === 0;
   }
-  showPorts(metrics.port_stats);
+  syncRows(byId('rows-listeners'), listeners, (listener) => listener.key, listenerRow, updateListener);
+  showPorts(ports);
   showMetrics(metrics);
 }
 

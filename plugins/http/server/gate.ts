@@ -1,17 +1,8 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { Role, Users } from 'wcs-core';
 import { parseBasicCredentials } from '../wire/basic-credentials.ts';
 import { limitKeyOf } from '../wire/peer-address.ts';
 import { HttpFailure } from '../wire/rest-error.ts';
-
-/** What a signed-in caller may do. */
-export type Role = 'viewer' | 'admin';
-
-/** Who may administer the server; the kernel's `Users` fits. */
-export interface UserDirectory {
-  /** Compares in constant time; undefined for an unknown user or a wrong password. */
-  verify(user: string, password: string): Promise<{ readonly role: Role } | undefined> | { readonly role: Role } | undefined;
-}
 
 /** A caller who is let in. */
 export interface Admission {
@@ -23,10 +14,6 @@ export interface Admission {
 export const MAX_FAILURES = 10;
 /** How long a failure counts. */
 export const FAILURE_WINDOW_S = 60;
-/** A pair that was right is not hashed again for this long: the dashboard asks every two seconds. */
-export const REMEMBER_MS = 10_000;
-/** Pairs remembered at once. */
-const MAX_REMEMBERED = 100;
 /** Sign-ins of one address that may wait for their turn. */
 const MAX_WAITING = 64;
 
@@ -34,16 +21,12 @@ const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="WCS Core", charset="UTF-8"
 
 /** Checks HTTP Basic credentials, one at a time per address, so that parallel guesses cannot outrun the count of failures. */
 export class Gate {
-  readonly #users: UserDirectory;
-  readonly #nowMs: () => number;
+  readonly #users: Pick<Users, 'verify'>;
   readonly #failures = new RateLimiterMemory({ points: MAX_FAILURES, duration: FAILURE_WINDOW_S });
-  readonly #secret = randomBytes(32);
-  readonly #remembered = new Map<string, Admission & { readonly untilMs: number }>();
   readonly #turns = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
-  constructor(users: UserDirectory, nowMs: () => number = () => performance.now()) {
+  constructor(users: Pick<Users, 'verify'>) {
     this.#users = users;
-    this.#nowMs = nowMs;
   }
 
   /**
@@ -54,17 +37,14 @@ export class Gate {
   async admit(authorization: string | undefined, address: string): Promise<Admission> {
     const credentials = parseBasicCredentials(authorization);
     if (credentials === undefined) throw new HttpFailure(401, 'ACCESS_E_CREDENTIALS', 'Sign in with a user and a password (HTTP Basic).', CHALLENGE);
-    const digest = createHmac('sha256', this.#secret).update(JSON.stringify(credentials)).digest('base64');
     return this.#inTurn(limitKeyOf(address), async (key) => {
       await this.#checkFailures(key);
-      const known = this.#remembered.get(digest);
-      if (known !== undefined && known.untilMs > this.#nowMs()) return known;
       const verified = await this.#users.verify(credentials.user, credentials.password);
       if (verified === undefined) {
         await this.#failures.penalty(key, 1);
         throw new HttpFailure(401, 'ACCESS_E_CREDENTIALS', 'The user or the password is wrong.', CHALLENGE);
       }
-      return this.#remember(digest, { user: credentials.user, role: verified.role });
+      return { user: credentials.user, role: verified.role };
     });
   }
 
@@ -72,14 +52,6 @@ export class Gate {
     const failures = await this.#failures.get(key);
     if (failures === null || failures.consumedPoints < MAX_FAILURES) return;
     throw tooMany(Math.max(1, Math.ceil(failures.msBeforeNext / 1000)));
-  }
-
-  #remember(digest: string, admission: Admission): Admission {
-    this.#remembered.delete(digest);
-    const oldest = this.#remembered.keys().next();
-    if (this.#remembered.size >= MAX_REMEMBERED && oldest.done !== true) this.#remembered.delete(oldest.value);
-    this.#remembered.set(digest, { ...admission, untilMs: this.#nowMs() + REMEMBER_MS });
-    return admission;
   }
 
   async #inTurn<T>(key: string, work: (key: string) => Promise<T>): Promise<T> {

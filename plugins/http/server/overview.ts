@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import type { MediaBus, Metrics, Operation, Operations, Sessions } from 'wcs-core';
+import type { KernelStatus, MediaBus, Metrics, Operation, OperationCall, Operations, Sessions } from 'wcs-core';
 import { formatStatJson } from '../wire/stat-page.ts';
-import type { KernelStatus } from './kernel-status.ts';
 
 /** Where the overview looks. */
 export interface OverviewParts {
@@ -9,7 +8,7 @@ export interface OverviewParts {
   readonly metrics: Metrics;
   readonly sessions: Sessions;
   readonly mediaBus: MediaBus;
-  readonly status: KernelStatus;
+  readonly status: Pick<KernelStatus, 'health'>;
 }
 
 /** Rows of each list at most; the totals tell the rest. */
@@ -22,8 +21,10 @@ export interface Overview {
   readonly status: string;
   readonly version: string;
   readonly uptimeMs: number;
-  /** As `plugin.list` answers. */
+  /** As `plugin.list`, `listener.list` and `ports.list` answer. */
   readonly plugins: unknown;
+  readonly listeners: unknown;
+  readonly ports: unknown;
   readonly streams: { readonly total: number; readonly rows: readonly Row[] };
   readonly sessions: { readonly total: number; readonly rows: readonly Row[] };
   /** As `/?action=stat&format=json` answers. */
@@ -38,20 +39,25 @@ export function overviewOperation(parts: OverviewParts): Operation<object, Overv
     role: 'viewer',
     input: z.object({}),
     handler: async (_input, call) => {
-      const { status, version, uptimeMs, plugins } = parts.status.health();
-      const canList = parts.operations.get('plugin.list') !== undefined;
+      const { status, version, uptimeMs } = parts.status.health();
       const [streams, sessions] = [parts.mediaBus.streams(), parts.sessions.list()];
       return {
         status,
         version,
         uptimeMs,
-        plugins: canList ? await parts.operations.call('plugin.list', {}, call) : plugins,
+        plugins: await listOf(parts, 'plugin.list', call),
+        listeners: await listOf(parts, 'listener.list', call),
+        ports: await listOf(parts, 'ports.list', call),
         streams: { total: streams.length, rows: streams.slice(0, MAX_ROWS).map(streamRow) },
         sessions: { total: sessions.length, rows: sessions.slice(0, MAX_ROWS).map(sessionRow) },
         metrics: formatStatJson(parts.metrics.groups()),
       };
     },
   };
+}
+
+async function listOf({ operations }: OverviewParts, name: string, call: OperationCall): Promise<unknown> {
+  return operations.get(name) === undefined ? [] : operations.call(name, {}, call);
 }
 
 function streamRow(stream: ReturnType<MediaBus['streams']>[number]): Row {

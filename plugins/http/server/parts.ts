@@ -1,15 +1,14 @@
 import type { FastifyRequest } from 'fastify';
-import type { Log, Metrics, Operations } from 'wcs-core';
+import type { KernelStatus, Log, Metrics, Operations } from 'wcs-core';
 import type { HttpSettings } from '../settings.ts';
 import type { Admission, Gate } from './gate.ts';
-import type { KernelStatus } from './kernel-status.ts';
 import type { Pages } from './pages.ts';
 
 /** What the routes are made of. */
 export interface AppParts {
   readonly operations: Operations;
   readonly metrics: Metrics;
-  readonly status: KernelStatus;
+  readonly status: Pick<KernelStatus, 'health'>;
   readonly gate: Gate;
   readonly pages: Pages;
   readonly settings: Pick<HttpSettings, 'allowedOrigins'>;

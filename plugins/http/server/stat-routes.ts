@@ -19,12 +19,12 @@ export function addStatRoutes(app: FastifyInstance, parts: AppParts): void {
     return reply.type(PROMETHEUS).header('Access-Control-Allow-Origin', '*').send(await parts.metrics.prometheus());
   });
 
-  app.get('/health', async (_request, reply) => {
+  app.get('/health', (request, reply) => {
     const { status, plugins, version, uptimeMs } = parts.status.health();
-    // Open to everyone: of an error the code is shown, its sentence only to those who sign in.
-    const shown = plugins.map(({ name, state, generation, error }) => ({ name, state, generation, error: codeOf(error) }));
+    // Open to everyone; the sentence of an error may name files and settings, which is for those on this machine.
+    const shown = isLocal(request) ? plugins : plugins.map(({ name, state, generation }) => ({ name, state, generation }));
     return reply
-      .code(status === 'starting' ? 503 : 200)
+      .code(status === 'ok' || status === 'degraded' ? 200 : 503)
       .header('Access-Control-Allow-Origin', '*')
       .header('Cache-Control', 'no-store')
       .send({ status, version, uptimeMs, plugins: shown });
@@ -38,14 +38,13 @@ function sendStats(parts: AppParts, reply: FastifyReply, query: URLSearchParams)
   return reply.type('text/plain; charset=utf-8').send(formatStatText(groups));
 }
 
-function codeOf(error: unknown): string | undefined {
-  if (error === undefined || error === null) return undefined;
-  return typeof error === 'object' && 'code' in error && typeof error.code === 'string' ? error.code : 'PLUGIN_E_FAULT';
+/** Monitoring on this machine needs no password. */
+async function checkReader(parts: AppParts, request: FastifyRequest): Promise<void> {
+  if (!isLocal(request)) await admit(parts, request);
 }
 
-/** Monitoring on this machine needs no password; a proxy on this machine speaks for others, who do. */
-async function checkReader(parts: AppParts, request: FastifyRequest): Promise<void> {
+/** A proxy on this machine speaks for others. */
+function isLocal(request: FastifyRequest): boolean {
   const { 'x-forwarded-for': forwardedFor, forwarded } = request.headers;
-  if (isLoopback(addressOf(request)) && forwardedFor === undefined && forwarded === undefined) return;
-  await admit(parts, request);
+  return isLoopback(addressOf(request)) && forwardedFor === undefined && forwarded === undefined;
 }

@@ -10,7 +10,7 @@ test.before(async () => {
 test.after.always(() => http.close());
 
 /** Sends bytes and returns what comes back until the server closes or `quietMs` pass without a byte. */
-function exchange(port: number, bytes: Uint8Array | string, quietMs = 150): Promise<string> {
+function exchange(port: number, bytes: Uint8Array | string, quietMs = 2000): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     let answer = '';
@@ -56,10 +56,10 @@ test('Whatever the path, the query and the body are, the answer is a typed error
 });
 
 test('Huge headers, lengths that lie and half a request are refused or waited for within bounds', async (t) => {
-  t.regex(await exchange(http.port, `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(100_000)}\r\n\r\n`), /^HTTP\/1\.1 431/);
+  t.regex(await exchange(http.port, `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431/);
   t.regex(await exchange(http.port, `POST /rest-api/test/who HTTP/1.1\r\nHost: x\r\nAuthorization: ${ADMIN}\r\nContent-Length: 99999999\r\n\r\n`), /^HTTP\/1\.1 413/);
   t.regex(await exchange(http.port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'), /^HTTP\/1\.1 400/);
-  t.is(await exchange(http.port, `POST /rest-api/test/who HTTP/1.1\r\nHost: x\r\nAuthorization: ${ADMIN}\r\nContent-Length: 10\r\n\r\n{"a`), '');
+  t.is(await exchange(http.port, `POST /rest-api/test/who HTTP/1.1\r\nHost: x\r\nAuthorization: ${ADMIN}\r\nContent-Length: 10\r\n\r\n{"a`, 200), '');
   t.true(await stillServes());
   await http.app.idle();
   t.pass();
