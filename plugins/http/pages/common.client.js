@@ -98,7 +98,7 @@ export function askForSignIn(form, attempt, reason) {
   };
   say(reason);
   form.hidden = false;
-  form.elements.user.focus();
+  form.elements.password.focus();
   return new Promise((resolve) => {
     form.onsubmit = async (event) => {
       event.preventDefault();

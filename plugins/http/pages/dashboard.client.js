@@ -129,7 +129,7 @@ function showPorts(ranges) {
   const rows = ranges.map(({ range, free, busy, quarantined }) => {
     const total = free + busy + quarantined;
     const meter = h('meter', { min: 0, max: Math.max(1, total), high: total * 0.8, optimum: 0, value: busy + quarantined, 'aria-label': `${range}: ports in use` });
-    return h('div', {}, h('div', { class: 'row' }, h('span', { class: 'mono' }, range), h('span', { class: 'muted' }, `${busy} in use · ${quarantined} resting · ${free} free`)), meter);
+    return h('div', {}, h('div', { class: 'row' }, h('span', { class: 'mono' }, range), h('span', { class: 'muted' }, `${busy + quarantined} of ${total}`)), meter);
   });
   byId('ports').replaceChildren(...rows);
 }

@@ -132,7 +132,14 @@ test('A client that goes away aborts its operation', async (t) => {
       summary: 'Waits',
       role: 'viewer',
       input: z.object({}),
-      handler: (_input, { signal }) => new Promise<void>((done) => signal.addEventListener('abort', () => (done(), release(), resolve()), { once: true })),
+      handler: (_input, { signal }) =>
+        new Promise<void>((done) =>
+          signal.addEventListener('abort', () => {
+            done();
+            release();
+            resolve();
+          }),
+        ),
     });
     const client = new AbortController();
     fetch(`${http.base}/rest-api/slow/wait`, { method: 'POST', headers: { authorization: ADMIN }, signal: client.signal }).catch(() => undefined);
