@@ -1,9 +1,14 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import test from 'ava';
 import type { Page } from 'playwright-core';
 import { openBrowser } from '../../support/browser.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
+import { until } from '../../support/until.ts';
 
 interface Setup {
   readonly server: TestKernel;
@@ -13,7 +18,7 @@ interface Setup {
   readonly complaints: string[];
 }
 
-async function setUp(teardown: (work: () => Promise<void>) => void, options: { hlsPort?: number; colorScheme?: 'light' | 'dark'; args?: string[] } = {}): Promise<Setup> {
+async function setUp(teardown: (work: () => Promise<void>) => void, options: { hlsPort?: number; colorScheme?: 'light' | 'dark' } = {}): Promise<Setup> {
   const { hlsPort = 1, ...browserOptions } = options;
   const [port = 0] = await freePorts(1);
   const server = await startTestKernel({ plugins: { http: { port, tlsPort: 'off', hlsPort } } });
@@ -156,5 +161,65 @@ test.serial('The player without a name asks for one', async (t) => {
   await page.getByRole('button', { name: 'Play', exact: true }).click();
   await page.getByRole('heading', { name: 'studio' }).waitFor();
   t.is(new URL(page.url()).searchParams.get('name'), 'studio');
+  t.deepEqual(complaints, []);
+});
+
+/** ffmpeg writes a live HLS stream with picture and tone into a folder, and a plain file server serves it. */
+async function liveHls(teardown: (work: () => void) => void): Promise<{ port: number; setLive(live: boolean): void }> {
+  const folder = mkdtempSync(join(tmpdir(), 'wcs-hls-'));
+  const input = ['-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=25', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'];
+  const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '25', '-pix_fmt', 'yuv420p', '-c:a', 'aac'];
+  const ffmpeg = spawn('ffmpeg', ['-v', 'error', '-re', ...input, ...codecs, '-f', 'hls', '-hls_time', '1', '-hls_list_size', '6', '-hls_flags', 'delete_segments', join(folder, 'live.m3u8')], { stdio: 'ignore' });
+  let live = false;
+  const server = createServer((request, response) => {
+    response.setHeader('Access-Control-Allow-Origin', '*');
+    try {
+      if (!live) throw new Error('Nothing is published.');
+      response.end(readFileSync(join(folder, basename(new URL(request.url ?? '', 'http://x').pathname))));
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  teardown(() => {
+    ffmpeg.kill('SIGKILL');
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return { port: (server.address() as AddressInfo).port, setLive: (next) => (live = next) };
+}
+
+test.serial('The player starts by itself when the stream comes, muted where the browser wants it, and waits again when it goes', async (t) => {
+  const hls = await liveHls((work) => t.teardown(work));
+  const { base, page, complaints } = await setUp((work) => t.teardown(work), { hlsPort: hls.port });
+  // Whatever a test asks the page counts as a deed of the user, so that the browser's own rule never applies; this is it.
+  await page.addInitScript(`
+    let clicked = false;
+    addEventListener('click', () => (clicked = true), true);
+    const play = HTMLMediaElement.prototype.play;
+    HTMLMediaElement.prototype.play = function () {
+      const refused = !this.muted && !clicked;
+      return refused ? Promise.reject(new DOMException('The user has done nothing yet.', 'NotAllowedError')) : play.call(this);
+    };
+  `);
+  await page.goto(`${base}/player?name=live`);
+  await page.getByRole('heading', { name: "The stream isn't there yet" }).waitFor();
+  hls.setLive(true);
+  await page.getByRole('status').getByText('live', { exact: true }).waitFor({ timeout: 20_000 });
+  await page.locator('#fact-resolution').getByText('640×360').waitFor();
+  t.true(await page.evaluate<boolean>("document.getElementById('video').muted"));
+  await page.locator('#fact-latency').getByText(/^\d+\.\d s$/).waitFor();
+  await shoot(page, 'player-playing');
+  await page.getByRole('button', { name: 'Turn the sound on' }).click();
+  t.false(await page.evaluate<boolean>("document.getElementById('video').muted"));
+  t.false(await page.getByRole('button', { name: 'Turn the sound on' }).isVisible());
+  const playedUpTo = () => page.evaluate<number>("document.getElementById('video').currentTime");
+  const before = await playedUpTo();
+  await until(async () => (await playedUpTo()) > before + 1, 'the picture goes on with sound');
+  hls.setLive(false);
+  await page.getByRole('heading', { name: 'The stream has stopped' }).waitFor({ timeout: 30_000 });
+  hls.setLive(true);
+  await page.getByRole('status').getByText('live', { exact: true }).waitFor({ timeout: 20_000 });
   t.deepEqual(complaints, []);
 });
