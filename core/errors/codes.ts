@@ -7,6 +7,7 @@ export type ErrorKind = 'invalid' | 'unauthenticated' | 'refused' | 'notFound' |
 
 /** Every code that the kernel and the plugins raise, with its kind. */
 export const ERRORS = {
+  ACCESS_E_ATTEMPTS: 'busy',
   ACCESS_E_REFUSED: 'refused',
   ACCESS_E_CREDENTIALS: 'unauthenticated',
   CONFIG_E_INVALID: 'invalid',
@@ -20,6 +21,7 @@ export const ERRORS = {
   NET_E_LISTEN: 'conflict',
   NET_E_PORT_EXHAUSTED: 'busy',
   NET_E_TLS: 'invalid',
+  OPERATION_E_EMPTY: 'notFound',
   OPERATION_E_INPUT: 'invalid',
   OPERATION_E_UNKNOWN: 'notFound',
   OPERATION_E_CONFLICT: 'conflict',

@@ -39,6 +39,8 @@ export async function bundlePlugin(source: PluginSource, formatsFolder: string):
       alias: { 'wcs-core/formats': formatsFolder },
       // `import()` becomes the kernel's require: a module loaded by import() could never be unloaded.
       supported: { 'dynamic-import': false },
+      // What a plugin hands to browsers goes into its bundle as text; `core/text-modules.d.ts` declares the same endings.
+      loader: { '.html': 'text', '.css': 'text', '.svg': 'text', '.client.js': 'text' },
       sourcemap: 'inline',
       sourcesContent: false,
       logLevel: 'silent',

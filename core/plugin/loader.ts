@@ -27,7 +27,9 @@ export interface LoadedPlugin {
  */
 export function loadPlugin(source: PluginSource, bundle: Bundle, label: string, hostModules: HostModules): LoadedPlugin {
   const nodeRequire = createRequire(join(source.folder, 'index.cjs'));
-  const pluginRequire = (id: string): unknown => (hostModules.has(id) ? hostModules.get(id) : nodeRequire(id));
+  const load = (id: string): unknown => (hostModules.has(id) ? hostModules.get(id) : nodeRequire(id));
+  // `require.resolve` finds files that a package ships for browsers.
+  const pluginRequire = Object.assign(load, { resolve: (id: string) => nodeRequire.resolve(id) });
   const { result, classes } = trackDecorated(() => evaluate(source.name, bundle.text, label, pluginRequire));
   return { definition: checkDefinition(result, source.name), classes };
 }

@@ -35,6 +35,7 @@ export async function bundleTests(suites = SUITES) {
     target: 'node20',
     packages: 'external',
     alias: aliases(),
+    loader: { '.html': 'text', '.css': 'text', '.svg': 'text', '.client.js': 'text' },
     sourcemap: true,
     logLevel: 'warning',
   });

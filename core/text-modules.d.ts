@@ -1,0 +1,21 @@
+/** Files that the bundler turns into texts: what a plugin hands to browsers. */
+declare module '*.html' {
+  const text: string;
+  export default text;
+}
+
+declare module '*.css' {
+  const text: string;
+  export default text;
+}
+
+declare module '*.svg' {
+  const text: string;
+  export default text;
+}
+
+/** A script that runs in a browser. */
+declare module '*.client.js' {
+  const text: string;
+  export default text;
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import type { KernelStatus, MediaBus, Metrics, Operation, OperationCall, Operations, Sessions } from 'wcs-core';
+import { formatStatJson } from '../wire/stat-page.ts';
+
+/** Where the overview looks. */
+export interface OverviewParts {
+  readonly operations: Operations;
+  readonly metrics: Metrics;
+  readonly sessions: Sessions;
+  readonly mediaBus: MediaBus;
+  readonly status: Pick<KernelStatus, 'health'>;
+}
+
+/** Rows of each list at most; the totals tell the rest. */
+const MAX_ROWS = 500;
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** One look at the whole server: what the dashboard shows. */
+export interface Overview {
+  readonly status: string;
+  readonly version: string;
+  readonly uptimeMs: number;
+  /** As `plugin.list`, `listener.list` and `ports.list` answer. */
+  readonly plugins: unknown;
+  readonly listeners: unknown;
+  readonly ports: unknown;
+  readonly streams: { readonly total: number; readonly rows: readonly Row[] };
+  readonly sessions: { readonly total: number; readonly rows: readonly Row[] };
+  /** As `/?action=stat&format=json` answers. */
+  readonly metrics: Row;
+}
+
+/** `dashboard.show`: plugins, streams, sessions and metrics in one answer, so that the dashboard asks once. */
+export function overviewOperation(parts: OverviewParts): Operation<object, Overview> {
+  return {
+    name: 'dashboard.show',
+    summary: 'Plugins, streams, sessions and metrics at one look',
+    role: 'viewer',
+    input: z.object({}),
+    handler: async (_input, call) => {
+      const { status, version, uptimeMs } = parts.status.health();
+      const [streams, sessions] = [parts.mediaBus.streams(), parts.sessions.list()];
+      return {
+        status,
+        version,
+        uptimeMs,
+        plugins: await listOf(parts, 'plugin.list', call),
+        listeners: await listOf(parts, 'listener.list', call),
+        ports: await listOf(parts, 'ports.list', call),
+        streams: { total: streams.length, rows: streams.slice(0, MAX_ROWS).map(streamRow) },
+        sessions: { total: sessions.length, rows: sessions.slice(0, MAX_ROWS).map(sessionRow) },
+        metrics: formatStatJson(parts.metrics.groups()),
+      };
+    },
+  };
+}
+
+async function listOf({ operations }: OverviewParts, name: string, call: OperationCall): Promise<unknown> {
+  return operations.get(name) === undefined ? [] : operations.call(name, {}, call);
+}
+
+function streamRow(stream: ReturnType<MediaBus['streams']>[number]): Row {
+  const { name, id, state, meta, tracks, stats, subscriberCount } = stream;
+  return {
+    name,
+    mediaSessionId: id,
+    state,
+    protocol: meta.protocol,
+    viewers: subscriberCount,
+    ageMs: Math.round(performance.now() - stream.createdAtMs),
+    bitrateBps: Math.round(stats.bitrateBps),
+    tracks: tracks.map(({ kind, codec, width, height, sampleRateHz }, index) => ({ kind, codec, width, height, sampleRateHz, fps: stats.tracks[index]?.fps })),
+  };
+}
+
+function sessionRow(session: ReturnType<Sessions['list']>[number]): Row {
+  const { id, protocol, plugin, kind, peer, state, role, streamName, user, startedAtMs } = session;
+  return {
+    ...{ id, protocol, plugin, kind, state, role, streamName, user, startedAtMs },
+    peer: peer === undefined ? undefined : `${peer.address}:${peer.port}`,
+    bytesIn: session.bytesIn(),
+    bytesOut: session.bytesOut(),
+  };
+}
