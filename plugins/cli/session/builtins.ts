@@ -94,7 +94,8 @@ export function watch(): Builtin {
     input: z.object({ words: z.array(z.string()).describe('Seconds, then the command') }),
     raw: true,
     aliases: [],
-    async run({ input, io, runWords }) {
+    run: async (call) => {
+      const { input, io } = call;
       const { words } = z.object({ words: z.array(z.string()) }).parse(input);
       const seconds = Number(words[0]);
       if (!(seconds >= MIN_WATCH_S && seconds <= MAX_WATCH_S)) throw new UsageError(`watch takes ${MIN_WATCH_S} to ${MAX_WATCH_S} seconds, then a command.`);
@@ -102,7 +103,7 @@ export function watch(): Builtin {
       if (command.length === 0 || command[0] === 'watch') throw new UsageError('watch takes a command behind the seconds.');
       for (;;) {
         if (io.columns !== undefined) io.out('\u001B[H\u001B[2J');
-        const { exitCode, leave } = await runWords(command);
+        const { exitCode, leave } = await call.runWords(command);
         if (exitCode === EXIT.usage || exitCode === EXIT.refused || leave) throw new WcsError('OPERATION_E_INPUT', 'The watched command can not be run.');
         await io.sleep(seconds * 1000);
         if (io.signal.aborted) return;

@@ -62,13 +62,13 @@ class Splitter {
   take(char: string, offset: number): void {
     switch (this.#open) {
       case '':
-        return this.#outside(char, offset);
+        { this.#outside(char, offset); return; }
       case "'":
-        return char === "'" ? this.#close() : this.#append(char);
+        { char === "'" ? this.#close() : this.#append(char); return; }
       case '"':
-        return this.#inDoubleQuotes(char);
+        { this.#inDoubleQuotes(char); return; }
       case '\\':
-        return this.#escaped(char);
+        { this.#escaped(char); return; }
     }
   }
 
@@ -81,7 +81,7 @@ class Splitter {
   }
 
   #outside(char: string, offset: number): void {
-    if (BLANK.test(char)) return this.#endWord();
+    if (BLANK.test(char)) { this.#endWord(); return; }
     if (this.#word === undefined) {
       this.#word = '';
       this.#wordStart = offset;
