@@ -63,7 +63,10 @@ class CommandLine {
 
   #accept(connection: Connection, parts: SshParts): void {
     const waiting = this.#ctx.sessions.all.size - this.#loggedIn.size;
-    if (waiting >= this.#ctx.settings.maxLogins) { connection.destroy(); return; }
+    if (waiting >= this.#ctx.settings.maxLogins) {
+      connection.destroy();
+      return;
+    }
     const peer = { address: connection.remoteAddress, port: connection.remotePort };
     const session = this.#ctx.sessions.open({ protocol: 'ssh', kind: 'client', peer });
     new SshConnection(parts, session, connection);

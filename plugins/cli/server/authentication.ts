@@ -40,7 +40,10 @@ export class Authentication {
 
   async judge(request: AuthContext): Promise<void> {
     this.#requests++;
-    if (this.#requests > MAX_REQUESTS) { this.#exhausted(request); return; }
+    if (this.#requests > MAX_REQUESTS) {
+      this.#exhausted(request);
+      return;
+    }
     switch (request.method) {
       case 'password':
         return this.#judgeSecret(request, () => this.#byPassword(request.username, request.password));
@@ -49,7 +52,8 @@ export class Authentication {
       case 'none':
       case 'keyboard-interactive':
       case 'hostbased':
-        { request.reject([...METHODS]); return; }
+        request.reject([...METHODS]);
+        return;
     }
   }
 
@@ -57,9 +61,15 @@ export class Authentication {
     const user = this.#userNamed(request.username);
     const key = findKey(user?.sshPublicKeys ?? [], request.key.data);
     const { blob, signature, hashAlgo } = request;
-    if (key === undefined || user === undefined) { request.reject([...METHODS]); return; }
+    if (key === undefined || user === undefined) {
+      request.reject([...METHODS]);
+      return;
+    }
     // Without a signature the client only asks whether this key would do. @see RFC 4252 section 7
-    if (signature === undefined || blob === undefined) { request.accept(); return; }
+    if (signature === undefined || blob === undefined) {
+      request.accept();
+      return;
+    }
     return this.#judgeSecret(request, () => Promise.resolve(key.verify(blob, signature, hashAlgo) ? user : undefined));
   }
 
@@ -71,12 +81,21 @@ export class Authentication {
     }
     const user = await check();
     if (user !== undefined) await gate.forgive(address);
-    if (user !== undefined && this.#parts.admit(user)) { request.accept(); return; }
-    if (user !== undefined) { this.#exhausted(request); return; }
+    if (user !== undefined && this.#parts.admit(user)) {
+      request.accept();
+      return;
+    }
+    if (user !== undefined) {
+      this.#exhausted(request);
+      return;
+    }
     this.#failures++;
     this.#parts.onFailure();
     log.info('Login refused', { user: request.username.slice(0, MAX_NAME_LENGTH), method: request.method, address });
-    if (this.#failures >= MAX_FAILURES) { this.#exhausted(request); return; }
+    if (this.#failures >= MAX_FAILURES) {
+      this.#exhausted(request);
+      return;
+    }
     request.reject([...METHODS]);
   }
 

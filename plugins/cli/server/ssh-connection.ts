@@ -1,6 +1,6 @@
 import ssh2, { type Connection as SshPeer, type PseudoTtyInfo, type ServerChannel, type Session as SshSession, type WindowChangeInfo } from 'ssh2';
 import type { Connection, PluginSession, User, Users } from 'wcs-core';
-import type { Operator } from '../session/command-io.ts';
+import { EXIT, type Operator } from '../session/command-io.ts';
 import { complete, type LiveValues } from '../session/completion.ts';
 import type { History } from '../session/history.ts';
 import type { Interpreter } from '../session/interpreter.ts';
@@ -109,7 +109,10 @@ export class SshConnection {
       const taken = channel === undefined ? undefined : this.#open(channel, size !== undefined, stop);
       if (channel === undefined || taken === undefined) return;
       const common = { channel, output: taken, interpreter: this.#parts.interpreter(operator), timers: this.#session.timers, signal: stop.signal };
-      if (size === undefined || command !== undefined) { this.#run(taken, runScript({ ...common, columns: size?.columns }, command)); return; }
+      if (size === undefined || command !== undefined) {
+        this.#run(taken, runScript({ ...common, columns: size?.columns }, command));
+        return;
+      }
       const { history, greeting } = this.#parts;
       const finish = (line: string): ReturnType<typeof complete> => complete(line, common.interpreter.commands(), this.#parts.liveValues(operator));
       shell = new TerminalShell({ ...common, history, greeting, user: operator.name, size, complete: finish });
@@ -161,8 +164,12 @@ export class SshConnection {
   }
 
   #sayGoodbye(reason: string): void {
-    for (const output of this.#channels) output.err(`\n${sentenceFor(reason)}\n`);
-    this.#peer?.end();
+    // The channels end rather than the connection: at a disconnect message clients drop what they have not shown yet.
+    for (const output of this.#channels) {
+      output.err(`\n${sentenceFor(reason)}\n`);
+      output.finish(EXIT.failed);
+    }
+    if (this.#channels.size === 0) this.#peer?.end();
   }
 }
 

@@ -101,11 +101,20 @@ class Sorter {
     const equals = word.indexOf('=');
     if (equals > 0 && !this.#plainOnly) {
       const name = word.slice(0, equals);
-      if (this.#isFieldPath(name)) { this.#assign(name, word.slice(equals + 1), name); return; }
+      if (this.#isFieldPath(name)) {
+        this.#assign(name, word.slice(equals + 1), name);
+        return;
+      }
     }
     const field = this.#nextPositional();
-    if (field !== undefined) { this.#set(field.name, converted(word, field, this.#values.get(field.name))); return; }
-    if (equals > 0 && this.#shape.open) { this.#assign(word.slice(0, equals), word.slice(equals + 1), word.slice(0, equals)); return; }
+    if (field !== undefined) {
+      this.#set(field.name, converted(word, field, this.#values.get(field.name)));
+      return;
+    }
+    if (equals > 0 && this.#shape.open) {
+      this.#assign(word.slice(0, equals), word.slice(equals + 1), word.slice(0, equals));
+      return;
+    }
     if (equals > 0) throw this.#unknown(word.slice(0, equals), word.slice(0, equals));
     throw new UsageError(`Unexpected word ${JSON.stringify(word.slice(0, 200))}. ${this.#expected()}`);
   }
@@ -133,7 +142,10 @@ class Sorter {
   }
 
   #assign(name: string, text: string, shown: string, known = fieldNamed(this.#shape, name)): void {
-    if (known !== undefined) { this.#set(known.name, converted(text, known, this.#values.get(known.name))); return; }
+    if (known !== undefined) {
+      this.#set(known.name, converted(text, known, this.#values.get(known.name)));
+      return;
+    }
     const path = name.split('.');
     if (path.length > MAX_PATH || path.some((key) => key === '' || key === '__proto__')) throw this.#unknown(shown, name);
     const head = fieldNamed(this.#shape, path[0] ?? '');

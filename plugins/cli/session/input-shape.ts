@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { toJson } from '../wire/answer.ts';
 
 /** What a value is converted to before the schema sees it. */
 export type FieldKind = 'boolean' | 'number' | 'string' | 'array' | 'object' | 'any';
@@ -46,11 +47,17 @@ export function inputShape(schema: z.ZodType): InputShape {
 
 function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   try {
-    return { ...z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) };
+    return { ...z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline', override: keepDefault }) };
   } catch {
     // A schema that JSON Schema can't express is still callable: every field is taken, the schema itself decides.
     return { additionalProperties: true };
   }
+}
+
+/** JSON Schema leaves the default of a converted field out, since it is the value after conversion; for people it is the default. */
+function keepDefault({ zodSchema, jsonSchema }: { readonly zodSchema: z.core.$ZodTypes; readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  const { def } = zodSchema._zod;
+  if (def.type === 'default') jsonSchema.default ??= def.defaultValue;
 }
 
 function shapeOf(schema: JsonSchema): InputShape {
@@ -80,7 +87,7 @@ function fieldsOf(schema: JsonSchema): Field[] {
       required: required.has(name) && fallback === undefined,
       typeText: typeTextOf(inner),
       description: typeof inner['description'] === 'string' ? inner['description'] : '',
-      defaultText: fallback === undefined ? undefined : JSON.stringify(fallback),
+      defaultText: fallback === undefined ? undefined : toJson(fallback),
       choices: choicesOf(inner),
       secret: inner['writeOnly'] === true || SECRET_NAME.test(name),
     };

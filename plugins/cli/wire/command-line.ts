@@ -62,13 +62,18 @@ class Splitter {
   take(char: string, offset: number): void {
     switch (this.#open) {
       case '':
-        { this.#outside(char, offset); return; }
+        this.#outside(char, offset);
+        return;
       case "'":
-        { char === "'" ? this.#close() : this.#append(char); return; }
+        if (char === "'") this.#open = '';
+        else this.#append(char);
+        return;
       case '"':
-        { this.#inDoubleQuotes(char); return; }
+        this.#inDoubleQuotes(char);
+        return;
       case '\\':
-        { this.#escaped(char); return; }
+        this.#escaped(char);
+        return;
     }
   }
 
@@ -81,7 +86,10 @@ class Splitter {
   }
 
   #outside(char: string, offset: number): void {
-    if (BLANK.test(char)) { this.#endWord(); return; }
+    if (BLANK.test(char)) {
+      this.#endWord();
+      return;
+    }
     if (this.#word === undefined) {
       this.#word = '';
       this.#wordStart = offset;
@@ -92,7 +100,7 @@ class Splitter {
   }
 
   #inDoubleQuotes(char: string): void {
-    if (char === '"') this.#close();
+    if (char === '"') this.#open = '';
     else if (char === '\\') this.#escape('"');
     else this.#append(char);
   }
@@ -107,10 +115,6 @@ class Splitter {
     this.#append(char);
     this.#open = this.#escapedIn;
     this.#escapedIn = '';
-  }
-
-  #close(): void {
-    this.#open = '';
   }
 
   #append(char: string): void {
