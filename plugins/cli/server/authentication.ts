@@ -11,6 +11,8 @@ export const MAX_REQUESTS = 20;
 const MAX_NAME_LENGTH = 64;
 const MAX_PASSWORD_LENGTH = 1_024;
 
+const TOO_MANY_ATTEMPTS = 'too many login attempts';
+
 /** The ways to log in. */
 const METHODS = ['publickey', 'password'] as const;
 
@@ -24,8 +26,8 @@ export interface AuthenticationParts {
   admit(user: User): boolean;
   /** Called at each refused password or signature. */
   onFailure(): void;
-  /** Ends the connection: it has used up its attempts. */
-  onExhausted(reason: string): void;
+  /** Ends the connection, which gets no further attempt. */
+  onRefused(reason: string): void;
 }
 
 /** Judges the login requests of one connection. @see RFC 4252 */
@@ -41,7 +43,7 @@ export class Authentication {
   async judge(request: AuthContext): Promise<void> {
     this.#requests++;
     if (this.#requests > MAX_REQUESTS) {
-      this.#exhausted(request);
+      this.#refuse(request, TOO_MANY_ATTEMPTS);
       return;
     }
     switch (request.method) {
@@ -70,33 +72,36 @@ export class Authentication {
       request.accept();
       return;
     }
-    return this.#judgeSecret(request, () => Promise.resolve(key.verify(blob, signature, hashAlgo) ? user : undefined));
+    // The library answers an Error, which is truthy, for a signature that it can't even check.
+    const isRight = (): unknown => key.verify(blob, signature, hashAlgo);
+    return this.#judgeSecret(request, () => Promise.resolve(isRight() === true ? user : undefined));
   }
 
   async #judgeSecret(request: AuthContext, check: () => Promise<User | undefined>): Promise<void> {
     const { gate, address, log } = this.#parts;
-    if (!(await gate.enter(address))) {
-      log.warn('Too many wrong logins; the address has to wait', { address });
-      this.#exhausted(request); return;
+    const verdict = await gate.enter(address);
+    if (verdict === 'blocks') log.warn('Too many wrong logins; the address has to wait', { address });
+    if (verdict !== 'open') {
+      this.#refuse(request, TOO_MANY_ATTEMPTS);
+      return;
     }
     const user = await check();
-    if (user !== undefined) await gate.forgive(address);
-    if (user !== undefined && this.#parts.admit(user)) {
-      request.accept();
+    if (user === undefined) {
+      this.#fail(request);
       return;
     }
-    if (user !== undefined) {
-      this.#exhausted(request);
-      return;
-    }
+    await gate.forgive(address);
+    if (this.#parts.admit(user)) request.accept();
+    else this.#refuse(request, 'too many users are logged in');
+  }
+
+  #fail(request: AuthContext): void {
+    const { address, log } = this.#parts;
     this.#failures++;
     this.#parts.onFailure();
     log.info('Login refused', { user: request.username.slice(0, MAX_NAME_LENGTH), method: request.method, address });
-    if (this.#failures >= MAX_FAILURES) {
-      this.#exhausted(request);
-      return;
-    }
-    request.reject([...METHODS]);
+    if (this.#failures >= MAX_FAILURES) this.#refuse(request, TOO_MANY_ATTEMPTS);
+    else request.reject([...METHODS]);
   }
 
   async #byPassword(name: string, password: string): Promise<User | undefined> {
@@ -108,8 +113,8 @@ export class Authentication {
     return this.#parts.users.list().find((user) => user.name === name);
   }
 
-  #exhausted(request: AuthContext): void {
+  #refuse(request: AuthContext, reason: string): void {
     request.reject([...METHODS]);
-    this.#parts.onExhausted('too many login attempts');
+    this.#parts.onRefused(reason);
   }
 }

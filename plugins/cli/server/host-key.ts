@@ -2,7 +2,7 @@ import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { messageOf, WcsError } from 'wcs-core';
-import { utils } from 'ssh2';
+import ssh2 from 'ssh2';
 import { fingerprintOf } from './public-key.ts';
 
 /** The key by which clients know this server. */
@@ -23,7 +23,7 @@ const FILE = 'ssh-host-ed25519-key';
 export async function openHostKey(folder: string): Promise<HostKey> {
   const file = join(folder, FILE);
   const privateKey = (await readIfPresent(file)) ?? (await generate(file));
-  const key = utils.parseKey(privateKey);
+  const key = ssh2.utils.parseKey(privateKey);
   if (key instanceof Error || !key.isPrivateKey()) {
     throw new WcsError('CONFIG_E_UNREADABLE', `${file} holds no private key; remove it to have one made, and tell the operators that the key changed.`);
   }
@@ -31,7 +31,7 @@ export async function openHostKey(folder: string): Promise<HostKey> {
 }
 
 async function generate(file: string): Promise<string> {
-  const { private: privateKey } = utils.generateKeyPairSync('ed25519', { comment: 'wcs-core' });
+  const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'wcs-core' });
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, privateKey, { mode: 0o600, flag: 'wx' });
   try {

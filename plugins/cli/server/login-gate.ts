@@ -1,4 +1,4 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 
 /** How many wrong logins an address has, and for how long it then waits. */
 export interface LoginLimits {
@@ -15,13 +15,16 @@ export class LoginGate {
     this.#limiter = new RateLimiterMemory({ points: attempts, duration: windowS, blockDuration: blockS, keyPrefix: '' });
   }
 
-  /** Counts an attempt before it is judged, so that many at once gain nothing; false when the address has to wait. */
-  async enter(address: string): Promise<boolean> {
+  /**
+   * Counts an attempt before it is judged, so that many at once gain nothing. `blocks`: from now on the address has to
+   * wait; `blocked`: it still has to.
+   */
+  async enter(address: string): Promise<'open' | 'blocks' | 'blocked'> {
     try {
       await this.#limiter.consume(networkOf(address));
-      return true;
-    } catch {
-      return false;
+      return 'open';
+    } catch (refusal) {
+      return refusal instanceof RateLimiterRes && refusal.consumedPoints === this.#limiter.points + 1 ? 'blocks' : 'blocked';
     }
   }
 

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { WcsError } from 'wcs-core';
-import { utils, type ParsedKey } from 'ssh2';
+import ssh2, { type ParsedKey } from 'ssh2';
 
 /** Kinds of keys that may log in; DSA and other old ones may not. */
 const KINDS = new Set(['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'ssh-rsa']);
@@ -14,7 +14,7 @@ const MAX_KEY_LENGTH = 8_192;
  */
 export function parsePublicKey(line: string): ParsedKey {
   const [kind = ''] = line.trim().split(' ');
-  const key = line.length > MAX_KEY_LENGTH || !KINDS.has(kind) ? undefined : utils.parseKey(line.trim());
+  const key = line.length > MAX_KEY_LENGTH || !KINDS.has(kind) ? undefined : ssh2.utils.parseKey(line.trim());
   if (key === undefined || key instanceof Error || key.isPrivateKey()) {
     throw new WcsError('OPERATION_E_INPUT', `That is no public key of the kinds ${[...KINDS].join(', ')}; give the line of the .pub file.`);
   }

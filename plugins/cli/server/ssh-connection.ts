@@ -75,7 +75,7 @@ export class SshConnection {
       log: this.#session.log,
       admit: (user) => this.#admit(peer, user),
       onFailure: () => this.#parts.onLoginFailure(),
-      onExhausted: (reason) => this.#session.close(reason),
+      onRefused: (reason) => this.#session.close(reason),
     });
     peer.on('authentication', (request) => {
       if (!this.#session.closed) this.#session.background(authentication.judge(request));
