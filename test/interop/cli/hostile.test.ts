@@ -65,7 +65,9 @@ const ATTACKS: Readonly<Record<string, (socket: Socket) => void>> = {
   'random bytes': (socket) => socket.write(randomBytes(100_000)),
   'a giant banner without an end': (socket) => {
     const line = Buffer.alloc(65_536, 0x41);
-    const more = (): void => void (socket.writable && socket.write(line, () => setImmediate(more)));
+    const more = (): void => {
+      if (socket.writable) socket.write(line, () => setImmediate(more));
+    };
     more();
   },
   'many banner lines': (socket) => socket.write('x\r\n'.repeat(100_000)),
@@ -101,7 +103,7 @@ test.serial('a channel with packets of no size does not hang the server', async 
   const { _protocol: protocol } = client as unknown as { _protocol: { session(channel: number, window: number, packet: number): void } };
   const session = protocol.session.bind(protocol);
   protocol.session = (channel, window) => session(channel, window, 0);
-  const closed = new Promise((resolve) => client.on('close', resolve));
+  const closed = new Promise<void>((resolve) => client.on('close', () => resolve()));
   client.exec('plugin list', () => undefined);
   await closed;
   t.true(await stillServes());
@@ -109,7 +111,7 @@ test.serial('a channel with packets of no size does not hang the server', async 
 
 test.serial('a peer that asks on and on without reading is made to wait', async (t) => {
   const client = await login();
-  const done = new Promise((resolve) => client.on('close', resolve));
+  const done = new Promise<void>((resolve) => client.on('close', () => resolve()));
   client.shell(false, (error, channel) => {
     if (error) throw error;
     channel.pause();

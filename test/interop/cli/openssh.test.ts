@@ -197,7 +197,7 @@ test('the shell on a terminal prompts, answers, keeps history and leaves with Ct
   at = await client.shown('test echo one', at);
   client.type('\r');
   at = await client.shown('text  one\r\n', at);
-  at = await client.shown('> ', at);
+  await client.shown('> ', at);
   client.type('\u0004');
   t.is(await client.done, 0);
 });
