@@ -30,8 +30,17 @@ export async function openHostKey(folder: string): Promise<HostKey> {
   return { privateKey, fingerprint: fingerprintOf(key.getPublicSSH()) };
 }
 
+/** A new Ed25519 private key in OpenSSH format. */
+export function generateHostKey(): string {
+  for (;;) {
+    const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'wcs-core' });
+    // The library writes about one key in 200 (those whose public half begins with a zero byte) in a form nobody can read.
+    if (!(ssh2.utils.parseKey(privateKey) instanceof Error)) return privateKey;
+  }
+}
+
 async function generate(file: string): Promise<string> {
-  const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'wcs-core' });
+  const privateKey = generateHostKey();
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, privateKey, { mode: 0o600, flag: 'wx' });
   try {

@@ -63,6 +63,32 @@ test.serial('a shell goes on through a swap, new ones come to the new version, a
   }
 });
 
+test.serial('versions that served a shell are collected', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const plugin = copyOfPlugin();
+  const server = await startTestKernel({ plugins: { cli: { port, path: plugin.folder, drainMs: 100 } } });
+  try {
+    const slot = server.kernel.host.slot('cli');
+    for (let round = 1; round <= 4; round++) {
+      const shell = await openShell(port, server.password);
+      shell.type('plugin rel\t');
+      shell.type('user list\r');
+      await until(() => shell.out.includes('> '), 'the prompt');
+      plugin.change(round === 1 ? 'WCS Core command line' : `Line ${round - 1}`, `Line ${round}`);
+      await server.call('plugin.reload', { name: 'cli' });
+      await until(() => shell.closed, 'the end of the old shell');
+    }
+    await until(() => {
+      global.gc?.();
+      return slot.uncollected <= 1;
+    }, 'old versions to be collected').catch(() => undefined);
+    t.true(slot.uncollected <= 1, `${slot.uncollected} of 4 are still in memory`);
+  } finally {
+    await server.stop();
+    plugin.remove();
+  }
+});
+
 test.serial('nothing is left when the server stops: no port, no timer, no socket', async (t) => {
   const held = (): string[] => process.getActiveResourcesInfo().filter((name) => /Timeout|TCP/.test(name)).sort();
   const before = held();

@@ -1,14 +1,19 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import ssh2, { type AuthContext } from 'ssh2';
 import { createRootLog } from '../../../core/log/root-log.ts';
 import { Authentication, MAX_FAILURES, MAX_REQUESTS } from '../../../plugins/cli/server/authentication.ts';
+import { generateHostKey, openHostKey } from '../../../plugins/cli/server/host-key.ts';
 import { LoginGate, networkOf } from '../../../plugins/cli/server/login-gate.ts';
 import { findKey, fingerprintOf, parsePublicKey } from '../../../plugins/cli/server/public-key.ts';
 
-const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'ann' });
-const user = { name: 'ann', role: 'admin', sshPublicKeys: [pair.public] } as const;
-const privateKey = ssh2.utils.parseKey(pair.private);
+const privateText = generateHostKey();
+const privateKey = ssh2.utils.parseKey(privateText);
 if (privateKey instanceof Error) throw privateKey;
+const publicLine = `ssh-ed25519 ${privateKey.getPublicSSH().toString('base64')} ann`;
+const user = { name: 'ann', role: 'admin', sshPublicKeys: [publicLine] } as const;
 const blob = Buffer.from('what is signed');
 
 /** Judges requests one after the other and says what became of each. */
@@ -94,10 +99,28 @@ test('addresses of one IPv6 network count as one', (t) => {
 });
 
 test('keys are read from a .pub line; other text, private keys and old kinds are refused', (t) => {
-  t.regex(fingerprintOf(parsePublicKey(pair.public).getPublicSSH()), /^SHA256:[\w+/]{43}$/);
-  for (const line of ['', 'ssh-ed25519', 'ssh-ed25519 AAAA', 'ssh-dss AAAAB3NzaC1kc3M=', pair.private, 'x'.repeat(100_000)]) {
+  t.regex(fingerprintOf(parsePublicKey(publicLine).getPublicSSH()), /^SHA256:[\w+/]{43}$/);
+  for (const line of ['', 'ssh-ed25519', 'ssh-ed25519 AAAA', 'ssh-dss AAAAB3NzaC1kc3M=', privateText, 'x'.repeat(100_000)]) {
     t.throws(() => parsePublicKey(line), { message: /no public key/ });
   }
-  t.is(findKey(['damaged line', pair.public], privateKey.getPublicSSH())?.type, 'ssh-ed25519');
-  t.is(findKey([pair.public], Buffer.alloc(3)), undefined);
+  t.is(findKey(['damaged line', publicLine], privateKey.getPublicSSH())?.type, 'ssh-ed25519');
+  t.is(findKey([publicLine], Buffer.alloc(3)), undefined);
+});
+
+test('every host key made can be read again', (t) => {
+  const sound = Array.from({ length: 1500 }, generateHostKey).filter((key) => !(ssh2.utils.parseKey(key) instanceof Error));
+  t.is(sound.length, 1500);
+});
+
+test('the host key is kept, the same for starts at once, and a damaged one is reported', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'wcs-key-'));
+  try {
+    const [first, second] = await Promise.all([openHostKey(folder), openHostKey(folder)]);
+    t.deepEqual(first, second);
+    t.deepEqual(await openHostKey(folder), first);
+    writeFileSync(join(folder, 'ssh-host-ed25519-key'), 'damaged');
+    await t.throwsAsync(openHostKey(folder), { message: /holds no private key/ });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
