@@ -53,5 +53,5 @@ export { looseBoolean, looseNumber } from './operations/loose.ts';
 export type { Counter, Histogram } from './metrics/metric.ts';
 export type { Metrics } from './metrics/metrics.ts';
 export type { Session, SessionEntry, SessionRole, Sessions } from './sessions/sessions.ts';
-export type { Users } from './config/users.ts';
+export type { User, Users } from './config/users.ts';
 export type { Health, KernelStatus } from './control/status.ts';

@@ -31,7 +31,7 @@ import { Listeners } from './net/listeners.ts';
 import { PortRanges } from './net/port-ranges.ts';
 import { Operations } from './operations/operations.ts';
 import { Capabilities } from './plugin/capabilities.ts';
-import type { KernelServices } from './plugin/context.ts';
+import type { KernelServices } from './plugin/create-context.ts';
 import { PluginHost } from './plugin/host.ts';
 import { discoverPlugins, discoverPrebuilt } from './plugin/plugin-source.ts';
 import { superviseProcess } from './plugin/supervisor.ts';

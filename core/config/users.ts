@@ -7,13 +7,14 @@ import { generatePassword, hashPassword, isPasswordHash, PasswordVerifier } from
 
 const FILE = 'users.json';
 const MAX_USERS = 1000;
+const MAX_SSH_KEYS = 20;
 
 const storedUser = z.object({
   name: z.string().regex(/^[\w.@-]{1,64}$/),
   role: z.enum(['viewer', 'admin']),
   hash: z.string().refine(isPasswordHash),
   /** `ssh-ed25519 AAAA…`, as in an authorized_keys file. */
-  sshPublicKeys: z.array(z.string().regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [^\r\n]{0,200})?$/)).max(20).default([]),
+  sshPublicKeys: z.array(z.string().regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [^\r\n]{0,200})?$/)).max(MAX_SSH_KEYS).default([]),
 });
 const storedUsers = z.array(storedUser).max(MAX_USERS);
 
@@ -113,6 +114,16 @@ export class Users {
     await this.#write((users) => {
       this.#known(users, name);
       return users.map((other) => (other.name === name ? { ...other, hash } : other));
+    });
+  }
+
+  /** Replaces a user's SSH public keys. @throws WcsError OPERATION_E_INPUT for a key that is none, an unknown name or the built-in administrator */
+  async setSshPublicKeys(name: string, sshPublicKeys: readonly string[]): Promise<void> {
+    await this.#write((users) => {
+      this.#known(users, name);
+      const keys = storedUser.shape.sshPublicKeys.safeParse(sshPublicKeys);
+      if (!keys.success) throw new WcsError('OPERATION_E_INPUT', `A user has at most ${MAX_SSH_KEYS} keys, each as in an authorized_keys file.`);
+      return users.map((other) => (other.name === name ? { ...other, sshPublicKeys: keys.data } : other));
     });
   }
 

@@ -9,7 +9,7 @@ import type { Bundle } from './bundler.ts';
 import type { PluginDefinition, PluginInstance, PluginManifest } from './contract.ts';
 import type { PluginContext } from './context.ts';
 import type { LoadedPlugin } from './loader.ts';
-import type { PluginSession } from './session.ts';
+import type { PluginSession, SessionOwner } from './session.ts';
 
 /** loading → preparing → active → draining → retired; failed from the first two. */
 export type GenerationState = 'loading' | 'preparing' | 'active' | 'draining' | 'retired' | 'failed';
@@ -37,7 +37,7 @@ export interface GenerationParts {
 }
 
 /** One loaded version of a plugin with everything it owns: `rtmp@7`. */
-export class Generation {
+export class Generation implements SessionOwner {
   readonly label: string;
   readonly number: number;
   readonly bundle: Bundle;

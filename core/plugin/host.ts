@@ -5,7 +5,7 @@ import { evictClasses, type DependencyContainer } from '../di/container.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import type { Log } from '../log/log.ts';
 import { bundlePlugin, type Bundle } from './bundler.ts';
-import { createContext, type KernelServices } from './context.ts';
+import { createContext, type KernelServices } from './create-context.ts';
 import { DEFAULT_DRAIN_MS, type PluginManifest } from './contract.ts';
 import { Generation } from './generation.ts';
 import { dependantsOf, providerOf, startLayers } from './graph.ts';

@@ -4,9 +4,9 @@ import type { MediaBus } from '../media/media-bus.ts';
 import type { Stream } from '../media/stream.ts';
 import type { SubscribeOptions, Subscription } from '../media/subscription.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import type { Owner } from '../net/owner.ts';
 import { Scope } from '../scope/scope.ts';
 import type { SessionEntry } from '../sessions/sessions.ts';
-import type { Generation } from './generation.ts';
 import { ScopedTimers } from './scoped-timers.ts';
 import { subscribeInScope } from './scoped-media.ts';
 
@@ -15,6 +15,18 @@ interface SessionResources {
   readonly entry: SessionEntry;
   readonly connections: readonly Connection[];
   readonly publications: readonly Publication[];
+}
+
+/** The generation of a plugin, as its sessions see it. */
+export interface SessionOwner {
+  readonly scope: Scope;
+  readonly log: Log;
+  /** Whose code the connections' handlers are. */
+  readonly owner: Owner;
+  readonly sessions: Set<PluginSession>;
+  guard(work: () => void): void;
+  fault(error: unknown): void;
+  forgetSession(session: PluginSession): void;
 }
 
 /**
@@ -28,12 +40,12 @@ export class PluginSession {
   readonly log: Log;
   /** Called once with the reason before the resources go: the protocol's own farewell. Synchronous. */
   onGoodbye: ((reason: string) => void) | undefined;
-  readonly #generation: Generation;
+  readonly #generation: SessionOwner;
   readonly #bus: MediaBus;
   readonly #connections = new Map<Connection, () => void>();
   readonly #publications = new Map<Publication, () => void>();
 
-  constructor(generation: Generation, bus: MediaBus, resources: SessionResources) {
+  constructor(generation: SessionOwner, bus: MediaBus, resources: SessionResources) {
     this.#generation = generation;
     this.#bus = bus;
     this.entry = resources.entry;
@@ -109,7 +121,7 @@ export class PluginSession {
    *
    * @param take continues the session there; when it throws, this session goes on as it was and the error is returned
    */
-  moveTo(next: Generation, take: (session: PluginSession) => void): unknown {
+  moveTo(next: SessionOwner, take: (session: PluginSession) => void): unknown {
     const handlers = this.connections.map((connection) => connection.handler);
     const callbacks = this.publications.map((publication) => publication.callbacks);
     const successor = new PluginSession(next, this.#bus, this.#resources());

@@ -1,0 +1,133 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Access } from '../access/access.ts';
+import type { Log } from '../log/log.ts';
+import type { MediaBus } from '../media/media-bus.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Certificates } from '../net/certificates.ts';
+import type { Lease } from '../net/lease.ts';
+import type { Listeners } from '../net/listeners.ts';
+import type { PortRanges } from '../net/port-ranges.ts';
+import type { Operations } from '../operations/operations.ts';
+import type { Scope } from '../scope/scope.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import type { Capabilities } from './capabilities.ts';
+import type { PluginContext, SessionWish } from './context.ts';
+import type { Generation } from './generation.ts';
+import { ScopedMedia, type FanoutRuntime } from './scoped-media.ts';
+import { ScopedTimers } from './scoped-timers.ts';
+import { PluginSession } from './session.ts';
+import { spawnInScope } from './spawn.ts';
+
+/** The kernel's services that contexts are made from. */
+export interface KernelServices {
+  readonly log: Log;
+  readonly listeners: Listeners;
+  readonly ports: PortRanges;
+  readonly certificates: Certificates;
+  readonly media: MediaBus;
+  /** Clock, timers and event-loop load for fan-outs. */
+  readonly fanout: Omit<FanoutRuntime, 'onFault'>;
+  readonly operations: Operations;
+  readonly metrics: Metrics;
+  readonly sessions: Sessions;
+  readonly access: Access;
+  readonly capabilities: Capabilities;
+  /** Address that listeners bind when the plugin names none. */
+  readonly host: string;
+  readonly stateDir: string;
+}
+
+/** Makes the context of one generation. */
+export function createContext(generation: Generation, services: KernelServices): PluginContext {
+  const { manifest, scope, log } = generation;
+  const register = (label: string, work: () => () => void): void => generation.atSwitch(label, work);
+  return {
+    plugin: { name: manifest.name, version: manifest.version, generation: generation.label },
+    get settings() {
+      return generation.settings;
+    },
+    log,
+    scope,
+    timers: new ScopedTimers(scope, (work) => generation.guard(work)),
+    media: new ScopedMedia(services.media, scope, register, { ...services.fanout, onFault: (error) => generation.fault(error) }),
+    listen: listenOf(generation, services),
+    ports: {
+      single: (range, owner = scope) => portInScope(owner, services.ports.single(range)),
+      pair: (range, owner = scope) => portInScope(owner, services.ports.pair(range)),
+    },
+    operations: {
+      register: (operation) => register(`operation ${operation.name}`, () => services.operations.register(operation)),
+      call: (...parameters) => services.operations.call(...parameters),
+      list: () => services.operations.list(),
+    },
+    metrics: {
+      gauge: (definition) => register(`gauge ${definition.name}`, () => services.metrics.gauge(definition)),
+      counter: (definition) => services.metrics.counter(definition),
+      histogram: (definition) => services.metrics.histogram(definition),
+    },
+    sessions: { open: (wish) => openSession(generation, services, wish), all: generation.sessions },
+    access: {
+      authorise: (...parameters) => services.access.authorise(...parameters),
+      use: (authoriser) => register(`authoriser ${authoriser.name}`, () => services.access.use(authoriser)),
+    },
+    capabilities: {
+      provide: (name, implementation) => register(`capability ${name}`, () => services.capabilities.provide(name, implementation)),
+      get: (name) => services.capabilities.get(name),
+      has: (name) => services.capabilities.has(name),
+    },
+    certificates: services.certificates,
+    stateFolder: () => {
+      const folder = join(services.stateDir, 'plugins', manifest.name);
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      return folder;
+    },
+    background: (work) => {
+      work.catch((error: unknown) => {
+        if (!scope.closed) generation.fault(error);
+      });
+    },
+    spawn: (command, args, options, owner = scope) => spawnInScope(owner, command, args, options),
+  };
+}
+
+function listenOf(generation: Generation, services: KernelServices): PluginContext['listen'] {
+  const { listeners, host } = services;
+  const owner = { name: generation.manifest.name, generation: generation.label, run: generation.owner.run };
+  const { onFault } = generation.owner;
+  const lease = async <T extends Lease>(pending: Promise<T>, untilRetired: boolean): Promise<T> => {
+    const acquired = await pending;
+    generation.scope.add(`listener ${acquired.key}`, () => {
+      acquired.release();
+      acquired.endAccepted();
+    });
+    const commit = (): (() => void) => {
+      acquired.commit();
+      return () => {
+        acquired.uncommit();
+        if (!untilRetired) acquired.release();
+      };
+    };
+    generation.atSwitch(`route of ${acquired.key}`, commit, untilRetired);
+    return acquired;
+  };
+  // Connections live by themselves, so a plugin that drains gives its TCP listener up. Datagrams of known flows and
+  // requests of known viewers come through the listener, which is therefore kept until the end.
+  return {
+    tcp: (wish, onConnection) => lease(listeners.tcp({ host, ...wish, ...owner }, onConnection, onFault), false),
+    tls: (wish, onConnection) => lease(listeners.tls({ host, ...wish, ...owner }, onConnection, onFault), false),
+    udp: (wish, onDatagram) => lease(listeners.udp({ host, ...wish, ...owner }, onDatagram, onFault), true),
+    http: (wish, handler) => lease(listeners.http({ host, ...wish, ...owner }, handler, onFault), true),
+  };
+}
+
+function portInScope<T extends { release(): void }>(scope: Scope, port: T): T {
+  const held = scope.add('port', () => port.release());
+  return { ...port, release: () => void held.release() };
+}
+
+function openSession(generation: Generation, services: KernelServices, wish: SessionWish): PluginSession {
+  // A session outlives the generation that opened it, so that `kill` finds it through the registry's entry.
+  const entry = services.sessions.open({ ...wish, plugin: generation.manifest.name, kill: () => undefined });
+  return new PluginSession(generation, services.media, { entry, connections: [], publications: [] });
+}
