@@ -155,9 +155,11 @@ export class ChunkEngine extends Rtmp {
     const message: RtmpMessage = { type: header.type, streamId: header.stream_id, timestampMs: clock, payload: whole };
     switch (header.type) {
       case MESSAGE_TYPE.setChunkSize:
-        return this.#setChunkSize(controlNumber(whole));
+        this.#setChunkSize(controlNumber(whole));
+        return;
       case MESSAGE_TYPE.abort:
-        return this.#abort(controlNumber(whole));
+        this.#abort(controlNumber(whole));
+        return;
       case MESSAGE_TYPE.windowAckSize:
         this.#ackWindowBytes = Math.max(1, controlNumber(whole));
         return;

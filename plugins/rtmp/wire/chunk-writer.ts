@@ -12,8 +12,8 @@ const FORMAT_3 = 0xc0;
 
 /** Where bytes are appended: a batch of a fan-out, or the list of a single message. */
 export interface ByteSink {
-  /** Appends bytes; they are not changed afterwards by either side. */
-  append(bytes: Uint8Array): void;
+  /** Appends bytes, by copying them or by holding on to them. */
+  put(bytes: Uint8Array): void;
 }
 
 /**
@@ -28,17 +28,17 @@ export function appendMessage(out: ByteSink, type: number, streamId: number, tim
   for (const part of body) length += part.length;
   const chunkStream = chunkStreamOf(type);
   const timestamp = timestampMs >>> 0;
-  out.append(fullHeader(chunkStream, timestamp, length, type, streamId));
+  out.put(fullHeader(chunkStream, timestamp, length, type, streamId));
   const separator = continuation(chunkStream, timestamp);
   let room = OUT_CHUNK_BYTES;
   for (const part of body) {
     for (let at = 0; at < part.length; ) {
       if (room === 0) {
-        out.append(separator);
+        out.put(separator);
         room = OUT_CHUNK_BYTES;
       }
       const end = Math.min(part.length, at + room);
-      out.append(at === 0 && end === part.length ? part : part.subarray(at, end));
+      out.put(at === 0 && end === part.length ? part : part.subarray(at, end));
       room -= end - at;
       at = end;
     }
@@ -48,7 +48,7 @@ export function appendMessage(out: ByteSink, type: number, streamId: number, tim
 /** Encodes one message as the bytes to send. */
 export function encodeMessage(message: RtmpMessage): Buffer {
   const parts: Uint8Array[] = [];
-  const out: ByteSink = { append: (bytes) => void parts.push(bytes) };
+  const out: ByteSink = { put: (bytes) => void parts.push(bytes) };
   appendMessage(out, message.type, message.streamId, message.timestampMs, [message.payload]);
   return Buffer.concat(parts);
 }
