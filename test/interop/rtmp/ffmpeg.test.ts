@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, probe, scratchFolder, testInputs } from '../../support/ffmpeg.ts';
@@ -55,12 +56,14 @@ real('late joiners begin with the cached pictures: ffprobe and rtmpdump play', a
   await until(() => live.cachedGop.length > 10, 'a group of pictures');
   const dump = join(folder, 'dump.flv');
   const probed = join(folder, 'probed.flv');
-  const rtmpdump = start('rtmpdump', '-q', '-v', '-r', `${url}/late`, '-B', '2', '-o', dump);
+  const rtmpdump = start('rtmpdump', '-q', '-v', '-r', `${url}/late`, '-o', dump);
   const ffplayer = start('ffmpeg', '-nostdin', '-v', 'error', '-y', '-i', `${url}/late?lowLatency=1`, '-t', '1', '-c', 'copy', '-f', 'flv', probed);
   await until(() => server.kernel.parts.sessions.count('rtmp') === 3, 'three sessions');
   const metrics = server.kernel.parts.metrics.groups().flatMap(({ values }) => values);
   t.is(metrics.find(({ name }) => name === 'streams_rtmp_in')?.value, 1);
   t.is(await ffplayer.done, 0);
+  await until(() => existsSync(dump) && statSync(dump).size > 30_000, 'what rtmpdump wrote');
+  rtmpdump.child.kill('SIGINT');
   await rtmpdump.done;
   publisher.child.kill('SIGTERM');
   for (const file of [dump, probed]) {
