@@ -1,4 +1,4 @@
-import { definePlugin, EventLoopLoad, type PluginContext, type PluginInstance } from 'wcs-core';
+import { definePlugin, type PluginContext, type PluginInstance } from 'wcs-core';
 import { BusPort } from './bridge/bus-port.ts';
 import { FromBus } from './bridge/from-bus.ts';
 import { RtmpServer } from './server/rtmp-server.ts';
@@ -12,12 +12,9 @@ export default definePlugin({
   manifest: { name: 'rtmp', version: '1.0.0', apiVersion: '^1.0.0', ports: { rtmp: 'tcp:1935', rtmps: 'tcp:1936' }, handoff: 1 },
   configSchema: settingsSchema,
   create(ctx): PluginInstance<RtmpSettings> {
-    let load: EventLoopLoad | undefined;
-    const fromBus = new FromBus({ ctx, load: () => load?.load ?? 0, nowMs });
-    const server = new RtmpServer(ctx, new BusPort(ctx, fromBus, nowMs), nowMs);
+    const server = new RtmpServer(ctx, new BusPort(ctx, new FromBus(ctx), nowMs), nowMs);
     return {
       async prepare() {
-        load = new EventLoopLoad(ctx.timers);
         registerMetrics(ctx, server);
         await server.listen();
       },

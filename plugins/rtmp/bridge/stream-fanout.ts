@@ -1,4 +1,4 @@
-import { TcpFanout, type FanoutViewer, type Log, type MediaFrame, type PluginContext, type Stream, type Subscription, type TrackDescriptor } from 'wcs-core';
+import type { FanoutViewer, Log, MediaFrame, PluginContext, Scope, Stream, TcpFanout, TrackDescriptor } from 'wcs-core';
 import type { RtmpSettings } from '../server/settings.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { acceptanceOf, type Variant } from './variant.ts';
@@ -19,20 +19,14 @@ export interface ViewerJoin {
   readonly continues?: { readonly needsKeyFrame: boolean };
 }
 
-/** What a fan-out is given from outside. */
-export interface FanoutServices {
-  readonly ctx: PluginContext<RtmpSettings>;
-  readonly load: () => number;
-  readonly nowMs: () => number;
-}
-
 /** One stream in one variant: serialised once for all its viewers. */
 export class StreamFanout {
   readonly #stream: Stream;
   readonly #log: Log;
   readonly #writer: FrameWriter;
   readonly #fanout: TcpFanout;
-  readonly #subscription: Subscription;
+  /** Owns the fan-out and the subscription, for as long as anybody plays. */
+  readonly #scope: Scope;
   readonly #viewers = new Map<Viewer, FanoutViewer>();
   readonly #onEmpty: () => void;
   #tracks: readonly TrackDescriptor[] = [];
@@ -43,33 +37,20 @@ export class StreamFanout {
   #preamble: { readonly bytes: readonly Uint8Array[]; readonly decodable: boolean } | undefined;
 
   /** @param onEmpty called when the last viewer has left, or the stream has ended */
-  constructor(services: FanoutServices, stream: Stream, variant: Variant, onEmpty: () => void) {
-    const { ctx, load, nowMs } = services;
+  constructor(ctx: PluginContext<RtmpSettings>, stream: Stream, variant: Variant, onEmpty: () => void) {
     this.#stream = stream;
     this.#log = ctx.log;
     this.#onEmpty = onEmpty;
+    this.#scope = ctx.scope.child(`rtmp players of ${stream.name}`);
     this.#writer = new FrameWriter(variant);
-    this.#fanout = new TcpFanout({
-      serialise: (frame, out) => this.#writer.frame(frame, out),
-      load,
-      clock: { nowMs },
-      timers: ctx.timers,
-      onFault: (error) => ctx.log.error('RTMP fan-out fault', { stream: stream.name, err: error }),
-      requestKeyFrame: () => stream.requestKeyFrame(),
-    });
-    this.#subscription = ctx.media.subscribe(stream, {
-      plane: 'frames',
-      accept: acceptanceOf(variant),
-      onMismatch: 'omit',
-      from: 'live',
-      label: 'rtmp players',
-      sink: {
-        onTracks: (tracks) => this.#onTracks(tracks),
-        onFrame: (frame) => this.#onFrame(frame),
-        onResume: () => [...this.#viewers.keys()].forEach((viewer) => viewer.onResumed()),
-        onEnd: () => this.#onEnd(),
-      },
-    });
+    const serialise = this.#writer.frame.bind(this.#writer);
+    this.#fanout = ctx.media.fanout({ serialise, requestKeyFrame: () => stream.requestKeyFrame() }, this.#scope);
+    try {
+      this.#subscribe(variant);
+    } catch (error) {
+      void this.#scope.close();
+      throw error;
+    }
   }
 
   /** Adds a viewer at exactly this point of the stream. */
@@ -96,6 +77,23 @@ export class StreamFanout {
     this.#viewers.delete(viewer);
     handle.remove({ discardPending: true });
     if (this.#viewers.size === 0) this.#close();
+  }
+
+  #subscribe(variant: Variant): void {
+    const subscription = this.#stream.subscribe({
+      plane: 'frames',
+      accept: acceptanceOf(variant),
+      onMismatch: 'omit',
+      from: 'live',
+      label: 'rtmp players',
+      sink: {
+        onTracks: (tracks) => this.#onTracks(tracks),
+        onFrame: (frame) => this.#onFrame(frame),
+        onResume: () => [...this.#viewers.keys()].forEach((viewer) => viewer.onResumed()),
+        onEnd: () => this.#onEnd(),
+      },
+    });
+    this.#scope.add('subscription', () => subscription.close());
   }
 
   #onTracks(tracks: readonly TrackDescriptor[]): void {
@@ -134,15 +132,13 @@ export class StreamFanout {
 
   #onEnd(): void {
     const viewers = [...this.#viewers.keys()];
-    this.#fanout.close();
     this.#viewers.clear();
-    this.#onEmpty();
+    this.#close();
     for (const viewer of viewers) viewer.onEnded();
   }
 
   #close(): void {
-    this.#subscription.close();
-    this.#fanout.close();
+    void this.#scope.close();
     this.#onEmpty();
   }
 }
