@@ -19,7 +19,8 @@ export { rateLimited } from './log/rate-limited.ts';
 export { Scope, type Held } from './scope/scope.ts';
 
 export type { MediaFrame, MediaPacket } from './media/frame.ts';
-export type { Codec, MediaKind } from './media/codecs.ts';
+export { clockRateOf, type Codec, type MediaKind } from './media/codecs.ts';
+export type { Acceptance } from './media/negotiate.ts';
 export { ticksToUs, usToTicks } from './media/frame.ts';
 export type { TrackDescriptor } from './media/track.ts';
 export type { MediaBus, MediaEvents } from './media/media-bus.ts';

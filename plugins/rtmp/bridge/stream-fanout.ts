@@ -1,0 +1,144 @@
+import type { FanoutViewer, Log, MediaFrame, PluginContext, Scope, Stream, TcpFanout, TrackDescriptor } from 'wcs-core';
+import type { RtmpSettings } from '../server/settings.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { acceptanceOf, type Variant } from './variant.ts';
+
+/** A player in a fan-out. */
+export interface Viewer {
+  write(bytes: Uint8Array): boolean;
+  readonly backlogBytes: number;
+  onOverflow(): void;
+  onResumed(): void;
+  onEnded(): void;
+}
+
+/** How a viewer joins. */
+export interface ViewerJoin {
+  readonly lowLatency: boolean;
+  /** A viewer that has had the stream from the previous version up to now; else it begins with headers and the cached pictures. */
+  readonly continues?: { readonly needsKeyFrame: boolean };
+}
+
+/** One stream in one variant: serialised once for all its viewers. */
+export class StreamFanout {
+  readonly #stream: Stream;
+  readonly #log: Log;
+  readonly #writer: FrameWriter;
+  readonly #fanout: TcpFanout;
+  /** Owns the fan-out and the subscription, for as long as anybody plays. */
+  readonly #scope: Scope;
+  readonly #viewers = new Map<Viewer, FanoutViewer>();
+  readonly #onEmpty: () => void;
+  #tracks: readonly TrackDescriptor[] = [];
+  /** Ids of the tracks that go out: the first of each kind, since a classic player knows no more. */
+  #ids: ReadonlySet<string> = new Set();
+  #lastDtsUs = 0;
+  /** The start for late joiners, shared by all who join before the next frame. */
+  #preamble: { readonly bytes: readonly Uint8Array[]; readonly decodable: boolean } | undefined;
+
+  /** @param onEmpty called when the last viewer has left, or the stream has ended */
+  constructor(ctx: PluginContext<RtmpSettings>, stream: Stream, variant: Variant, onEmpty: () => void) {
+    this.#stream = stream;
+    this.#log = ctx.log;
+    this.#onEmpty = onEmpty;
+    this.#scope = ctx.scope.child(`rtmp players of ${stream.name}`);
+    this.#writer = new FrameWriter(variant);
+    const serialise = this.#writer.frame.bind(this.#writer);
+    this.#fanout = ctx.media.fanout({ serialise, requestKeyFrame: () => stream.requestKeyFrame() }, this.#scope);
+    try {
+      this.#subscribe(variant);
+    } catch (error) {
+      void this.#scope.close();
+      throw error;
+    }
+  }
+
+  /** Adds a viewer at exactly this point of the stream. */
+  join(viewer: Viewer, { lowLatency, continues }: ViewerJoin): void {
+    const start = continues === undefined ? this.#start() : { bytes: [], decodable: !continues.needsKeyFrame };
+    const handle = this.#fanout.add(viewer, { lowLatency, preamble: start.bytes, startAtKeyFrame: !start.decodable });
+    this.#viewers.set(viewer, handle);
+  }
+
+  /** True when the viewer gets no pictures before the next key frame. */
+  needsKeyFrame(viewer: Viewer): boolean {
+    return this.#viewers.get(viewer)?.needsKeyFrame ?? false;
+  }
+
+  /** Writes everything that is pending, so that the viewers can go on elsewhere. */
+  flush(): void {
+    this.#fanout.flush();
+  }
+
+  /** Lets go of a viewer. */
+  leave(viewer: Viewer): void {
+    const handle = this.#viewers.get(viewer);
+    if (handle === undefined) return;
+    this.#viewers.delete(viewer);
+    handle.remove({ discardPending: true });
+    if (this.#viewers.size === 0) this.#close();
+  }
+
+  #subscribe(variant: Variant): void {
+    const subscription = this.#stream.subscribe({
+      plane: 'frames',
+      accept: acceptanceOf(variant),
+      onMismatch: 'omit',
+      from: 'live',
+      label: 'rtmp players',
+      sink: {
+        onTracks: (tracks) => this.#onTracks(tracks),
+        onFrame: (frame) => this.#onFrame(frame),
+        onResume: () => [...this.#viewers.keys()].forEach((viewer) => viewer.onResumed()),
+        onEnd: () => this.#onEnd(),
+      },
+    });
+    this.#scope.add('subscription', () => subscription.close());
+  }
+
+  #onTracks(tracks: readonly TrackDescriptor[]): void {
+    const first = (kind: string) => tracks.filter((track) => track.kind === kind).slice(0, 1);
+    this.#tracks = [...first('video'), ...first('audio')];
+    this.#ids = new Set(this.#tracks.map(({ id }) => id));
+    this.#preamble = undefined;
+    this.#fanout.pushBytes(this.#writer.headers(this.#tracks, this.#lastDtsUs));
+    for (const { id, codec } of this.#stream.tracks) {
+      const taken = tracks.some((track) => track.id === id);
+      if (!taken) this.#log.info('A track that RTMP players cannot take is left out', { stream: this.#stream.name, trackId: id, codec });
+    }
+  }
+
+  #onFrame(frame: MediaFrame): void {
+    if (!this.#ids.has(frame.track.id)) return;
+    this.#preamble = undefined;
+    this.#lastDtsUs = frame.dtsUs;
+    this.#fanout.push(frame);
+  }
+
+  #start(): { readonly bytes: readonly Uint8Array[]; readonly decodable: boolean } {
+    return (this.#preamble ??= this.#makeStart());
+  }
+
+  #makeStart(): { readonly bytes: readonly Uint8Array[]; readonly decodable: boolean } {
+    // Before the tracks are known there is nothing to send; the headers come to everyone when they are.
+    if (this.#tracks.length === 0) return { bytes: [], decodable: false };
+    const gop = this.#stream.cachedGop.filter(({ track }) => this.#ids.has(track.id));
+    const parts: Uint8Array[] = [this.#writer.headers(this.#tracks, gop[0]?.dtsUs ?? this.#lastDtsUs)];
+    const out = { put: (bytes: Uint8Array) => void parts.push(bytes) };
+    for (const frame of gop) this.#writer.frame(frame, out);
+    const decodable = !this.#tracks.some(({ kind }) => kind === 'video') || gop.some(({ track, key }) => track.kind === 'video' && key);
+    return { bytes: [Buffer.concat(parts)], decodable };
+  }
+
+  #onEnd(): void {
+    const viewers = [...this.#viewers.keys()];
+    this.#viewers.clear();
+    this.#close();
+    for (const viewer of viewers) viewer.onEnded();
+  }
+
+  #close(): void {
+    void this.#scope.close();
+    this.#onEmpty();
+  }
+}

@@ -1,0 +1,48 @@
+import { WcsError, type PluginSession, type ScopedMedia, type Stream } from 'wcs-core';
+import type { UrlParams } from '../session/url-params.ts';
+
+/** A stream that somebody waits for. */
+export interface AwaitedStream {
+  readonly name: string;
+  readonly params: UrlParams;
+  /** How long to wait for a publisher where no source has the stream. */
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The stream of that name: live, started by its source, or published within the time.
+ *
+ * @throws WcsError MEDIA_E_NOT_FOUND, or what else the bus says
+ */
+export async function waitForStream(media: ScopedMedia, timers: PluginSession['timers'], { name, params, waitMs, signal }: AwaitedStream): Promise<Stream> {
+  try {
+    return await media.resolve(name, { params, signal });
+  } catch (error) {
+    const absent = error instanceof WcsError && error.code === 'MEDIA_E_NOT_FOUND';
+    if (!absent || waitMs === 0 || signal.aborted) throw error;
+    const published = await publishedWithin(media, timers, name, waitMs, signal);
+    if (published === undefined) throw error;
+    return published;
+  }
+}
+
+function publishedWithin(media: ScopedMedia, timers: PluginSession['timers'], name: string, waitMs: number, signal: AbortSignal): Promise<Stream | undefined> {
+  return new Promise((resolve) => {
+    const finish = (stream: Stream | undefined): void => {
+      off();
+      cancel();
+      signal.removeEventListener('abort', onAbort);
+      resolve(stream);
+    };
+    const onAbort = (): void => finish(undefined);
+    const off = media.on('streamPublished', ({ stream }) => {
+      if (stream.name === name) finish(stream);
+    });
+    const cancel = timers.after(waitMs, () => finish(undefined));
+    signal.addEventListener('abort', onAbort);
+    // It may have come between the refusal and now.
+    const there = media.find(name);
+    if (there !== undefined) finish(there);
+  });
+}
