@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mediaFolder } from '../support/peers.ts';
+import { mediaFolder } from '../support/media-folder.ts';
 import { freePorts } from '../support/test-kernel.ts';
 import type { Bench, BenchRow } from './bench.ts';
 import { ServerProcess } from './server-process.ts';

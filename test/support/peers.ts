@@ -1,13 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import test, { type ExecutionContext, type ImplementationFn } from 'ava';
-import { checkout } from './test-kernel.ts';
 
 /** Programs from Debian that tests talk to; `test/support/setup-peers.sh` installs them. */
 export type Peer = 'ffmpeg' | 'ffprobe' | 'chromium' | 'ssh' | 'sshpass' | 'rtmpdump';
-
-/** Folder of the clips that `setup-peers.sh` makes. */
-export const mediaFolder = join(checkout, '.build', 'media');
 
 /** Whether a program is installed. */
 export function hasPeer(peer: Peer): boolean {
