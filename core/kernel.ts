@@ -22,7 +22,7 @@ import { messageOf } from './errors/wcs-error.ts';
 import type { RootLog } from './log/log.ts';
 import { rateLimited } from './log/rate-limited.ts';
 import { createRootLog } from './log/root-log.ts';
-import { EventLoopLoad } from './media/event-loop-load.ts';
+import { BatchWindow } from './media/batch-window.ts';
 import { MediaBus } from './media/media-bus.ts';
 import type { MediaClock, MediaTimers } from './media/runtime.ts';
 import { Metrics } from './metrics/metrics.ts';
@@ -64,7 +64,7 @@ interface KernelParts extends KernelServices {
   readonly log: RootLog;
   readonly config: Config;
   readonly users: Users;
-  readonly load: EventLoopLoad;
+  readonly batchWindow: BatchWindow;
 }
 
 /** The composition root: makes every room of the kernel, starts the plugins, and takes all down again. */
@@ -127,7 +127,7 @@ export class Kernel {
     await this.host.stopAll();
     this.parts.media.close('server stop');
     await this.parts.listeners.closeAll();
-    this.parts.load.close();
+    this.parts.batchWindow.close();
     await this.#scope.close();
   }
 
@@ -185,7 +185,7 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
   const certificates = await Certificates.open({ dir: stateDir, log, ...(cert === undefined || key === undefined ? {} : { certFile: resolve(cert), keyFile: resolve(key) }) });
   const users = await Users.open({ stateDir, adminUser: kernel.admin.user, env });
   const { quarantineMs, ...ranges } = kernel.ports;
-  const load = new EventLoopLoad(timers);
+  const batchWindow = new BatchWindow(timers);
   return {
     config,
     log,
@@ -194,8 +194,8 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
     listeners: new Listeners({ log: rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS), certificates }),
     ports: new PortRanges(ranges, { quarantineMs }),
     media: makeBus(config, log),
-    fanout: { clock, timers, load: () => load.load },
-    load,
+    fanout: { clock, timers, windowMs: () => batchWindow.ms },
+    batchWindow,
     operations: new Operations(),
     metrics: new Metrics((name, error) => log.error(`Metric ${name} cannot be read: ${messageOf(error)}`)),
     sessions: new Sessions(),

@@ -9,8 +9,8 @@ import { DEFAULT_READER_LIMITS, type ReaderLimits } from './slow-reader.ts';
 export interface TcpFanoutOptions {
   /** Appends the wire bytes of one frame, the same for every viewer; appending nothing leaves the frame out. */
   serialise(frame: MediaFrame, out: BatchWriter): void;
-  /** Event-loop load, 0 to 1. */
-  readonly load: () => number;
+  /** How long a batch may wait for more, in milliseconds; asked for each batch. See `BatchWindow`. */
+  readonly windowMs: () => number;
   readonly clock: MediaClock;
   readonly timers: MediaTimers;
   /** Told of what `serialise` or a viewer threw; the frame or the viewer is left out. */
@@ -43,20 +43,6 @@ const MAX_GROUPS = 4;
 const VIEWERS_PER_GROUP = 64;
 /** A batch that grows beyond this doesn't wait for its window. */
 const MAX_BATCH_BYTES = 256 * 1024;
-const MIN_WINDOW_MS = 10;
-const DEFAULT_WINDOW_MS = 30;
-const MAX_WINDOW_MS = 100;
-const LOW_LOAD = 0.2;
-const RISING_LOAD = 0.6;
-const HIGH_LOAD = 0.9;
-
-/** Batching window: 10 ms on an idle event loop, 30 ms by default, rising to 100 ms as it becomes loaded. */
-export function windowMsFor(load: number): number {
-  if (load < LOW_LOAD) return MIN_WINDOW_MS;
-  if (!(load > RISING_LOAD)) return DEFAULT_WINDOW_MS;
-  const rise = Math.min(1, (load - RISING_LOAD) / (HIGH_LOAD - RISING_LOAD));
-  return DEFAULT_WINDOW_MS + rise * (MAX_WINDOW_MS - DEFAULT_WINDOW_MS);
-}
 
 /**
  * Serialises every frame of a stream once and hands one shared buffer a window to all viewers of one protocol variant.
@@ -170,7 +156,7 @@ export class TcpFanout {
     if (this.#cancelTimer !== undefined || this.#closed) return;
     if (!this.#groups.some((group) => group.hasPending)) return;
     const populated = this.#groups.reduce((count, group) => count + (group.size > 0 ? 1 : 0), 0);
-    this.#cancelTimer = this.#options.timers.after(windowMsFor(this.#options.load()) / populated, () => this.#tick());
+    this.#cancelTimer = this.#options.timers.after(this.#options.windowMs() / populated, () => this.#tick());
   }
 
   /** Serves the next group in turn that has anybody to serve. */

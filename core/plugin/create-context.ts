@@ -26,7 +26,7 @@ export interface KernelServices {
   readonly ports: PortRanges;
   readonly certificates: Certificates;
   readonly media: MediaBus;
-  /** Clock, timers and event-loop load for fan-outs. */
+  /** Clock, timers and batching window for fan-outs. */
   readonly fanout: Omit<FanoutRuntime, 'onFault'>;
   readonly operations: Operations;
   readonly metrics: Metrics;

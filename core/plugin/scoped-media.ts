@@ -54,9 +54,9 @@ export function subscribeInScope(scope: Scope, stream: Stream, options: Subscrib
 type Register = (label: string, register: () => () => void) => void;
 
 /** What the kernel gives every fan-out of one generation. */
-export type FanoutRuntime = Pick<TcpFanoutOptions, 'clock' | 'timers' | 'load' | 'onFault'>;
+export type FanoutRuntime = Pick<TcpFanoutOptions, 'clock' | 'timers' | 'windowMs' | 'onFault'>;
 
-/** What a plugin says about a fan-out; clock, timers and load are the kernel's. */
+/** What a plugin says about a fan-out; clock, timers and window are the kernel's. */
 export type FanoutWish = Pick<TcpFanoutOptions, 'serialise' | 'requestKeyFrame' | 'limits'>;
 
 /** The media bus as a plugin sees it: everything is released with the plugin's scope. */

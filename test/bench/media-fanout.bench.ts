@@ -60,7 +60,7 @@ function writePerFrame(input: readonly MediaFrame[]): number {
 function sharedBatches(input: readonly MediaFrame[]): number {
   const time = new FakeTime(0);
   const fanout = new TcpFanout({
-    clock: time, timers: time, load: () => 0.3,
+    clock: time, timers: time, windowMs: () => 30,
     onFault: (error) => {
       throw error;
     },

@@ -71,7 +71,7 @@ function run(steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : ne
   const viewers: Viewer[] = [];
   const all: Message[] = [];
   const fanout = new TcpFanout({
-    clock: time, timers: time, load: () => 0.3, limits: LIMITS, onFault: (error) => void faults.push(error),
+    clock: time, timers: time, windowMs: () => 30, limits: LIMITS, onFault: (error) => void faults.push(error),
     serialise: (frame, out) => {
       out.u32(frame.ptsUs);
       out.u8(frame.track.kind === 'audio' ? 0 : frame.key ? 1 : 2);

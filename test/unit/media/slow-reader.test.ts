@@ -2,8 +2,7 @@ import test from 'ava';
 import { BacklogAge } from '../../../core/media/backlog-age.ts';
 import { GopCache } from '../../../core/media/gop-cache.ts';
 import { SlowReader } from '../../../core/media/slow-reader.ts';
-import { windowMsFor } from '../../../core/media/tcp-fanout.ts';
-import { EventLoopLoad } from '../../../core/media/event-loop-load.ts';
+import { BatchWindow } from '../../../core/media/batch-window.ts';
 import { FakeTime } from '../../support/fake-time.ts';
 import { META, RecordingSink, VIDEO, AUDIO, audio, makeBus, video } from '../../support/media.ts';
 
@@ -73,15 +72,24 @@ test('the cache forgets a group that outgrows its bounds, and keeps a second of 
   t.is(sound.frames.length, 51);
 });
 
-test('the window grows with the load, which is sampled', (t) => {
-  t.deepEqual([0, 0.19, 0.3, 0.6, NaN, 0.9, 1].map(windowMsFor), [10, 10, 30, 30, 30, 100, 100]);
-  t.true(windowMsFor(0.75) > 60 && windowMsFor(0.75) < 70);
+test('the batching window follows the load: short on an idle event loop, long on a busy one, without a jump', (t) => {
   const time = new FakeTime();
-  let times = { active: 0, idle: 0 };
-  const load = new EventLoopLoad(time, () => times);
-  times = { active: 200, idle: 300 };
-  time.advance(500);
-  t.is(load.load, 0.4);
-  load.close();
+  const times = { active: 0, idle: 0 };
+  const window = new BatchWindow(time, () => ({ ...times }));
+  const run = (load: number, samples: number): number[] =>
+    Array.from({ length: samples }, () => {
+      times.active += 500 * load;
+      times.idle += 500 * (1 - load);
+      time.advance(500);
+      return window.ms;
+    });
+  t.is(window.ms, 30);
+  t.is(run(0.4, 10).at(-1), 100);
+  t.is(window.load, 0.4);
+  const falling = run(0.015, 10);
+  t.is(falling[0], 50);
+  t.is(falling.at(-1), 10);
+  t.is(run(0.06, 3).at(-1), 10);
+  window.close();
   t.is(time.pending, 0);
 });

@@ -5,11 +5,11 @@ import { FakeTime } from '../../support/fake-time.ts';
 import { video } from '../../support/media.ts';
 
 /** Each frame becomes one byte: its time in milliseconds. */
-function make(load = 0.3) {
+function make(windowMs = 30) {
   const time = new FakeTime();
   const faults: unknown[] = [];
   const fanout = new TcpFanout({
-    clock: time, timers: time, load: () => load,
+    clock: time, timers: time, windowMs: () => windowMs,
     onFault: (error) => void faults.push(error),
     serialise: (frame, out) => {
       if (frame.dtsUs === 99_000) throw new Error('cannot serialise');
