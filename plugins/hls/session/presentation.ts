@@ -233,9 +233,9 @@ export class Presentation {
   #applyOne(cut: Cut): void {
     switch (cut.type) {
       case 'begin': {
-        const { wallMs, monotonicMs } = this.#options.clocks;
+        const { clocks } = this.#options;
         this.#s.discontinuity ||= this.#store.openMsn > 0 || this.#store.open !== undefined;
-        this.#s.anchor = { wallMs: wallMs() - Math.max(0, monotonicMs() - cut.receivedAtMs), us: cut.startUs };
+        this.#s.anchor = { wallMs: clocks.wallMs() - Math.max(0, clocks.monotonicMs() - cut.receivedAtMs), us: cut.startUs };
         this.#s.gapUntilMs = undefined;
         return;
       }

@@ -31,10 +31,10 @@ const FILE = /^([0-9a-z]{1,16})-(?:i(\d{1,9})\.mp4|(\d{1,15})(?:\.(\d{1,9}))?\.(
 export function parseRequestPath(path: string): HlsResource | undefined {
   if (path.length > PATH_MAX || !path.startsWith('/')) return undefined;
   const pieces = path.slice(1).split('/').map(decode);
-  if (pieces.includes(undefined) || pieces.includes('')) return undefined;
-  const [name = '', second = '', third] = pieces;
-  if (pieces.length === 2) return resourceOf(name ?? '', second ?? '', undefined);
-  if (pieces.length === 3 && isContainer(second)) return resourceOf(name ?? '', third ?? '', second);
+  if (pieces.includes('')) return undefined;
+  const [name = '', second = '', third = ''] = pieces;
+  if (pieces.length === 2) return resourceOf(name, second, undefined);
+  if (pieces.length === 3 && isContainer(second)) return resourceOf(name, third, second);
   return plainlyWritten(pieces.join('/'));
 }
 
@@ -89,11 +89,11 @@ function isContainer(text: string | undefined): text is Container {
   return text !== undefined && CONTAINERS.includes(text);
 }
 
-/** Undefined when it isn't percent-encoded UTF-8. */
-function decode(piece: string): string | undefined {
+/** Empty, which no piece may be, when it isn't percent-encoded UTF-8. */
+function decode(piece: string): string {
   try {
     return decodeURIComponent(piece);
   } catch {
-    return undefined;
+    return '';
   }
 }
