@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import HLSServer from 'hls-server';
 import type { HttpExchange, HttpRequest } from 'wcs-core';
@@ -6,12 +6,13 @@ import type { HttpExchange, HttpRequest } from 'wcs-core';
 /**
  * Serves whole MPEG-TS playlists and segments through the hls-server package.
  *
- * The package sits on an HTTP server that never listens and is handed single requests of HTTP/1.1 and HTTP/2. It picks
+ * The package attaches itself to the `request` event of what it takes for an HTTP server: here an emitter, which has no
+ * socket and no timer, and through which it is handed single requests of HTTP/1.1 and HTTP/2. It picks
  * playlist or segment by the URL, sets type and status and pipes the body; its provider knows nothing but the answer that the
  * router has found for that very request. It never sees `Accept-Encoding`: it would compress for each client again.
  */
 export class ClassicServer {
-  readonly #inner: Server = createServer();
+  readonly #inner = new EventEmitter();
   readonly #answers = new WeakMap<HttpRequest, readonly Buffer[]>();
 
   constructor() {

@@ -1,5 +1,5 @@
 declare module 'hls-server' {
-  import type { Server } from 'node:http';
+  import type { EventEmitter } from 'node:events';
   import type { Readable } from 'node:stream';
 
   /** Where the package gets its playlists and segments from. */
@@ -9,8 +9,8 @@ declare module 'hls-server' {
     getSegmentStream(request: Request, callback: (error: Error | null, stream?: Readable) => void): void;
   }
 
-  /** Attaches itself to the requests of an HTTP server. */
+  /** Attaches itself to the `request` event of an HTTP server, or of anything else that emits it. */
   export default class HLSServer<Request> {
-    constructor(server: Server, options: { readonly path: string; readonly debugPlayer: boolean; readonly provider: Provider<Request> });
+    constructor(server: EventEmitter, options: { readonly path: string; readonly debugPlayer: boolean; readonly provider: Provider<Request> });
   }
 }

@@ -127,7 +127,7 @@ export class MediaAnswers {
     };
     const holdMs = presentation.isReady ? HOLD_TARGETS * presentation.timing.targetDurationS * 1000 : this.#startTimeoutMs();
     if (!waiters.add(waiter, asked.startedMs + holdMs)) return this.#refuse(asked, 503, 'Too many requests are held.');
-    exchange.whenOver(() => waiters.remove(waiter));
+    exchange.signal.addEventListener('abort', () => waiters.remove(waiter), { once: true });
   }
 
   #refuse(asked: Asked, status: number, sentence: string): void {
