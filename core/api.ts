@@ -22,7 +22,7 @@ export type { MediaFrame, MediaPacket } from './media/frame.ts';
 export { clockRateOf, type Codec, type MediaKind } from './media/codecs.ts';
 export type { Acceptance } from './media/negotiate.ts';
 export { ticksToUs, usToTicks } from './media/frame.ts';
-export type { TrackDescriptor } from './media/track.ts';
+export { areSameFormats, isSameFormat, type TrackDescriptor } from './media/track.ts';
 export type { MediaBus, MediaEvents } from './media/media-bus.ts';
 export type { Publication, PublishOptions, PublisherCallbacks } from './media/publication.ts';
 export type { Stream, StreamMeta } from './media/stream.ts';

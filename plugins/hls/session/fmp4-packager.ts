@@ -1,0 +1,104 @@
+import { usToTicks, WcsError, type TrackDescriptor } from 'wcs-core';
+import { encodeFragment, encodeInitSegment, type Mp4FragmentTrack, type Mp4Sample, type Mp4Track } from 'wcs-core/formats/mp4';
+import { audioFraming, type FrameTicks } from './audio-frame.ts';
+import type { CutPart, TimedFrame } from './cut.ts';
+import type { Fmp4State, Packager } from './packager.ts';
+
+const TRACK_IDS = { video: 1, audio: 2 } as const;
+const VIDEO_TIMESCALE_HZ = 90_000;
+/** Time stamps of sound within this many frames of the expected one are jitter, and are laid end to end. */
+const SNAP_FRAMES = 1.5;
+
+/** Writes parts as `moof` and `mdat`; the segment is their concatenation. @see RFC 8216bis section 3.3 */
+export class Fmp4Packager implements Packager {
+  #tracks: readonly TrackDescriptor[];
+  #sequenceNumber: number;
+  #nextAudioTicks: number | undefined;
+  #audioRateHz = 0;
+  #audioTicks: FrameTicks = () => undefined;
+
+  constructor(state: Fmp4State = { container: 'fmp4', tracks: [], sequenceNumber: 1, nextAudioTicks: undefined }) {
+    this.#tracks = state.tracks;
+    this.#sequenceNumber = state.sequenceNumber;
+    this.#nextAudioTicks = state.nextAudioTicks;
+    this.#readAudioFormat();
+  }
+
+  exportState(): Fmp4State {
+    return { container: 'fmp4', tracks: this.#tracks, sequenceNumber: this.#sequenceNumber, nextAudioTicks: this.#nextAudioTicks };
+  }
+
+  begin(tracks: readonly TrackDescriptor[]): Buffer {
+    this.#tracks = tracks;
+    this.#nextAudioTicks = undefined;
+    this.#readAudioFormat();
+    return Buffer.from(encodeInitSegment(tracks.map(mp4TrackOf)));
+  }
+
+  pack(part: CutPart, startsSegment: boolean): Buffer {
+    const tracks: Mp4FragmentTrack[] = [];
+    const [video] = part.video;
+    if (video !== undefined) {
+      const baseDecodeTime = usToTicks(video.frame.dtsUs, VIDEO_TIMESCALE_HZ);
+      tracks.push({ id: TRACK_IDS.video, baseDecodeTime, samples: part.video.map(videoSample) });
+    }
+    if (part.audio.length > 0) tracks.push(this.#audio(part.audio));
+    return encodeFragment({ sequenceNumber: this.#sequenceNumber++, tracks, segmentBrand: startsSegment ? 'cmfs' : 'cmfl' });
+  }
+
+  #audio(frames: readonly TimedFrame[]): Mp4FragmentTrack {
+    const rateHz = this.#audioRateHz;
+    const samples = frames.map(({ frame, durationUs }): Mp4Sample => {
+      const duration = this.#audioTicks(frame) ?? usToTicks(durationUs, rateHz);
+      return { data: frame.data, duration, compositionOffset: 0, isSync: true };
+    });
+    const statedTicks = usToTicks(frames[0]?.frame.dtsUs ?? 0, rateHz);
+    const expectedTicks = this.#nextAudioTicks ?? statedTicks;
+    const isJitter = Math.abs(statedTicks - expectedTicks) <= SNAP_FRAMES * (samples[0]?.duration ?? 0);
+    const baseDecodeTime = isJitter ? expectedTicks : statedTicks;
+    this.#nextAudioTicks = samples.reduce((ticks, { duration }) => ticks + duration, baseDecodeTime);
+    return { id: TRACK_IDS.audio, baseDecodeTime, samples };
+  }
+
+  #readAudioFormat(): void {
+    const audio = this.#tracks.find(({ kind }) => kind === 'audio');
+    if (audio === undefined) return;
+    this.#audioRateHz = timescaleOf(audio);
+    this.#audioTicks = audioFraming(audio, this.#audioRateHz);
+  }
+}
+
+/** Durations are differences of rounded times, so that they never add up to a drift. */
+function videoSample({ frame, durationUs }: TimedFrame): Mp4Sample {
+  const decode = usToTicks(frame.dtsUs, VIDEO_TIMESCALE_HZ);
+  return {
+    data: frame.data,
+    duration: usToTicks(frame.dtsUs + durationUs, VIDEO_TIMESCALE_HZ) - decode,
+    compositionOffset: usToTicks(frame.ptsUs, VIDEO_TIMESCALE_HZ) - decode,
+    isSync: frame.key,
+  };
+}
+
+function timescaleOf(track: TrackDescriptor): number {
+  return track.kind === 'audio' ? (track.sampleRateHz ?? track.clockRateHz) : VIDEO_TIMESCALE_HZ;
+}
+
+function mp4TrackOf(track: TrackDescriptor): Mp4Track {
+  const codecConfig = track.codecConfig ?? new Uint8Array();
+  const { codec } = track;
+  switch (codec) {
+    case 'h264':
+    case 'hevc':
+    case 'av1':
+    case 'vp9':
+      return { kind: 'video', id: TRACK_IDS.video, timescaleHz: VIDEO_TIMESCALE_HZ, codecConfig, codec, width: track.width ?? 0, height: track.height ?? 0 };
+    case 'aac':
+    case 'opus':
+    case 'mp3': {
+      const sampleRateHz = timescaleOf(track);
+      return { kind: 'audio', id: TRACK_IDS.audio, timescaleHz: sampleRateHz, codecConfig, codec, sampleRateHz, channels: track.channels ?? 2 };
+    }
+    default:
+      throw new WcsError('MEDIA_E_NO_COMMON_CODEC', `Fragmented MP4 of HLS has no place for ${codec}.`);
+  }
+}
