@@ -135,7 +135,7 @@ export class Kernel {
     const { operations, metrics, sessions, media, ports, log, config } = this.parts;
     registerPluginOperations(operations, this.host, config);
     registerSessionOperations(operations, sessions);
-    registerStreamOperations(operations, media);
+    registerStreamOperations(operations, media, sessions);
     registerLogOperations(operations, log);
     registerServerOperations(operations, this.parts);
     registerKernelMetrics({ metrics, sessions, media, ports, host: this.host, scope: this.#scope });

@@ -25,7 +25,7 @@ export function registerKernelMetrics(parts: KernelMetricParts): void {
   };
   gauge('connections_stats', 'connections', 'Client sessions of all protocols', () => sessions.list({ kind: 'client' }).length);
   gauge('streams_stats', 'streams_published', 'Streams on the media bus', () => media.streams().length);
-  gauge('streams_stats', 'streams_viewers', 'Readers of all streams', () => media.streams().reduce((sum, stream) => sum + stream.subscriberCount, 0));
+  gauge('streams_stats', 'streams_viewers', 'Sessions that play a stream', () => sessions.list({ role: 'play' }).length);
   for (const range of RANGE_NAMES) {
     // The statistics page of a WCS calls the agents' range so.
     const prefix = `ports_${range === 'agents' ? 'wcs_agents' : range}`;

@@ -4,6 +4,7 @@ import type { MediaBus } from '../media/media-bus.ts';
 import type { Stream } from '../media/stream.ts';
 import { looseBoolean } from '../operations/loose.ts';
 import type { Operations } from '../operations/operations.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 
 const filter = z.object({
   mediaSessionId: z.string().optional(),
@@ -19,7 +20,7 @@ type StreamFilter = z.output<typeof filter>;
 const STATUS = { live: 'PUBLISHING', suspended: 'PENDING', ended: 'UNPUBLISHED' } as const;
 
 /** The WCS "Stream" object. */
-function streamRow(stream: Stream): Readonly<Record<string, unknown>> {
+function streamRow(stream: Stream, sessions: Sessions): Readonly<Record<string, unknown>> {
   const video = stream.tracks.find((track) => track.kind === 'video');
   const audio = stream.tracks.find((track) => track.kind === 'audio');
   const { stats, meta } = stream;
@@ -39,7 +40,7 @@ function streamRow(stream: Stream): Readonly<Record<string, unknown>> {
     height: video?.height,
     fps: video === undefined ? undefined : Number(stats.tracks.find((track) => track.trackId === video.id)?.fps.toFixed(2)),
     bitrate: Math.round(stats.bitrateBps),
-    viewers: stream.subscriberCount,
+    viewers: sessions.list({ role: 'play', streamName: stream.name }).length,
     createDate: Math.round(performance.timeOrigin + stream.createdAtMs),
   };
 }
@@ -77,7 +78,8 @@ function found(streams: readonly Stream[]): readonly Stream[] {
 }
 
 /** `stream.*`: what is published, and the way to end it. */
-export function registerStreamOperations(operations: Operations, media: MediaBus): void {
+export function registerStreamOperations(operations: Operations, media: MediaBus, sessions: Sessions): void {
+  const row = (stream: Stream): Readonly<Record<string, unknown>> => streamRow(stream, sessions);
   operations.register({
     name: 'stream.find',
     summary: 'Streams that match every field given; 404 when there are none',
@@ -86,7 +88,7 @@ export function registerStreamOperations(operations: Operations, media: MediaBus
     cli: { positional: ['name'] },
     handler: (wanted) => {
       const withMetrics = wanted.display?.includes('metrics') ?? false;
-      return found(matching(media, wanted)).map((stream) => (withMetrics ? { ...streamRow(stream), metrics: streamMetrics(stream) } : streamRow(stream)));
+      return found(matching(media, wanted)).map((stream) => (withMetrics ? { ...row(stream), metrics: streamMetrics(stream) } : row(stream)));
     },
   });
   operations.register({
@@ -94,7 +96,7 @@ export function registerStreamOperations(operations: Operations, media: MediaBus
     summary: 'All streams; 404 when there are none',
     role: 'viewer',
     input: z.object({}),
-    handler: () => found(media.streams()).map(streamRow),
+    handler: () => found(media.streams()).map(row),
   });
   operations.register({
     name: 'stream.terminate',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { BuildFailure, Message } from 'esbuild';
+import type { BuildFailure, Message, Plugin } from 'esbuild';
 import { WcsError } from '../errors/wcs-error.ts';
 import type { PluginSource } from './plugin-source.ts';
 
@@ -37,6 +37,7 @@ export async function bundlePlugin(source: PluginSource, formatsFolder: string):
       target: 'node20',
       packages: 'external',
       alias: { 'wcs-core/formats': formatsFolder },
+      plugins: [sharedErrors],
       // `import()` becomes the kernel's require: a module loaded by import() could never be unloaded.
       supported: { 'dynamic-import': false },
       // What a plugin hands to browsers goes into its bundle as text; `core/text-modules.d.ts` declares the same endings.
@@ -52,6 +53,12 @@ export async function bundlePlugin(source: PluginSource, formatsFolder: string):
     throw new WcsError('PLUGIN_E_BUILD', `Plugin ${source.name} does not compile: ${describe(error)}`, { cause: error });
   }
 }
+
+/** The error classes are the kernel's own instances, also for the pure libraries inside a bundle: `instanceof` holds across. */
+const sharedErrors: Plugin = {
+  name: 'shared errors',
+  setup: (build) => build.onResolve({ filter: /\/errors\/wcs-error\.[jt]s$/ }, () => ({ path: 'wcs-core', external: true })),
+};
 
 function bundleOf(text: string, inputs: readonly string[]): Bundle {
   return { text, hash: createHash('sha256').update(text).digest('hex'), inputs };

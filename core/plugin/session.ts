@@ -87,6 +87,7 @@ export class PluginSession {
 
   /** Publishes a stream that is suspended (and may be resumed) should the session close without ending it. */
   publish(options: PublishOptions): Publication {
+    this.#forgetRetired();
     const publication = this.#bus.publish(options);
     this.#holdPublication(publication);
     return publication;
@@ -156,6 +157,15 @@ export class PluginSession {
       connection.destroy();
     });
     this.#connections.set(connection, () => held.detach());
+  }
+
+  /** A peer may publish and end as often as it likes. */
+  #forgetRetired(): void {
+    for (const [publication, detach] of this.#publications) {
+      if (publication.state !== 'retired') continue;
+      detach();
+      this.#publications.delete(publication);
+    }
   }
 
   #holdPublication(publication: Publication): void {

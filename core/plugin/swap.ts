@@ -82,7 +82,8 @@ export async function moveSessions(previous: Generation, next: Generation, log: 
 export async function drainGeneration(generation: Generation, drainMs: number, reason: string): Promise<number> {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), drainMs);
-  const own = generation.run(() => generation.instance.drain?.(limit.signal)) ?? Promise.resolve();
+  // A function that is asynchronous in itself: a drain() that throws at once must not keep the rest from being released.
+  const own = (async () => generation.run(() => generation.instance.drain?.(limit.signal)))();
   const expired = new Promise<void>((resolve) => limit.signal.addEventListener('abort', () => resolve(), { once: true }));
   try {
     await Promise.race([Promise.all([generation.idle(limit.signal), own]), expired]);

@@ -1,4 +1,4 @@
-import { messageOf, parseStreamName, type AccessRequest, type Connection, type PluginContext, type PluginSession } from 'wcs-core';
+import { ProtocolError, messageOf, parseStreamName, type AccessRequest, type Connection, type PluginContext, type PluginSession } from 'wcs-core';
 import { Liveness, type LivenessState } from '../session/liveness.ts';
 import { RtmpSession } from '../session/rtmp-session.ts';
 import type { Effect, PlayActivity, Question, SessionState } from '../session/session-state.ts';
@@ -8,7 +8,6 @@ import type { ChunkEngineState } from '../wire/chunk-state.ts';
 import { encodeMessage } from '../wire/chunk-writer.ts';
 import { USER_EVENT, userControlMessage } from '../wire/control.ts';
 import type { MediaPort, Player, PlaySink, Publisher, PublishRequest } from './media-port.ts';
-import { isPeerFault } from './peer-fault.ts';
 import type { RtmpSettings } from './settings.ts';
 
 /** How long what was written last may take to go out before a connection that we end is cut. */
@@ -114,7 +113,7 @@ export class RtmpPeer {
     try {
       this.#engine.feed(chunk);
     } catch (error) {
-      if (!isPeerFault(error)) throw error;
+      if (!(error instanceof ProtocolError)) throw error;
       this.#fail(error.message);
     }
   }
@@ -190,7 +189,7 @@ export class RtmpPeer {
       try {
         this.#perform(this.#rtmp.decide(verdict));
       } catch (error) {
-        if (!isPeerFault(error)) throw error;
+        if (!(error instanceof ProtocolError)) throw error;
         this.#fail(error.message);
       }
       if (this.#rtmp.question === undefined) this.connection.resume();
