@@ -24,7 +24,7 @@ test.before(async (t) => {
 });
 
 test.after.always(async (t) => {
-  await t.context.kernel?.stop();
+  if (hasFfmpeg) await t.context.kernel.stop();
 });
 
 /** The context of `before` is copied for each test; ports and kernel are the same. */

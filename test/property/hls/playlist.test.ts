@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { parse, setOptions, types } from 'hls-parser';
+import { parse, setOptions, type types } from 'hls-parser';
 import { newPresentation, Presentation } from '../../../plugins/hls/session/presentation.ts';
 import { timingFor } from '../../../plugins/hls/session/timing.ts';
 import type { Container } from '../../../plugins/hls/wire/request-path.ts';
