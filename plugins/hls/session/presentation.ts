@@ -155,7 +155,7 @@ export class Presentation {
     if (cuts.length > 0) this.#apply(cuts);
   }
 
-  /** Makes the first segment whole with its next part. */
+  /** Somebody waits for a list: the first segment is whole as soon as it has a part. Later ones are left alone. */
   endSegmentEarly(): void {
     if (this.#store.listed.length === 0) this.#apply(this.#segmenter.endSegmentEarly());
   }
