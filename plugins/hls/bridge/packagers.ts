@@ -128,7 +128,6 @@ export class Packagers implements PackagerDirectory {
       session.close('error');
       throw error;
     }
-    if (!keeps) packager.presentation.endSegmentEarly();
     return packager;
   }
 

@@ -49,6 +49,7 @@ export class MediaAnswers {
   /** A media playlist, held while it would be empty or until what the directives ask for is listed. */
   playlist(asked: Asked, packager: ServedPackager): void {
     const { presentation } = packager;
+    presentation.endSegmentEarly();
     // A list that offers no blocking reload is asked for none. @see RFC 8216bis section 6.2.5
     const block = packager.container === 'fmp4' ? asked.query.directives.block : undefined;
     const progress = (): ReturnType<typeof presentation.progressTo> => {
@@ -62,6 +63,7 @@ export class MediaAnswers {
   /** The multivariant playlist, held until the presentation has media to tell its bandwidth from. */
   multivariant(asked: Asked, packager: ServedPackager, name: string): void {
     const { presentation } = packager;
+    presentation.endSegmentEarly();
     const isDue = (): boolean => presentation.isReady || presentation.ended;
     this.#whenDue(asked, packager, isDue, () => {
       if (!presentation.isReady) return this.#refuse(asked, 404, 'The stream has no media.');

@@ -33,6 +33,8 @@ export interface PresentationState {
   /** Monotonic time up to which gaps are listed; undefined while the publisher is there. */
   gapUntilMs: number | undefined;
   ended: boolean;
+  /** The tracks' configurations make no init segment: nothing of them can be packed. */
+  unpackable: boolean;
   readonly segmenter: SegmenterState | undefined;
   readonly store: StoreState;
   readonly packager: Fmp4State | TsState | undefined;
@@ -61,6 +63,7 @@ export function newPresentation(container: Container, timing: Timing, token: str
     anchor: { wallMs: 0, us: 0 },
     gapUntilMs: undefined,
     ended: false,
+    unpackable: false,
     segmenter: undefined,
     store: SegmentStore.empty(after?.nextMsn ?? 0, after?.discontinuitySequence ?? 0),
     packager: undefined,
@@ -136,10 +139,12 @@ export class Presentation {
     if (lead === undefined || areSameFormats(chosen, this.#s.tracks)) return;
     this.#apply(this.#segmenter.setTracks(lead, lead === audio ? undefined : audio?.id));
     this.#s.tracks = chosen;
+    this.#s.unpackable = true;
     try {
       const init = this.#packager.begin(this.#s.tracks);
       this.#s.initId++;
       if (init !== undefined) this.#store.setInit(this.#s.initId, init);
+      this.#s.unpackable = false;
     } catch (error) {
       this.#options.onBroken(error);
     }
@@ -150,7 +155,7 @@ export class Presentation {
     if (cuts.length > 0) this.#apply(cuts);
   }
 
-  /** Makes the first segment whole with its next part. */
+  /** Somebody waits for a list: the first segment is whole as soon as it has a part. Later ones are left alone. */
   endSegmentEarly(): void {
     if (this.#store.listed.length === 0) this.#apply(this.#segmenter.endSegmentEarly());
   }
@@ -257,7 +262,7 @@ export class Presentation {
   }
 
   #pack(cut: CutPart): Buffer | undefined {
-    if (cut.video.length === 0 && cut.audio.length === 0) return undefined;
+    if (this.#s.unpackable || (cut.video.length === 0 && cut.audio.length === 0)) return undefined;
     try {
       return this.#packager.pack(cut, this.#store.open === undefined);
     } catch (error) {

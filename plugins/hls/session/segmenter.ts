@@ -9,8 +9,10 @@ export const PART_FILL = 0.85;
 const FIRST_PART_US = 100_000;
 /** A segment is at most its target duration when rounded to a whole number. */
 const ROUNDING_US = 499_999;
-/** How far sound runs ahead of a leading track that says nothing before it is cut without it. */
+/** How far sound runs ahead of the picture that is due next before it is cut without it. */
 const LEAD_STALL_US = 1_000_000;
+/** The longest distance of pictures that is believed to go on. */
+const SLOWEST_LEAD_US = 2_000_000;
 /** Length believed of a frame when nothing better is known. */
 const DEFAULT_INTERVAL_US = 33_333;
 
@@ -139,7 +141,8 @@ export class Segmenter {
   /** Sound that goes on while the pictures stand still is cut by the time alone. */
   #pushFollower(frame: MediaFrame): readonly Cut[] {
     this.#follower.push(frame);
-    if (frame.dtsUs - this.#s.lastLeadUs <= LEAD_STALL_US) return NOTHING;
+    const expectedUs = this.#s.lastLeadUs + Math.min(this.#s.intervalUs, SLOWEST_LEAD_US);
+    if (frame.dtsUs - expectedUs <= LEAD_STALL_US) return NOTHING;
     const cuts: Cut[] = [];
     while (frame.dtsUs - this.#s.partStartUs > this.#timing.partTargetUs) {
       const endUs = this.#s.partStartUs + this.#timing.partTargetUs;

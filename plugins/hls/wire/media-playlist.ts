@@ -49,6 +49,8 @@ export interface PlaylistForm {
 
 /** A list whose segments have a MAP. @see RFC 8216bis section 8 */
 const VERSION_MAP = 6;
+/** Parsers ask for this where there are gaps. */
+const VERSION_GAP = 8;
 const VERSION_SKIP = 9;
 const VERSION_PLAIN = 3;
 /** PART-HOLD-BACK in part targets. @see RFC 8216bis appendix B.1 */
@@ -105,6 +107,7 @@ function writeSegmentHead(lines: string[], segment: ListedSegment, mapBefore: st
 
 function versionOf({ segments, lowLatency }: MediaPlaylist, skipped: number): number {
   if (skipped > 0) return VERSION_SKIP;
+  if ([...segments, lowLatency?.open].some((segment) => segment?.gap === true || segment?.parts.some(({ gap }) => gap) === true)) return VERSION_GAP;
   const hasMap = [...segments, lowLatency?.open].some((segment) => segment?.mapUri !== undefined);
   return hasMap ? VERSION_MAP : VERSION_PLAIN;
 }
