@@ -10,7 +10,7 @@
  * `npm start` in a checkout needs only the first of them and makes it by itself when a source is newer.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -22,6 +22,11 @@ const dist = join(root, 'dist');
 export const kernelBundle = join(dist, 'core', 'main.js');
 /** What every other command runs. */
 export const remoteBundle = join(dist, 'core', 'remote.js');
+
+/** True for the module that node was started with, also through a symbolic link. */
+export function isMain(moduleUrl) {
+  return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(moduleUrl);
+}
 
 /** npm packages stay external, so that the kernel and the plugins share their instances. */
 const common = { absWorkingDir: root, bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'warning' };
@@ -106,7 +111,7 @@ const STEPS = [
   ['types', 'types', buildTypes],
 ];
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const startedAt = performance.now();
   try {
     for (const [title, name, work] of STEPS) {

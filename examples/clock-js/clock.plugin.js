@@ -1,6 +1,6 @@
 /**
- * A clock in plain JavaScript, as an npm package: sends the time to each TCP client, again and again. A client that sends
- * the name of a time zone gets its time from then on, through every swap of this code.
+ * Plain JavaScript as an npm package: sends the time to each TCP client, again and again. A client that sends the name
+ * of a time zone gets its time from then on, through every swap of this code.
  */
 import { definePlugin } from 'wcs-core';
 import { z } from 'zod';
@@ -85,7 +85,7 @@ function isZone(text) {
 }
 
 export default definePlugin({
-  manifest: { name: 'clock', version: '1.0.0', apiVersion: '^1.0.0', ports: { clock: 'tcp:7013' }, handoff: 1 },
+  manifest: { name: 'clock', version: '1.0.0', apiVersion: '^1.0.0', ports: { time: 'tcp:7013' }, handoff: 1 },
   configSchema,
   create,
 });

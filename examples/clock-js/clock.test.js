@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline';
 import test from 'ava';
 import { freePorts, pluginConformance, startTestKernel } from 'wcs-core/testing';
 
+const name = 'clock';
+
 /** A client that waits for another line at each `verify`. */
 async function openSession(port) {
   const socket = connect(port, '127.0.0.1');
@@ -13,7 +15,7 @@ async function openSession(port) {
   return {
     verify: async () => {
       const { value } = await lines.next();
-      if (!/^\d\d:\d\d:\d\d UTC$|no such time zone/.test(value)) throw new Error(`The line was ${value}.`);
+      if (!/^\d\d:\d\d:\d\d UTC$/.test(value)) throw new Error(`The line was ${value}.`);
     },
     close: () => socket.destroy(),
   };
@@ -21,15 +23,15 @@ async function openSession(port) {
 
 test('the operation tells the time of a zone and refuses what is none', async (t) => {
   const [port] = await freePorts(1);
-  const kernel = await startTestKernel({ plugins: { clock: { path: resolve('.'), port } } });
-  t.regex(await kernel.call('clock.time', { zone: 'Europe/Berlin' }), /^\d\d:\d\d:\d\d$/);
-  await t.throwsAsync(kernel.call('clock.time', { zone: 'Moon' }), { message: /zone/ });
+  const kernel = await startTestKernel({ plugins: { [name]: { path: resolve('.'), port } } });
+  t.regex(await kernel.call(`${name}.time`, { zone: 'Europe/Berlin' }), /^\d\d:\d\d:\d\d$/);
+  await t.throwsAsync(kernel.call(`${name}.time`, { zone: 'Moon' }), { message: /zone/ });
   await kernel.stop();
 });
 
 // Swaps under live sessions, versions that throw in each step, hostile bytes, nothing left behind.
 pluginConformance(test, {
-  name: 'clock',
+  name,
   entry: resolve('clock.plugin.js'),
   portCount: 1,
   settings: ([port]) => ({ port, periodMs: 20 }),

@@ -6,7 +6,7 @@ import { definePlugin, type Connection, type Counter, type PluginContext, type P
 import { z } from 'zod';
 
 // The server checks the plugin's section of wcs.yml against this schema and tells line and key of every mistake.
-// Give every setting a default: then `plugins: { hello: on }` is enough.
+// Give every setting a default, so that the plugin runs without any.
 const settingsSchema = z.strictObject({
   port: z.number().int().min(1).max(65_535).default(7007).describe('TCP port.'),
   greeting: z.string().min(1).default('Good day').describe('First words of every answer.'),
@@ -108,7 +108,7 @@ export default definePlugin({
     version: '1.0.0',
     // The versions of the plugin API that this code is written for.
     apiVersion: '^1.0.0',
-    ports: { hello: 'tcp:7007' },
+    ports: { lines: 'tcp:7007' },
     // Number of the LineState format: sessions move between two versions of the code that have the same number.
     handoff: 1,
   },

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import test from 'ava';
 import { freePorts, pluginConformance, startTestKernel, type LiveSession } from 'wcs-core/testing';
 
-const entry = resolve('hello.plugin.ts');
+const name = 'hello';
 
 /** A client that sends a line at each `verify` and expects the count to go on. */
 async function openSession(port: number): Promise<LiveSession> {
@@ -25,10 +25,10 @@ async function openSession(port: number): Promise<LiveSession> {
 
 test('every client is sent an announcement', async (t) => {
   const [port = 0] = await freePorts(1);
-  const kernel = await startTestKernel({ plugins: { hello: { path: resolve('.'), port } } });
+  const kernel = await startTestKernel({ plugins: { [name]: { path: resolve('.'), port } } });
   const session = await openSession(port);
   await session.verify();
-  t.deepEqual(await kernel.call('hello.announce', { text: 'Tea is ready.' }), { clients: 1 });
+  t.deepEqual(await kernel.call(`${name}.announce`, { text: 'Tea is ready.' }), { clients: 1 });
   await t.throwsAsync(session.verify(), { message: /Tea is ready/ });
   await session.close();
   await kernel.stop();
@@ -36,8 +36,8 @@ test('every client is sent an announcement', async (t) => {
 
 // Swaps under live sessions, versions that throw in each step, hostile bytes, nothing left behind.
 pluginConformance(test, {
-  name: 'hello',
-  entry,
+  name,
+  entry: resolve('hello.plugin.ts'),
   portCount: 1,
   settings: ([port]) => ({ port }),
   openSession: ({ ports: [port = 0] }) => openSession(port),
