@@ -25,7 +25,7 @@ export type RemoteCommand =
 export const DEFAULT_URL = 'http://127.0.0.1:8081';
 
 const OPTIONS = {
-  url: { type: 'string', default: DEFAULT_URL },
+  url: { type: 'string' },
   user: { type: 'string', default: 'admin' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
@@ -39,14 +39,15 @@ const FIELD = /^(?<name>[A-Za-z][\w.-]*?)(?<json>:?)=(?<value>.*)$/su;
 /**
  * Reads `stream find name=x`: the operation's words, then its fields. A word without `=` is the field `name`.
  *
+ * @param url the server's address where the command line names none
  * @throws UsageError
  */
-export function parseRemoteCommand(args: readonly string[]): RemoteCommand {
+export function parseRemoteCommand(args: readonly string[], url = DEFAULT_URL): RemoteCommand {
   const { values, positionals } = readArguments(args);
   if (values.version) return { type: 'version' };
   if (values.help || positionals.length === 0 || positionals[0] === 'help') return { type: 'help' };
   const { operation, rest } = operationOf(positionals);
-  return { type: 'call', operation, input: Object.fromEntries(rest.map(fieldOf)), url: urlOf(values.url), user: values.user, json: values.json };
+  return { type: 'call', operation, input: Object.fromEntries(rest.map(fieldOf)), url: urlOf(values.url ?? url), user: values.user, json: values.json };
 }
 
 function readArguments(args: readonly string[]) {
@@ -79,7 +80,7 @@ function fieldOf(word: string): readonly [string, unknown] {
 function urlOf(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new UsageError(`--url ${text} is no address; write for example: --url ${DEFAULT_URL}`);
+    throw new UsageError(`${text} is no address of a server; write for example: --url ${DEFAULT_URL}`);
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }

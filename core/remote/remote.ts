@@ -39,7 +39,7 @@ const HELP = `wcs-core: a real-time media server
   wcs-core stream find display:='["metrics"]'   := takes JSON
 
 Options of a call:
-  --url URL     the server's HTTP port (default ${DEFAULT_URL})
+  --url URL     the server's HTTP port (default WCS_URL, else ${DEFAULT_URL})
   --user NAME   who signs in (default admin); the password is taken from
                 WCS_ADMIN_PASSWORD or asked for
   --json        show the answer as JSON
@@ -51,7 +51,7 @@ All operations with their fields: ${DEFAULT_URL}/api
 /** Runs one command against a running server and returns the exit code (see `EXIT`). */
 export async function runRemote(args: readonly string[], environment: RemoteEnvironment): Promise<number> {
   try {
-    return await run(parseRemoteCommand(args), environment);
+    return await run(parseRemoteCommand(args, environment.env['WCS_URL']), environment);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     environment.writeError(`${printable(error.message)}\nwcs-core --help shows how to write it.\n`);

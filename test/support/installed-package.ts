@@ -18,10 +18,15 @@ export interface CommandResult {
 export class InstalledPackage {
   readonly folder = mkdtempSync(join(tmpdir(), 'wcs-project-'));
   readonly #running: ChildProcess[] = [];
+  readonly #variables: Readonly<Record<string, string>>;
 
-  /** Builds, packs and installs. */
-  static async install(): Promise<InstalledPackage> {
-    const project = new InstalledPackage();
+  private constructor(variables: Readonly<Record<string, string>>) {
+    this.#variables = variables;
+  }
+
+  /** Builds, packs and installs; `variables` join the environment of every command. */
+  static async install(variables: Readonly<Record<string, string>> = {}): Promise<InstalledPackage> {
+    const project = new InstalledPackage(variables);
     const modules = join(project.folder, 'node_modules');
     mkdirSync(join(modules, 'wcs-core'), { recursive: true });
     await run(process.execPath, [join(checkout, 'core/bin/build.mjs')], { cwd: checkout });
@@ -61,6 +66,6 @@ export class InstalledPackage {
 
   #env(): NodeJS.ProcessEnv {
     const path = `${join(this.folder, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}`;
-    return { ...process.env, PATH: path, WCS_ADMIN_PASSWORD: 'test-password', FORCE_COLOR: '0' };
+    return { ...process.env, PATH: path, WCS_ADMIN_PASSWORD: 'test-password', FORCE_COLOR: '0', ...this.#variables };
   }
 }
