@@ -161,7 +161,7 @@ export class UdpListener extends KernelListener<UdpHolder> {
   }
 }
 
-/** Names are looked up for the bind only; later every destination is numeric, so that a send does no look-up and no extra tick. Takes only address and port, as `bindServer` does. */
+/** Names are looked up for the bind only; later every destination is numeric, so that a send does no look-up and no extra tick. Takes address and port alone, as `bindServer` does. */
 function bindUdp({ host: address, port }: { readonly host: string; readonly port: number }): Promise<Socket> {
   let bound = false;
   const type = isIPv6(address) ? 'udp6' : 'udp4';

@@ -53,14 +53,15 @@ export class InstalledPackage {
 
   /** Starts a command and keeps it running until `remove()`. */
   start(command: string, args: readonly string[]): ChildProcess {
-    const child = spawn(command, [...args], { cwd: this.folder, env: this.#env() });
+    // In a group of its own: a command that npx started is ended together with it.
+    const child = spawn(command, [...args], { cwd: this.folder, env: this.#env(), detached: true });
     this.#running.push(child);
     return child;
   }
 
   /** Ends what was started and removes the project. */
   async remove(): Promise<void> {
-    await Promise.all(this.#running.filter((child) => child.exitCode === null).map((child) => new Promise((resolve) => child.once('exit', resolve).kill())));
+    await Promise.all(this.#running.map(endGroup));
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -68,4 +69,13 @@ export class InstalledPackage {
     const path = `${join(this.folder, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}`;
     return { ...process.env, PATH: path, WCS_ADMIN_PASSWORD: 'test-password', FORCE_COLOR: '0', ...this.#variables };
   }
+}
+
+/** Ends a command with everything that it started; resolves when nobody holds its output any more. */
+async function endGroup(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined) return;
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  process.kill(-child.pid, 'SIGTERM');
+  await closed;
 }
