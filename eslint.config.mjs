@@ -38,6 +38,7 @@ export default tseslint.config(
   },
   {
     files: ['plugins/**/*.ts', 'examples/**/*.ts'],
+    ignores: ['examples/**/*.test.ts'],
     rules: {
       'no-restricted-imports': [
         'error',

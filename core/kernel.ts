@@ -52,6 +52,8 @@ export interface KernelOptions {
   readonly configFile?: string;
   /** Watch the plugins' sources and swap them when they change. */
   readonly dev?: boolean;
+  /** Folder that relative plugin paths and plugins' npm packages are looked up from; by default the working folder. */
+  readonly packagesFrom?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Takes the lines meant for the person who started the server. */
   readonly print?: (line: string) => void;
@@ -81,6 +83,7 @@ export class Kernel {
     const { root } = options;
     this.status = new KernelStatus(() => this.host, versionOf(root));
     const folders = [join(root, 'plugins'), ...parts.config.kernel.pluginFolders.map((folder) => resolve(folder))];
+    // The last of a name counts: in a checkout the sources win over what was built from them.
     const sources = [...discoverPrebuilt(join(root, 'dist', 'plugins')), ...folders.flatMap(discoverPlugins)];
     this.host = new PluginHost({
       services: parts,
@@ -89,8 +92,8 @@ export class Kernel {
       hostModules: new Map<string, unknown>([['wcs-core', api], ['zod', zod]]),
       log: parts.log.child({ component: 'plugins' }),
       sources,
-      formatsFolder: join(root, 'core', 'formats'),
-      packagesFrom: process.cwd(),
+      formatsFolder: formatsOf(root),
+      packagesFrom: options.packagesFrom ?? process.cwd(),
     });
     this.#registerControl();
   }
@@ -245,6 +248,12 @@ function containerOf(parts: KernelParts, status: KernelStatus): DependencyContai
   ];
   for (const [token, useValue] of values) container.register(token, { useValue });
   return container;
+}
+
+/** The pure libraries: sources in a checkout, modules in an installed package. */
+function formatsOf(root: string): string {
+  const sources = join(root, 'core', 'formats');
+  return existsSync(sources) ? sources : join(root, 'dist', 'formats');
 }
 
 function versionOf(root: string): string {

@@ -161,10 +161,10 @@ export class UdpListener extends KernelListener<UdpHolder> {
   }
 }
 
-/** Names are looked up for the bind only; later every destination is numeric, so that a send does no look-up and no extra tick. */
-function bindUdp(options: UdpListenOptions): Promise<Socket> {
+/** Names are looked up for the bind only; later every destination is numeric, so that a send does no look-up and no extra tick. Takes address and port alone, as `bindServer` does. */
+function bindUdp({ host: address, port }: { readonly host: string; readonly port: number }): Promise<Socket> {
   let bound = false;
-  const type = isIPv6(options.host) ? 'udp6' : 'udp4';
+  const type = isIPv6(address) ? 'udp6' : 'udp4';
   const family = type === 'udp6' ? 6 : 4;
   const socket = createSocket({
     type,
@@ -175,7 +175,7 @@ function bindUdp(options: UdpListenOptions): Promise<Socket> {
   });
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
-    socket.bind({ address: options.host, port: options.port }, () => {
+    socket.bind({ address, port }, () => {
       bound = true;
       socket.off('error', reject);
       resolve(socket);

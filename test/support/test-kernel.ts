@@ -1,11 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Kernel } from '../../core/kernel.ts';
+import { discoverPlugins, discoverPrebuilt } from '../../core/plugin/plugin-source.ts';
 
-/** Folder of the checkout: tests run from there. */
-export const checkout = process.cwd();
+/** Folder of the checkout or, in the tests of somebody's plugin, of the installed package. */
+export const checkout = installationOf(dirname(fileURLToPath(import.meta.url)));
 
 /** How a kernel is set up for a test. */
 export interface TestKernelOptions {
@@ -15,6 +17,8 @@ export interface TestKernelOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Folder that stands for the installation; by default the checkout. */
   readonly root?: string;
+  /** Folder that relative plugin paths and plugins' npm packages are looked up from. */
+  readonly packagesFrom?: string;
 }
 
 /** A running kernel in this process, on loopback, with its own state folder. */
@@ -38,16 +42,18 @@ const LOG_LINES_KEPT = 500;
 /** Starts a kernel; every plugin of the checkout that is not named is off. */
 export async function startTestKernel(options: TestKernelOptions = {}): Promise<TestKernel> {
   const folder = mkdtempSync(join(tmpdir(), 'wcs-test-'));
-  const others = readdirSync(join(checkout, 'plugins')).filter((name) => options.plugins?.[name] === undefined);
+  const root = options.root ?? checkout;
+  const others = pluginNames(root).filter((name) => options.plugins?.[name] === undefined);
   const plugins = { ...Object.fromEntries(others.map((name) => [name, { enabled: false }])), ...options.plugins };
   // JSON is YAML.
   writeFileSync(join(folder, 'wcs.yml'), JSON.stringify({ network: { host: '127.0.0.1' }, ...options.config, plugins }));
   const logLines: string[] = [];
   const kernel = await Kernel.create({
-    root: options.root ?? checkout,
+    root,
     stateDir: join(folder, 'state'),
     configFile: join(folder, 'wcs.yml'),
     env: { WCS_ADMIN_PASSWORD: PASSWORD },
+    ...(options.packagesFrom === undefined ? {} : { packagesFrom: options.packagesFrom }),
     writeLog: (line) => {
       logLines.push(line);
       if (logLines.length > LOG_LINES_KEPT) logLines.shift();
@@ -66,6 +72,18 @@ export async function startTestKernel(options: TestKernelOptions = {}): Promise<
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function pluginNames(root: string): string[] {
+  return [...discoverPrebuilt(join(root, 'dist', 'plugins')), ...discoverPlugins(join(root, 'plugins'))].map(({ name }) => name);
+}
+
+/** The folder at or above `folder` that holds the command of this package. */
+function installationOf(folder: string): string {
+  if (existsSync(join(folder, 'core', 'bin', 'wcs-core.mjs'))) return folder;
+  const parent = dirname(folder);
+  if (parent === folder) throw new Error('The tests run neither in a checkout nor with an installed wcs-core.');
+  return installationOf(parent);
 }
 
 /** TCP ports on loopback that nobody uses now. */

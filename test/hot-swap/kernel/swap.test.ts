@@ -1,8 +1,8 @@
-import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { ErrorCode } from '../../../core/errors/codes.ts';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
+import { LineClient } from '../../support/line-client.ts';
 import { PluginFolder } from '../../support/plugin-folder.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
@@ -52,31 +52,6 @@ function echo(version: string, extra: { prepare?: string; activate?: string; mod
       create: (_ctx, container) => container.resolve(Echo),
     });
   `;
-}
-
-/** A client that keeps every line it was sent. */
-class LineClient {
-  readonly lines: string[] = [];
-  closed = false;
-  readonly socket: Socket;
-
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
-    let rest = '';
-    this.socket.on('data', (chunk) => {
-      const parts = (rest + chunk.toString()).split('\n');
-      rest = parts.pop() ?? '';
-      this.lines.push(...parts);
-    });
-    this.socket.on('close', () => (this.closed = true));
-    this.socket.on('error', () => (this.closed = true));
-  }
-
-  async ask(line: string): Promise<string> {
-    const before = this.lines.length;
-    this.socket.write(`${line}\n`);
-    return until(() => this.lines[before], `an answer to ${line}`);
-  }
 }
 
 async function withEcho(run: (kit: { plugin: PluginFolder; kernel: TestKernel; port: number }) => Promise<void>): Promise<void> {
