@@ -17,7 +17,7 @@ export class HttpExchange {
   #abort: AbortController | undefined;
   #over = false;
   #clientLeft = false;
-  #onOver: (() => void) | undefined;
+  #onOver: (() => void)[] = [];
 
   /** @param hand gives a new exchange for the same request to whoever holds the listener now */
   constructor(request: HttpRequest, response: HttpResponse, hand: (exchange: HttpExchange) => void) {
@@ -41,9 +41,9 @@ export class HttpExchange {
     return this.#over;
   }
 
-  /** Calls back once when the exchange is over; a second callback replaces the first. */
+  /** Calls back once when the exchange is over. */
   whenOver(callback: () => void): void {
-    this.#onOver = callback;
+    this.#onOver.push(callback);
   }
 
   /**
@@ -97,8 +97,9 @@ export class HttpExchange {
 
   #finish(): void {
     this.#over = true;
-    this.#onOver?.();
-    this.#onOver = undefined;
+    const callbacks = this.#onOver;
+    this.#onOver = [];
+    for (const callback of callbacks) callback();
   }
 }
 
