@@ -73,7 +73,8 @@ while (viewers.length < count) {
   for (let index = 0; index < batch && viewers.length < count; index++) open();
   await sleep(20);
 }
-await sleep(2000);
+// Both servers are measured warm: compiled, their windows and buffers settled.
+await sleep(8000);
 process.stdout.write('ready\n');
 const startMs = performance.now();
 for (const viewer of viewers) viewer.lastMs = startMs;
