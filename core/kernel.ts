@@ -119,6 +119,8 @@ export class Kernel {
     );
     this.#scope.add('configuration watch', unwatch);
     await this.host.startAll();
+    // The server may have been told to stop while its plugins were starting.
+    if (this.#isStopping()) return;
     this.status.phase = 'running';
     if (this.#options.dev === true) await this.#watchPlugins();
     this.#printSummary();
@@ -132,6 +134,10 @@ export class Kernel {
     await this.parts.listeners.closeAll();
     this.parts.batchWindow.close();
     await this.#scope.close();
+  }
+
+  #isStopping(): boolean {
+    return this.status.phase === 'stopping';
   }
 
   #registerControl(): void {
@@ -160,8 +166,7 @@ export class Kernel {
 
   async #watchPlugins(): Promise<void> {
     const { root } = this.#options;
-    const folders = this.host.slots.map((slot) => slot.source.folder);
-    const watcher = new PluginWatcher(this.host, this.parts.log, join(root, 'core'), folders);
+    const watcher = new PluginWatcher(this.host, this.parts.log, join(root, 'core'), this.host.folders());
     this.#scope.add('plugin watch', () => watcher.close());
     await watcher.ready();
   }

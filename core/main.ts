@@ -12,16 +12,17 @@ const EXIT_START_FAILED = 1;
  * @param root absolute folder of the installation, which holds plugins/ or dist/plugins/
  */
 export async function start(root: string, args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      config: { type: 'string' },
-      state: { type: 'string', default: 'state' },
-      dev: { type: 'boolean', default: false },
-    },
-  });
+  let kernel: Kernel | undefined;
   try {
-    const kernel = await Kernel.create({
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        config: { type: 'string' },
+        state: { type: 'string', default: 'state' },
+        dev: { type: 'boolean', default: false },
+      },
+    });
+    kernel = await Kernel.create({
       root,
       stateDir: resolve(values.state),
       ...(values.config === undefined ? {} : { configFile: resolve(values.config) }),
@@ -34,6 +35,8 @@ export async function start(root: string, args: readonly string[]): Promise<void
   } catch (error) {
     process.stderr.write(`wcs-core could not start: ${messageOf(error)}\n`);
     process.exitCode = EXIT_START_FAILED;
+    // What was opened so far would keep the process running, serving nothing.
+    await kernel?.stop();
   }
 }
 

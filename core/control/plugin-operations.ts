@@ -35,19 +35,33 @@ export function pluginRow(slot: Slot): PluginRow {
   };
 }
 
-function pluginInfo(slot: Slot): PluginRow & Readonly<Record<string, unknown>> {
+/** One plugin as `plugin.info` shows it: first what an operator asks, then what a developer does. */
+function pluginInfo(slot: Slot, host: PluginHost): PluginRow & Readonly<Record<string, unknown>> {
   const { active } = slot;
   return {
     ...pluginRow(slot),
-    hash: active?.bundle.hash,
-    source: slot.source.entry,
-    manifest: active?.manifest,
     startedAt: active === undefined ? undefined : new Date(active.startedAtMs).toISOString(),
-    resources: active?.scope.labels() ?? [],
+    neededBy: host.dependants(slot.name),
+    faultsInLastMinute: slot.faults.count(Date.now()),
+    faultsSinceStart: slot.faultsSeen,
+    canRollBack: slot.previousBundle() !== undefined,
     lastSwap: slot.lastSwap,
     earlierVersions: { draining: [...slot.draining].map((generation) => generation.label), inMemory: slot.uncollected },
-    faultsInLastMinute: slot.faults.count(Date.now()),
+    resources: active === undefined ? {} : countLabels(active.scope.labels()),
+    source: slot.source?.entry,
+    hash: active?.bundle.hash,
+    manifest: active?.manifest,
   };
+}
+
+/** How many of each kind; ten thousand sessions are one line. */
+function countLabels(labels: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const label of labels) {
+    const kind = label.startsWith('scope session ') ? 'sessions' : label;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
 }
 
 /** `plugin.*`: the one way to turn plugins on and off and to swap their code. */
@@ -65,7 +79,7 @@ export function registerPluginOperations(operations: Operations, host: PluginHos
     role: 'viewer',
     input: byName,
     cli,
-    handler: ({ name }) => pluginInfo(host.slot(name)),
+    handler: ({ name }) => pluginInfo(host.slot(name), host),
   });
   registerSwitches(operations, host, config);
   registerSwaps(operations, host);

@@ -20,7 +20,7 @@ type StreamFilter = z.output<typeof filter>;
 const STATUS = { live: 'PUBLISHING', suspended: 'PENDING', ended: 'UNPUBLISHED' } as const;
 
 /** The WCS "Stream" object. */
-function streamRow(stream: Stream, sessions: Sessions): Readonly<Record<string, unknown>> {
+function streamRow(stream: Stream, viewers: ReadonlyMap<string, number>): Readonly<Record<string, unknown>> {
   const video = stream.tracks.find((track) => track.kind === 'video');
   const audio = stream.tracks.find((track) => track.kind === 'audio');
   const { stats, meta } = stream;
@@ -40,9 +40,18 @@ function streamRow(stream: Stream, sessions: Sessions): Readonly<Record<string, 
     height: video?.height,
     fps: video === undefined ? undefined : Number(stats.tracks.find((track) => track.trackId === video.id)?.fps.toFixed(2)),
     bitrate: Math.round(stats.bitrateBps),
-    viewers: sessions.list({ role: 'play', streamName: stream.name }).length,
+    viewers: viewers.get(stream.name) ?? 0,
     createDate: Math.round(performance.timeOrigin + stream.createdAtMs),
   };
+}
+
+/** Viewers by stream, counted once for a whole list: a walk through all sessions for each stream would block the server. */
+function viewersByStream(sessions: Sessions): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { streamName } of sessions.list({ role: 'play' })) {
+    if (streamName !== undefined) counts.set(streamName, (counts.get(streamName) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** The flat map of WCS metric names. */
@@ -79,7 +88,10 @@ function found(streams: readonly Stream[]): readonly Stream[] {
 
 /** `stream.*`: what is published, and the way to end it. */
 export function registerStreamOperations(operations: Operations, media: MediaBus, sessions: Sessions): void {
-  const row = (stream: Stream): Readonly<Record<string, unknown>> => streamRow(stream, sessions);
+  const rows = (streams: readonly Stream[]): Readonly<Record<string, unknown>>[] => {
+    const viewers = viewersByStream(sessions);
+    return streams.map((stream) => streamRow(stream, viewers));
+  };
   operations.register({
     name: 'stream.find',
     summary: 'Streams that match every field given; 404 when there are none',
@@ -87,8 +99,10 @@ export function registerStreamOperations(operations: Operations, media: MediaBus
     input: filter,
     cli: { positional: ['name'] },
     handler: (wanted) => {
-      const withMetrics = wanted.display?.includes('metrics') ?? false;
-      return found(matching(media, wanted)).map((stream) => (withMetrics ? { ...row(stream), metrics: streamMetrics(stream) } : row(stream)));
+      const streams = found(matching(media, wanted));
+      if (wanted.display?.includes('metrics') !== true) return rows(streams);
+      const metrics = streams.map(streamMetrics);
+      return rows(streams).map((row, index) => ({ ...row, metrics: metrics[index] }));
     },
   });
   operations.register({
@@ -96,7 +110,7 @@ export function registerStreamOperations(operations: Operations, media: MediaBus
     summary: 'All streams; 404 when there are none',
     role: 'viewer',
     input: z.object({}),
-    handler: () => found(media.streams()).map(row),
+    handler: () => rows(found(media.streams())),
   });
   operations.register({
     name: 'stream.terminate',

@@ -15,11 +15,20 @@ export function createKernelContainer(): DependencyContainer {
   return rootContainer.createChildContainer();
 }
 
-/** Runs `evaluate` and returns its result with the classes that were decorated meanwhile. Synchronous, so nothing else can be caught. */
+/**
+ * Runs `evaluate` and returns its result with the classes that were decorated meanwhile; when it throws, they are evicted.
+ * Synchronous, so nothing else can be caught.
+ */
 export function trackDecorated<T>(evaluate: () => T): { readonly result: T; readonly classes: readonly Constructor[] } {
   const before = new Set(decorated.keys());
-  const result = evaluate();
-  return { result, classes: [...decorated.keys()].filter((constructor) => !before.has(constructor)) };
+  const added = (): Constructor[] => [...decorated.keys()].filter((constructor) => !before.has(constructor));
+  try {
+    const result = evaluate();
+    return { result, classes: added() };
+  } catch (error) {
+    evictClasses(added());
+    throw error;
+  }
 }
 
 /**

@@ -30,6 +30,8 @@ export interface Lease {
   commit(): void;
   /** Undoes this lease's `commit()`: the lease that had the listener before has it again, if it is still held and hasn't uncommitted itself. */
   uncommit(): void;
+  /** Makes this lease's `commit()` final: a later `uncommit()` leaves the listener without a lease, whoever had it before. */
+  settle(): void;
   /** Gives the share back: nothing new comes in. What was accepted lives on. The last release stops the listener after a linger. */
   release(): void;
   /** Breaks off every connection and request that was accepted for this lease and not adopted by another. */
@@ -116,6 +118,9 @@ export abstract class KernelListener<H extends Holder> {
       address: this.address,
       commit: () => this.#commit(holder),
       uncommit: () => this.#uncommit(holder),
+      settle: () => {
+        if (this.#current === holder) this.#previous = undefined;
+      },
       release: () => this.#release(holder),
       endAccepted: () => this.endAccepted(holder),
     };

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Access } from '../access/access.ts';
+import { WcsError } from '../errors/wcs-error.ts';
 import type { Log } from '../log/log.ts';
 import type { MediaBus } from '../media/media-bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -41,7 +42,8 @@ export interface KernelServices {
 /** Makes the context of one generation. */
 export function createContext(generation: Generation, services: KernelServices): PluginContext {
   const { manifest, scope, log } = generation;
-  const register = (label: string, work: () => () => void): void => generation.atSwitch(label, work);
+  const register = (label: string, work: () => () => void): void => generation.atSwitch({ label, register: work });
+  const { run } = generation.owner;
   return {
     plugin: { name: manifest.name, version: manifest.version, generation: generation.label },
     get settings() {
@@ -50,29 +52,37 @@ export function createContext(generation: Generation, services: KernelServices):
     log,
     scope,
     timers: new ScopedTimers(scope, (work) => generation.guard(work)),
-    media: new ScopedMedia(services.media, scope, register, { ...services.fanout, onFault: (error) => generation.fault(error) }),
+    media: new ScopedMedia(services.media, scope, generation.owner, register, { ...services.fanout, onFault: (error) => generation.fault(error) }),
     listen: listenOf(generation, services),
     ports: {
       single: (range, owner = scope) => portInScope(owner, services.ports.single(range)),
       pair: (range, owner = scope) => portInScope(owner, services.ports.pair(range)),
     },
     operations: {
-      register: (operation) => register(`operation ${operation.name}`, () => services.operations.register(operation)),
+      register: (operation) => {
+        // Whoever calls it, the handler is this plugin's code.
+        const own = { ...operation, handler: (...parameters: Parameters<typeof operation.handler>) => run(() => operation.handler(...parameters)) };
+        register(`operation ${operation.name}`, () => services.operations.register(own));
+      },
       call: (...parameters) => services.operations.call(...parameters),
       list: () => services.operations.list(),
     },
     metrics: {
-      gauge: (definition) => register(`gauge ${definition.name}`, () => services.metrics.gauge(definition)),
+      gauge: (definition) => register(`gauge ${definition.name}`, () => services.metrics.gauge({ ...definition, read: () => run(() => definition.read()) })),
       counter: (definition) => services.metrics.counter(definition),
       histogram: (definition) => services.metrics.histogram(definition),
     },
     sessions: { open: (wish) => openSession(generation, services, wish), all: generation.sessions },
     access: {
       authorise: (...parameters) => services.access.authorise(...parameters),
-      use: (authoriser) => register(`authoriser ${authoriser.name}`, () => services.access.use(authoriser)),
+      use: (authoriser) => {
+        const { name, order } = authoriser;
+        const own: typeof authoriser = { name, order, authorise: (...parameters) => run(() => authoriser.authorise(...parameters)) };
+        register(`authoriser ${name}`, () => services.access.use(own));
+      },
     },
     capabilities: {
-      provide: (name, implementation) => register(`capability ${name}`, () => services.capabilities.provide(name, implementation)),
+      provide: (name, implementation) => register(`capability ${name}`, () => services.capabilities.provide(name, implementation, run)),
       get: (name) => services.capabilities.get(name),
       has: (name) => services.capabilities.has(name),
     },
@@ -97,18 +107,27 @@ function listenOf(generation: Generation, services: KernelServices): PluginConte
   const { onFault } = generation.owner;
   const lease = async <T extends Lease>(pending: Promise<T>, untilRetired: boolean): Promise<T> => {
     const acquired = await pending;
-    generation.scope.add(`listener ${acquired.key}`, () => {
+    const held = generation.scope.add(`listener ${acquired.key}`, () => {
       acquired.release();
       acquired.endAccepted();
     });
     const commit = (): (() => void) => {
+      const serving = listeners.list().find((row) => row.key === acquired.key)?.generation;
+      if (generation.state === 'draining' && serving !== undefined && serving !== generation.label) {
+        throw new WcsError('SCOPE_E_CLOSED', `${generation.label} is draining; ${acquired.key} is served by ${serving}.`);
+      }
       acquired.commit();
       return () => {
         acquired.uncommit();
         if (!untilRetired) acquired.release();
       };
     };
-    generation.atSwitch(`route of ${acquired.key}`, commit, untilRetired);
+    try {
+      generation.atSwitch({ label: `route of ${acquired.key}`, register: commit, untilRetired, settle: () => acquired.settle() });
+    } catch (error) {
+      void held.release();
+      throw error;
+    }
     return acquired;
   };
   // Connections live by themselves, so a plugin that drains gives its TCP listener up. Datagrams of known flows and
@@ -127,6 +146,8 @@ function portInScope<T extends { release(): void }>(scope: Scope, port: T): T {
 }
 
 function openSession(generation: Generation, services: KernelServices, wish: SessionWish): PluginSession {
+  // Before anything is on the list that nobody would ever take off it.
+  if (generation.scope.closed) throw new WcsError('SCOPE_E_CLOSED', `${generation.label} is ${generation.state}; it opens no more sessions.`);
   // A session outlives the generation that opened it, so that `kill` finds it through the registry's entry.
   const entry = services.sessions.open({ ...wish, plugin: generation.manifest.name, kill: () => undefined });
   return new PluginSession(generation, services.media, { entry, connections: [], publications: [] });

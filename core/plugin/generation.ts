@@ -1,6 +1,7 @@
 import type { DependencyContainer } from '../di/container.ts';
 import { registerClasses } from '../di/container.ts';
 import { TOKENS } from '../di/tokens.ts';
+import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import type { Log } from '../log/log.ts';
 import type { Owner } from '../net/owner.ts';
 import type { Held, Scope } from '../scope/scope.ts';
@@ -15,12 +16,17 @@ import type { PluginSession, SessionOwner } from './session.ts';
 export type GenerationState = 'loading' | 'preparing' | 'active' | 'draining' | 'retired' | 'failed';
 
 /** Makes something visible to others and returns what takes it back. */
-interface Registration {
+export interface Registration {
   readonly label: string;
   readonly register: () => () => void;
   /** Stays visible while the generation drains after it was withdrawn. */
-  readonly untilRetired: boolean;
+  readonly untilRetired?: boolean;
+  /** Called once the whole switch has succeeded. */
+  readonly settle?: () => void;
 }
+
+/** How long the resources of a retiring generation may take to be released. */
+export const RETIRE_TIMEOUT_MS = 10_000;
 
 /** What a generation is made from. */
 export interface GenerationParts {
@@ -57,6 +63,7 @@ export class Generation implements SessionOwner {
   #atSwitch: Registration[] = [];
   #withdrawable: Held[] = [];
   #onIdle: (() => void) | undefined;
+  #retired: Promise<void> | undefined;
   readonly #context: PluginContext;
 
   constructor(parts: GenerationParts) {
@@ -73,7 +80,7 @@ export class Generation implements SessionOwner {
     registerClasses(this.#container, parts.loaded.classes);
     this.#context = parts.makeContext(this);
     this.#container.register(TOKENS.context, { useValue: this.#context });
-    this.instance = this.run(() => this.definition.create(this.#context, this.#container));
+    this.instance = this.#create();
   }
 
   /** Runs code of this generation, so that whatever goes wrong later is attributed to it. Throws what the code throws. */
@@ -104,11 +111,18 @@ export class Generation implements SessionOwner {
   /**
    * Makes something visible to others: at the switch while the generation is prepared, at once afterwards. Taken back
    * when the scope closes.
+   *
+   * @throws WcsError SCOPE_E_CLOSED when it is too late: the generation has been withdrawn, or retired
    */
-  atSwitch(label: string, register: () => () => void, untilRetired = false): void {
-    const registration = { label, register, untilRetired };
-    if (this.state === 'active' || this.state === 'draining') this.#show(registration);
-    else this.#atSwitch.push(registration);
+  atSwitch(registration: Registration): void {
+    if (this.scope.closed || (this.state === 'draining' && registration.untilRetired !== true)) {
+      throw new WcsError('SCOPE_E_CLOSED', `${this.label} is ${this.state}; ${registration.label} comes too late.`);
+    }
+    if (this.state !== 'active' && this.state !== 'draining') this.#atSwitch.push(registration);
+    else {
+      this.#show(registration);
+      registration.settle?.();
+    }
   }
 
   /**
@@ -124,19 +138,37 @@ export class Generation implements SessionOwner {
       for (const held of shown.reverse()) void held.release();
       throw error;
     }
+    for (const registration of this.#atSwitch) registration.settle?.();
     this.#atSwitch = [];
     this.state = 'active';
   }
 
-  /** Takes back what it made visible: no new work comes, the sessions go on. */
+  /** Takes back what it made visible: no new work comes, the sessions go on. Never throws. */
   withdraw(): void {
-    for (const held of this.#withdrawable.reverse()) void held.release();
+    this.state = 'draining';
+    for (const held of this.#withdrawable.reverse()) this.guard(() => void held.release());
     this.#withdrawable = [];
+  }
+
+  #create(): PluginInstance {
+    const { name } = this.manifest;
+    const created: unknown = this.run(() => {
+      try {
+        return this.definition.create(this.#context, this.#container);
+      } catch (error) {
+        throw error instanceof WcsError ? error : new WcsError('PLUGIN_E_FAULT', `Plugin ${name} threw in create(): ${messageOf(error)}`, { cause: error });
+      }
+    });
+    // A plugin in JavaScript may return anything; a promise would be taken for an instance without any method.
+    if (typeof created !== 'object' || created === null || created instanceof Promise) {
+      throw new WcsError('PLUGIN_E_MANIFEST', `Plugin ${name}: create() must return the plugin's instance, an object with prepare() and the like, and not a promise.`);
+    }
+    return created;
   }
 
   #show({ label, register, untilRetired }: Registration): Held {
     const held = this.scope.add(label, register());
-    if (!untilRetired) this.#withdrawable.push(held);
+    if (untilRetired !== true) this.#withdrawable.push(held);
     return held;
   }
 
@@ -154,14 +186,39 @@ export class Generation implements SessionOwner {
     });
   }
 
-  /** Closes what is left with the protocol's own goodbye, and gives the code up. */
-  async retire(reason: string): Promise<void> {
+  /**
+   * Closes what is left with the protocol's own goodbye, and gives the code up. May be called again.
+   *
+   * @throws what releases threw, or WcsError PLUGIN_E_FAULT when they take longer than `RETIRE_TIMEOUT_MS`
+   */
+  retire(reason: string): Promise<void> {
+    return (this.#retired ??= this.#retire(reason));
+  }
+
+  async #retire(reason: string): Promise<void> {
+    const served = this.state === 'active' || this.state === 'draining';
     for (const session of [...this.sessions]) session.close(reason);
     try {
-      await this.scope.close();
+      await this.run(() => this.#closeInTime());
     } finally {
+      this.state = served ? 'retired' : 'failed';
       await this.#container.dispose();
-      this.state = this.state === 'preparing' || this.state === 'loading' ? 'failed' : 'retired';
+    }
+  }
+
+  /** A release that never ends must not keep the plugin from its next start, nor the server from its end. */
+  async #closeInTime(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        const left = this.scope.labels().join(', ') || 'the last release';
+        reject(new WcsError('PLUGIN_E_FAULT', `${this.label} did not release its resources within ${RETIRE_TIMEOUT_MS / 1000} s; still held: ${left}.`));
+      }, RETIRE_TIMEOUT_MS);
+    });
+    try {
+      await Promise.race([this.scope.close(), late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

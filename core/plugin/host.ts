@@ -1,17 +1,18 @@
-import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
-import { evictClasses, type DependencyContainer } from '../di/container.ts';
+import type { DependencyContainer } from '../di/container.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import type { Log } from '../log/log.ts';
 import { bundlePlugin, type Bundle } from './bundler.ts';
-import { createContext, type KernelServices } from './create-context.ts';
+import { discardCandidate, evaluateCandidate, makeGeneration, type Candidate } from './candidate.ts';
 import { DEFAULT_DRAIN_MS, type PluginManifest } from './contract.ts';
-import { Generation } from './generation.ts';
-import { dependantsOf, providerOf, startLayers } from './graph.ts';
-import { loadPlugin, type HostModules, type LoadedPlugin } from './loader.ts';
-import { pluginFromFolder, pluginFromPackage, type PluginSource } from './plugin-source.ts';
-import { Scope } from '../scope/scope.ts';
+import type { KernelServices } from './create-context.ts';
+import { FaultPolicy } from './fault-policy.ts';
+import type { Generation } from './generation.ts';
+import { dependantsOf, startLayers } from './graph.ts';
+import type { HostModules } from './loader.ts';
+import { PluginCatalog } from './plugin-catalog.ts';
+import type { PluginSource } from './plugin-source.ts';
 import { Slot } from './slot.ts';
 import { drainGeneration, moveSessions, prepareGeneration, switchTo } from './swap.ts';
 
@@ -33,27 +34,31 @@ export interface PluginHostParts {
 /** At the end of the server sessions get at most this long to finish. */
 const STOP_DRAIN_MS = 5000;
 
-/** Evaluated code that may become a generation. */
-interface Candidate {
-  readonly slot: Slot;
-  readonly bundle: Bundle;
-  readonly loaded: LoadedPlugin;
-}
-
 /** What a reload did. */
 export type ReloadOutcome = 'unchanged' | 'swapped' | 'started';
 
 /** Loads, swaps and retires plugins, one change at a time per plugin. */
 export class PluginHost {
   readonly #parts: PluginHostParts;
+  readonly #catalog: PluginCatalog;
+  readonly #policy: FaultPolicy;
   readonly #slots = new Map<string, Slot>();
   readonly #collected = new FinalizationRegistry<Slot>((slot) => slot.uncollected--);
   #stopping = false;
 
   constructor(parts: PluginHostParts) {
     this.#parts = parts;
-    for (const source of parts.sources) this.#slots.set(source.name, new Slot(source));
-    for (const name of parts.config.plugins().keys()) this.#discover(name);
+    this.#catalog = new PluginCatalog(parts.config, parts.sources, parts.packagesFrom);
+    this.#policy = new FaultPolicy(
+      {
+        isStopping: () => this.#stopping,
+        start: (slot) => this.#attempt(slot, async () => this.#replace(await this.#load(slot))),
+        swapTo: (slot, bundle) => this.#attempt(slot, () => this.#replaceCode(slot, bundle)),
+        retire: (slot, generation) => this.#retire(slot, generation, 'error'),
+      },
+      parts.log,
+    );
+    for (const name of this.#catalog.names()) this.#slots.set(name, new Slot(name));
   }
 
   /** All plugins, by name. */
@@ -63,33 +68,38 @@ export class PluginHost {
 
   /** @throws WcsError PLUGIN_E_NOT_FOUND naming the plugins there are */
   slot(name: string): Slot {
-    const slot = this.#slots.get(name) ?? this.#discover(name);
-    if (slot !== undefined) return slot;
-    const known = this.slots.map((each) => each.name).join(', ');
-    throw new WcsError('PLUGIN_E_NOT_FOUND', `There is no plugin ${name}. Plugins: ${known}.`);
+    const known = this.#slots.get(name);
+    if (known !== undefined) return known;
+    // Brought in by the configuration since the start; `find` says what is wrong with it.
+    const slot = new Slot(this.#catalog.find(name).name);
+    this.#slots.set(name, slot);
+    return slot;
+  }
+
+  /** Absolute folders of the plugins' code as far as it can be found. */
+  folders(): string[] {
+    return this.slots.flatMap((slot) => (slot.source === undefined ? [] : [slot.source.folder]));
   }
 
   /** Starts every enabled plugin, layer by layer; a plugin that fails leaves the others starting. */
   async startAll(): Promise<void> {
     const built = await Promise.all(this.slots.map((slot) => slot.exclusive(() => this.#tryLoad(slot))));
-    const enabled = built.filter((candidate) => candidate !== undefined);
-    const layers = startLayers(enabled.map((candidate) => ({ ...candidate.loaded.definition.manifest, candidate })));
-    for (const layer of layers) {
-      await Promise.all(layer.map(({ candidate }) => this.#attempt(candidate.slot, () => this.#replace(candidate))));
+    for (const layer of this.#startOrder(built.filter((candidate) => candidate !== undefined))) {
+      await Promise.all(layer.map((candidate) => candidate.slot.exclusive(() => this.#startFirst(candidate))));
     }
   }
 
   /** Builds a plugin anew and swaps it in; the same code is left alone. Starts it when it is not active. */
-  reload(name: string): Promise<ReloadOutcome> {
+  async reload(name: string): Promise<ReloadOutcome> {
     const slot = this.slot(name);
     return slot.coalesced(() =>
       this.#attempt(slot, async () => {
-        const candidate = await this.#load(slot);
-        if (slot.active?.bundle.hash === candidate.bundle.hash) {
-          evictClasses(candidate.loaded.classes);
-          return 'unchanged';
-        }
-        return this.#replace(candidate);
+        const { source, bundle } = await this.#build(slot);
+        const before = slot.active?.bundle;
+        if (before?.hash === bundle.hash) return 'unchanged';
+        const outcome = await this.#replace(this.#evaluate(slot, source, bundle));
+        if (before !== undefined && slot.active !== undefined) slot.probation = { label: slot.active.label, sinceMs: Date.now(), before };
+        return outcome;
       }),
     );
   }
@@ -99,34 +109,31 @@ export class PluginHost {
    *
    * @throws WcsError OPERATION_E_CONFLICT when there is none
    */
-  rollback(name: string): Promise<ReloadOutcome> {
+  async rollback(name: string): Promise<ReloadOutcome> {
     const slot = this.slot(name);
     return slot.exclusive(() =>
       this.#attempt(slot, () => {
-        const bundle = slot.previousBundle(slot.active?.bundle.hash);
+        const bundle = slot.previousBundle();
         if (bundle === undefined) throw new WcsError('OPERATION_E_CONFLICT', `Plugin ${name} has run no other code since the server started.`);
-        return this.#replace(this.#evaluate(slot, bundle));
+        return this.#replaceCode(slot, bundle);
       }),
     );
   }
 
   /**
-   * Brings a plugin to what the configuration says now: on, off, or other settings.
+   * Brings a plugin to what the configuration says now: on, off, other code or other settings.
    *
    * @throws WcsError when it cannot; the plugin goes on as it was
    */
-  applyConfig(name: string): Promise<void> {
+  async applyConfig(name: string): Promise<void> {
     const slot = this.slot(name);
     return slot.exclusive(() =>
       this.#attempt(slot, async () => {
         slot.faults.reset();
-        if (!this.#isEnabled(slot)) return this.#stop(slot, 'disabled');
-        if (slot.active === undefined) {
-          const candidate = await this.#load(slot);
-          if (this.#isEnabled(slot, candidate.loaded.definition.manifest)) await this.#replace(candidate);
-          return;
-        }
-        await this.#reconfigure(slot, slot.active);
+        if (!this.#catalog.has(name) || !this.#isEnabled(slot)) return this.#stop(slot, 'disabled');
+        if (slot.active === undefined) return this.#startIfEnabled(slot);
+        if (this.#catalog.find(name).entry !== slot.source?.entry) await this.#replace(await this.#load(slot));
+        else await this.#reconfigure(slot, slot.active);
       }),
     );
   }
@@ -142,27 +149,28 @@ export class PluginHost {
     if (slot.error !== undefined) throw new WcsError(slot.error.code, slot.error.message);
   }
 
-  /** Active plugins that could not go on without this one. */
+  /** Active plugins that could not go on without this one, those which need them in turn first. */
   dependants(name: string): string[] {
     return dependantsOf(name, this.#activeManifests());
   }
 
-  /** Drains and ends every plugin, dependants first. */
+  /** Drains and ends every plugin, dependants first. Never throws. */
   async stopAll(): Promise<void> {
     this.#stopping = true;
-    for (const slot of this.slots) slot.cancelRestart?.();
+    for (const slot of this.slots) slot.cancelRestart();
+    const end = (slot: Slot): Promise<void> => slot.exclusive(() => this.#stop(slot, 'server stop'));
     for (const layer of startLayers(this.#activeManifests()).reverse()) {
-      await Promise.all(layer.map(({ name }) => this.slot(name).exclusive(() => this.#stop(this.slot(name), 'server stop'))));
+      await Promise.all(layer.map(({ name }) => end(this.slot(name))));
     }
-    await Promise.all(this.slots.flatMap((slot) => [...slot.draining]).map((generation) => generation.retire('server stop')));
+    // Those that were in the middle of a change; nothing starts any more.
+    await Promise.all(this.slots.map(end));
+    await Promise.all(this.slots.flatMap((slot) => [...slot.draining].map((generation) => this.#retire(slot, generation, 'server stop'))));
   }
 
   /** Takes note of a fault; one too many in a short time takes the plugin's generation down. */
   onFault(generation: Generation, error: unknown): void {
     const slot = this.#slots.get(generation.manifest.name);
-    this.#parts.log.error(`Fault of ${generation.label}: ${messageOf(error)}`, { err: error });
-    if (slot?.active !== generation || this.#stopping) return;
-    if (slot.faults.add(Date.now())) void slot.exclusive(() => this.#takeDown(slot, generation, error));
+    if (slot !== undefined) this.#policy.note(slot, generation, error);
   }
 
   /** The live generation with this label, for errors that surface in the process. */
@@ -173,24 +181,8 @@ export class PluginHost {
     return undefined;
   }
 
-  /** A plugin that the configuration brings in by `path` or `package`; one whose code cannot be found is reported. */
-  #discover(name: string): Slot | undefined {
-    const { path, package: packageName } = this.#parts.config.plugin(name);
-    if (path === undefined && packageName === undefined) return undefined;
-    try {
-      const from = this.#parts.packagesFrom;
-      const source = path === undefined ? pluginFromPackage(name, packageName ?? name, from) : pluginFromFolder(name, resolve(from, path));
-      const slot = new Slot(source);
-      this.#slots.set(name, slot);
-      return slot;
-    } catch (error) {
-      this.#parts.log.error(messageOf(error), { plugin: name });
-      return undefined;
-    }
-  }
-
-  #activeManifests(): PluginManifest[] {
-    return this.slots.flatMap((slot) => (slot.active === undefined ? [] : [slot.active.manifest]));
+  #activeManifests(except?: Slot): PluginManifest[] {
+    return this.slots.flatMap((slot) => (slot.active === undefined || slot === except ? [] : [slot.active.manifest]));
   }
 
   #isEnabled(slot: Slot, manifest?: PluginManifest): boolean {
@@ -208,7 +200,7 @@ export class PluginHost {
       slot.error = undefined;
       return result;
     } catch (error) {
-      const known = error instanceof WcsError ? error : new WcsError('PLUGIN_E_FAULT', messageOf(error), { cause: error });
+      const known = error instanceof WcsError ? error : new WcsError('PLUGIN_E_FAULT', `Plugin ${slot.name}: ${messageOf(error)}`, { cause: error });
       slot.error = { code: known.code, message: known.message };
       if (slot.active === undefined) slot.state = 'failed';
       this.#parts.log.error(known.message, { plugin: slot.name, code: known.code, serving: slot.active?.label ?? 'nothing' });
@@ -218,67 +210,106 @@ export class PluginHost {
 
   /** Code of an enabled plugin at start-up; undefined when it is off or broken (then it is marked failed). */
   async #tryLoad(slot: Slot): Promise<Candidate | undefined> {
-    if (!this.#isEnabled(slot)) return undefined;
+    // A change of the configuration may have come before its turn.
+    if (!this.#isEnabled(slot) || slot.active !== undefined) return undefined;
     try {
       const candidate = await this.#attempt(slot, () => this.#load(slot));
       if (this.#isEnabled(slot, candidate.loaded.definition.manifest)) return candidate;
-      evictClasses(candidate.loaded.classes);
+      discardCandidate(candidate);
+      slot.state = 'disabled';
     } catch {
       // Already kept in the slot and logged.
     }
     return undefined;
   }
 
-  async #load(slot: Slot): Promise<Candidate> {
-    if (slot.active === undefined) slot.state = 'loading';
-    return this.#evaluate(slot, await bundlePlugin(slot.source, this.#parts.formatsFolder));
+  /** Layers in which to start; plugins that wait for each other in a circle are marked failed and left out. */
+  #startOrder(candidates: readonly Candidate[]): Candidate[][] {
+    try {
+      const nodes = candidates.map((candidate) => ({ ...candidate.loaded.definition.manifest, candidate }));
+      return startLayers(nodes).map((layer) => layer.map(({ candidate }) => candidate));
+    } catch (error) {
+      const circle = error instanceof WcsError && Array.isArray(error.details.plugins) ? error.details.plugins : [];
+      const inCircle = candidates.filter(({ slot }) => circle.includes(slot.name));
+      if (inCircle.length === 0) throw error;
+      for (const candidate of inCircle) {
+        discardCandidate(candidate);
+        this.#attempt(candidate.slot, () => Promise.reject(error as Error)).catch(() => undefined);
+      }
+      return this.#startOrder(candidates.filter((candidate) => !inCircle.includes(candidate)));
+    }
   }
 
-  #evaluate(slot: Slot, bundle: Bundle): Candidate {
-    const number = slot.generations + 1;
-    return { slot, bundle, loaded: loadPlugin(slot.source, bundle, `${slot.name}@${number}`, this.#parts.hostModules) };
+  /** Starts a plugin at start-up, unless somebody was faster. */
+  async #startFirst(candidate: Candidate): Promise<void> {
+    const { slot, loaded } = candidate;
+    if (slot.active !== undefined || !this.#isEnabled(slot, loaded.definition.manifest)) {
+      discardCandidate(candidate);
+      return;
+    }
+    // A failure is kept in the slot and logged; the other plugins start all the same.
+    await this.#attempt(slot, () => this.#replace(candidate)).catch(() => undefined);
+  }
+
+  async #startIfEnabled(slot: Slot): Promise<void> {
+    const candidate = await this.#load(slot);
+    if (this.#isEnabled(slot, candidate.loaded.definition.manifest)) await this.#replace(candidate);
+    else {
+      discardCandidate(candidate);
+      slot.state = 'disabled';
+    }
+  }
+
+  async #build(slot: Slot): Promise<{ source: PluginSource; bundle: Bundle }> {
+    if (slot.active === undefined) slot.state = 'loading';
+    const source = this.#catalog.find(slot.name);
+    if (slot.active === undefined) slot.source = source;
+    return { source, bundle: await bundlePlugin(source, this.#parts.formatsFolder) };
+  }
+
+  async #load(slot: Slot): Promise<Candidate> {
+    const { source, bundle } = await this.#build(slot);
+    return this.#evaluate(slot, source, bundle);
+  }
+
+  #evaluate(slot: Slot, source: PluginSource, bundle: Bundle): Candidate {
+    return evaluateCandidate(slot, source, bundle, this.#parts.hostModules);
+  }
+
+  /** Swaps code in that was built before. */
+  #replaceCode(slot: Slot, bundle: Bundle): Promise<ReloadOutcome> {
+    return this.#replace(this.#evaluate(slot, slot.source ?? this.#catalog.find(slot.name), bundle));
   }
 
   /** Prepares a candidate, switches to it and lets the previous generation drain. On failure the previous one goes on. */
-  async #replace({ slot, bundle, loaded }: Candidate): Promise<ReloadOutcome> {
-    const next = this.#generationOf(slot, bundle, loaded);
+  async #replace(candidate: Candidate): Promise<ReloadOutcome> {
+    const { slot, bundle, source } = candidate;
+    if (this.#stopping) {
+      discardCandidate(candidate);
+      throw new WcsError('OPERATION_E_CONFLICT', `The server is stopping; plugin ${slot.name} is not started.`);
+    }
+    const { services, config, container, log } = this.#parts;
+    const onFault = (generation: Generation, error: unknown): void => this.onFault(generation, error);
+    const next = makeGeneration(candidate, this.#activeManifests(slot), { services, config, container, onFault });
     await prepareGeneration(next);
     const previous = slot.active;
-    const switchMs = await switchTo(next);
-    slot.active = next;
-    slot.state = 'active';
-    slot.remember(bundle);
-    this.#parts.log.info(`${next.label} serves`, { switchMs: Number(switchMs.toFixed(3)) });
-    if (previous === undefined) return 'started';
-    const moved = await moveSessions(previous, next, this.#parts.log);
+    const switchMs = await switchTo(next, previous, () => slot.serve(next, bundle, source));
+    log.info(`${next.label} serves`, { switchMs: Number(switchMs.toFixed(3)) });
+    if (previous === undefined) {
+      this.#startWaiting(slot);
+      return 'started';
+    }
+    const moved = await moveSessions(previous, next, log);
     slot.lastSwap = { switchMs, moved, draining: previous.sessions.size };
     void this.#drain(slot, previous, 'plugin reloaded');
     return 'swapped';
   }
 
-  #generationOf(slot: Slot, bundle: Bundle, loaded: LoadedPlugin): Generation {
-    const { manifest, configSchema } = loaded.definition;
-    const { config, container, services } = this.#parts;
-    const missing = manifest.requires?.find((capability) => providerOf(capability, this.#activeManifests()) === undefined);
-    const scope = new Scope(`${slot.name}@${++slot.generations}`);
-    scope.add('decorated classes', () => evictClasses(loaded.classes));
-    try {
-      if (missing !== undefined) throw new WcsError('PLUGIN_E_REQUIRES', `Plugin ${slot.name} needs ${missing}, which no active plugin provides.`);
-      if (configSchema !== undefined) scope.add('settings schema', config.registerPluginSchema(slot.name, configSchema));
-      return new Generation({
-        number: slot.generations,
-        bundle,
-        loaded,
-        scope,
-        log: services.log.child({ component: slot.name, generation: scope.name }),
-        settings: config.plugin(slot.name).settings,
-        container: container.createChildContainer(),
-        makeContext: (generation) => createContext(generation, services),
-        onFault: (generation, error) => this.onFault(generation, error),
-      });
-    } catch (error) {
-      void scope.close();
-      throw error;
+  /** A plugin that serves now may be what others could not start without. */
+  #startWaiting(started: Slot): void {
+    for (const slot of this.slots) {
+      const waits = slot !== started && slot.state === 'failed' && slot.error?.code === 'PLUGIN_E_REQUIRES';
+      if (waits) void this.applyConfig(slot.name).catch(() => undefined);
     }
   }
 
@@ -287,11 +318,11 @@ export class PluginHost {
     if (isDeepStrictEqual(next, active.settings)) return;
     const answer = active.run(() => active.instance.reconfigure?.(next) ?? 'restart');
     if (answer === 'applied') active.settings = next;
-    else await this.#replace(this.#evaluate(slot, active.bundle));
+    else await this.#replaceCode(slot, active.bundle);
   }
 
   async #stop(slot: Slot, reason: string): Promise<void> {
-    slot.cancelRestart?.();
+    slot.cancelRestart();
     const generation = slot.active;
     slot.active = undefined;
     slot.state = 'disabled';
@@ -302,36 +333,27 @@ export class PluginHost {
   }
 
   #drain(slot: Slot, generation: Generation, reason: string): Promise<void> {
-    generation.state = 'draining';
     slot.draining.add(generation);
-    slot.uncollected++;
-    this.#collected.register(generation, slot);
     const limitMs = this.#stopping ? Math.min(this.#drainMs(slot), STOP_DRAIN_MS) : this.#drainMs(slot);
-    const work = drainGeneration(generation, limitMs, reason)
-      .then((cut) => this.#parts.log.info(`${generation.label} retired`, { sessionsEnded: cut }))
-      .catch((error: unknown) => this.#parts.log.error(`${generation.label} did not release everything: ${messageOf(error)}`, { err: error }))
-      .finally(() => slot.draining.delete(generation));
-    return work;
+    return drainGeneration(generation, limitMs).then((cut) => {
+      this.#parts.log.info(`${generation.label} ends`, { sessionsEnded: cut });
+      return this.#retire(slot, generation, reason);
+    });
   }
 
-  async #takeDown(slot: Slot, generation: Generation, error: unknown): Promise<void> {
-    if (slot.active !== generation) return;
-    const waitMs = slot.faults.nextRestartMs();
-    slot.active = undefined;
-    slot.state = 'failed';
-    slot.error = { code: 'PLUGIN_E_FAULT', message: `Too many faults; the last: ${messageOf(error)}. Next start in ${waitMs / 1000} s.` };
-    this.#parts.log.error(`${generation.label} is taken down after too many faults`, { restartInMs: waitMs });
-    await generation.retire('error').catch((failure: unknown) => this.#parts.log.error(messageOf(failure)));
-    const timer = setTimeout(() => void slot.exclusive(() => this.#restart(slot)), waitMs);
-    slot.cancelRestart = () => clearTimeout(timer);
-  }
-
-  async #restart(slot: Slot): Promise<void> {
-    if (slot.active !== undefined || this.#stopping) return;
+  /** Ends a generation and follows whether its code is collected. Never rejects. */
+  async #retire(slot: Slot, generation: Generation, reason: string): Promise<void> {
+    if (!slot.followed.has(generation)) {
+      slot.followed.add(generation);
+      slot.uncollected++;
+      this.#collected.register(generation, slot);
+    }
     try {
-      await this.#attempt(slot, async () => this.#replace(await this.#load(slot)));
-    } catch {
-      // Kept in the slot and logged; an operator's change or reload tries again.
+      await generation.retire(reason);
+    } catch (error) {
+      this.#parts.log.error(`${generation.label} did not release everything: ${messageOf(error)}`, { err: error });
+    } finally {
+      slot.draining.delete(generation);
     }
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { compileFunction } from 'node:vm';
 import { trackDecorated } from '../di/container.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
+import { runAs } from './attribution.ts';
 import type { PluginDefinition } from './contract.ts';
 import type { Bundle } from './bundler.ts';
 import { checkDefinition } from './manifest.ts';
@@ -30,8 +31,9 @@ export function loadPlugin(source: PluginSource, bundle: Bundle, label: string, 
   const load = (id: string): unknown => (hostModules.has(id) ? hostModules.get(id) : nodeRequire(id));
   // `require.resolve` finds files that a package ships for browsers.
   const pluginRequire = Object.assign(load, { resolve: (id: string) => nodeRequire.resolve(id) });
-  const { result, classes } = trackDecorated(() => evaluate(source.name, bundle.text, label, pluginRequire));
-  return { definition: checkDefinition(result, source.name), classes };
+  const checked = (): PluginDefinition => checkDefinition(evaluate(source.name, bundle.text, label, pluginRequire), source.name);
+  const { result: definition, classes } = trackDecorated(() => runAs(label, checked));
+  return { definition, classes };
 }
 
 function evaluate(name: string, text: string, label: string, pluginRequire: (id: string) => unknown): unknown {

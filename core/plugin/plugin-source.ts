@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
-import { WcsError } from '../errors/wcs-error.ts';
+import { messageOf, WcsError } from '../errors/wcs-error.ts';
 
 /** Where a plugin's code comes from. */
 export interface PluginSource {
@@ -19,16 +19,16 @@ const PREBUILT = /^(?<name>[a-z][a-z0-9-]*)\.cjs$/;
 
 /** The plugins in the sub-folders of `parent`, one per folder that holds `<name>.plugin.ts` (or .js, .mjs, .cjs). */
 export function discoverPlugins(parent: string): PluginSource[] {
-  if (!existsSync(parent)) return [];
+  if (!isFolder(parent)) return [];
   return readdirSync(parent, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => isFolder(join(parent, entry.name)))
     .map((entry) => entryOf(join(parent, entry.name)))
     .filter((source) => source !== undefined);
 }
 
 /** The bundles that `npm run build` left in `folder`. */
 export function discoverPrebuilt(folder: string): PluginSource[] {
-  if (!existsSync(folder)) return [];
+  if (!isFolder(folder)) return [];
   return readdirSync(folder).flatMap((file) => {
     const name = PREBUILT.exec(file)?.groups?.name;
     return name === undefined ? [] : [{ name, folder, entry: join(folder, file), prebuilt: true }];
@@ -60,8 +60,20 @@ export function pluginFromPackage(name: string, packageName: string, from: strin
   throw new WcsError('PLUGIN_E_NOT_FOUND', `Plugin ${name}: the package ${packageName} is not installed; run \`npm install ${packageName}\`.`);
 }
 
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function readManifest(name: string, file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new WcsError('PLUGIN_E_NOT_FOUND', `Plugin ${name}: ${file} is no readable package.json: ${messageOf(error)}`, { cause: error });
+  }
+}
+
 function entryOf(folder: string): PluginSource | undefined {
-  if (!existsSync(folder)) return undefined;
+  if (!isFolder(folder)) return undefined;
   const file = readdirSync(folder).find((entry) => ENTRY.test(entry));
   if (file === undefined) return undefined;
   return { name: ENTRY.exec(file)?.groups?.name ?? basename(folder), folder, entry: join(folder, file), prebuilt: false };
@@ -70,7 +82,7 @@ function entryOf(folder: string): PluginSource | undefined {
 function entryOfPackage(name: string, folder: string): PluginSource | undefined {
   const file = join(folder, 'package.json');
   if (!existsSync(file)) return undefined;
-  const manifest: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  const manifest = readManifest(name, file);
   if (typeof manifest !== 'object' || manifest === null) return undefined;
   const main = 'wcsPlugin' in manifest ? manifest.wcsPlugin : 'main' in manifest ? manifest.main : undefined;
   if (typeof main !== 'string') return undefined;

@@ -1,8 +1,9 @@
 import type { MediaBus } from '../media/media-bus.ts';
 import type { Publication, PublishOptions } from '../media/publication.ts';
 import type { Stream } from '../media/stream.ts';
-import type { SubscribeOptions, Subscription } from '../media/subscription.ts';
+import type { FrameSink, SubscribeOptions, Subscription } from '../media/subscription.ts';
 import { TcpFanout, type TcpFanoutOptions } from '../media/tcp-fanout.ts';
+import { callOwner, type Owner } from '../net/owner.ts';
 import type { Held, Scope } from '../scope/scope.ts';
 
 /** A subscription that its scope forgets when it is closed early. */
@@ -44,10 +45,45 @@ class ScopedSubscription implements Subscription {
   }
 }
 
-/** Subscribes until the scope closes. */
-export function subscribeInScope(scope: Scope, stream: Stream, options: SubscribeOptions): Subscription {
-  const subscription = stream.subscribe(options);
-  return new ScopedSubscription(subscription, scope.add(`subscription to ${stream.name}`, () => subscription.close()));
+/**
+ * Subscribes until the scope closes or the stream ends. The sink runs as its owner's code, whoever publishes; what it
+ * throws is a fault of its owner.
+ */
+export function subscribeInScope(scope: Scope, owner: Owner, stream: Stream, options: SubscribeOptions): Subscription {
+  let held: Held | undefined;
+  let ended = false;
+  const onLast = (): void => {
+    ended = true;
+    held?.detach();
+  };
+  const subscription = stream.subscribe({ ...options, sink: ownedSink(options.sink, owner, onLast) });
+  held = scope.add(`subscription to ${stream.name}`, () => subscription.close());
+  // It may have ended within subscribe(): a plugin that runs for months must not collect what is gone.
+  if (ended) held.detach();
+  return new ScopedSubscription(subscription, held);
+}
+
+function ownedSink(sink: FrameSink, owner: Owner, onLast: () => void): FrameSink {
+  const call = <T>(work: () => T): T => {
+    try {
+      return owner.run(work);
+    } catch (error) {
+      owner.onFault(error);
+      throw error;
+    }
+  };
+  return {
+    onTracks: (tracks) => call(() => sink.onTracks(tracks)),
+    onEnd: (reason) => {
+      onLast();
+      call(() => sink.onEnd(reason));
+    },
+    ...(sink.onFrame === undefined ? {} : { onFrame: (frame) => call(() => sink.onFrame?.(frame)) }),
+    ...(sink.onPacket === undefined ? {} : { onPacket: (packet) => call(() => sink.onPacket?.(packet)) }),
+    ...(sink.onSuspend === undefined ? {} : { onSuspend: () => call(() => sink.onSuspend?.()) }),
+    ...(sink.onResume === undefined ? {} : { onResume: () => call(() => sink.onResume?.()) }),
+    ...(sink.backlogBytes === undefined ? {} : { backlogBytes: () => sink.backlogBytes?.() ?? 0 }),
+  };
 }
 
 /** Registers something visible to others; takes effect when the generation starts to serve. */
@@ -63,12 +99,15 @@ export type FanoutWish = Pick<TcpFanoutOptions, 'serialise' | 'requestKeyFrame' 
 export class ScopedMedia {
   readonly #bus: MediaBus;
   readonly #scope: Scope;
+  readonly #owner: Owner;
+  readonly #publications = new Map<Publication, Held>();
   readonly #register: Register;
   readonly #runtime: FanoutRuntime;
 
-  constructor(bus: MediaBus, scope: Scope, register: Register, runtime: FanoutRuntime) {
+  constructor(bus: MediaBus, scope: Scope, owner: Owner, register: Register, runtime: FanoutRuntime) {
     this.#bus = bus;
     this.#scope = scope;
+    this.#owner = owner;
     this.#register = register;
     this.#runtime = runtime;
   }
@@ -82,8 +121,13 @@ export class ScopedMedia {
 
   /** Publishes a stream; suspended when the plugin goes without ending it. */
   publish(options: PublishOptions): Publication {
+    for (const [publication, held] of this.#publications) {
+      if (publication.state !== 'retired') continue;
+      held.detach();
+      this.#publications.delete(publication);
+    }
     const publication = this.#bus.publish(options);
-    this.#scope.add(`publication of ${options.name}`, () => publication.suspend('Stopped by session disconnect'));
+    this.#publications.set(publication, this.#scope.add(`publication of ${options.name}`, () => publication.suspend('Stopped by session disconnect')));
     return publication;
   }
 
@@ -101,7 +145,7 @@ export class ScopedMedia {
   }
 
   subscribe(stream: Stream, options: SubscribeOptions): Subscription {
-    return subscribeInScope(this.#scope, stream, options);
+    return subscribeInScope(this.#scope, this.#owner, stream, options);
   }
 
   /** Claims a URI scheme, e.g. `rtsp`. */
@@ -124,7 +168,7 @@ export class ScopedMedia {
 
   /** Listens to an event of the bus until the plugin goes. */
   on: MediaBus['on'] = (event, listener) => {
-    const off = this.#bus.on(event, listener);
+    const off = this.#bus.on(event, (payload) => void callOwner(this.#owner, () => listener(payload)));
     const held = this.#scope.add(`listener of ${event}`, off);
     return () => void held.release();
   };

@@ -95,7 +95,7 @@ export class PluginSession {
 
   /** Subscribes to a stream until the session closes. */
   subscribe(stream: Stream, options: SubscribeOptions): Subscription {
-    return subscribeInScope(this.scope, stream, options);
+    return subscribeInScope(this.scope, this.#generation.owner, stream, options);
   }
 
   /** Watches a promise of this session: a rejection is a fault of the plugin and ends the session. */
@@ -114,7 +114,7 @@ export class PluginSession {
     this.onGoodbye = undefined;
     if (goodbye !== undefined) this.#generation.guard(() => goodbye(reason));
     this.entry.close(reason);
-    void this.scope.close();
+    this.#release();
   }
 
   /**
@@ -124,14 +124,22 @@ export class PluginSession {
    */
   moveTo(next: SessionOwner, take: (session: PluginSession) => void): unknown {
     const handlers = this.connections.map((connection) => connection.handler);
+    this.#forgetRetired();
     const callbacks = this.publications.map((publication) => publication.callbacks);
+    const facts = { ...this.entry };
     const successor = new PluginSession(next, this.#bus, this.#resources());
+    // The counts so far as plain numbers, until the successor says better: a function of this generation would keep its code alive.
+    this.entry.update({ bytesIn: fixed(countOf(() => facts.bytesIn())), bytesOut: fixed(countOf(() => facts.bytesOut())) });
     try {
       take(successor);
     } catch (error) {
+      const ended = successor.closed;
       successor.#letGo();
+      if (!ended) this.entry.update({ ...facts, kill: (reason) => this.close(reason) });
       this.connections.forEach((connection, index) => connection.setHandler(handlers[index], this.#generation.owner));
       this.publications.forEach((publication, index) => publication.setCallbacks(callbacks[index] ?? {}));
+      // The successor ended the session before it threw: there is nothing to go on with.
+      if (ended) this.close('error');
       return error;
     }
     this.#letGo();
@@ -148,7 +156,12 @@ export class PluginSession {
     for (const detach of [...this.#connections.values(), ...this.#publications.values()]) detach();
     this.#connections.clear();
     this.#publications.clear();
-    void this.scope.close();
+    this.#release();
+  }
+
+  /** What a release throws is a fault of the plugin, and of nobody else. */
+  #release(): void {
+    this.#generation.owner.run(() => this.scope.close()).catch((error: unknown) => this.#generation.fault(error));
   }
 
   #hold(connection: Connection): void {
@@ -171,5 +184,19 @@ export class PluginSession {
   #holdPublication(publication: Publication): void {
     const held = this.scope.add('publication', () => publication.suspend('Stopped by session disconnect'));
     this.#publications.set(publication, () => held.detach());
+  }
+}
+
+/** Made apart from everything else: what a closure is made beside, it may keep in memory. */
+function fixed(value: number): () => number {
+  return () => value;
+}
+
+function countOf(count: () => number): number {
+  try {
+    return count();
+  } catch {
+    // A count is for lists only; a broken one must not keep the session from moving.
+    return 0;
   }
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors/codes.ts';
+import { runAsKernel } from './attribution.ts';
 import type { Bundle } from './bundler.ts';
 import { FaultWindow } from './faults.ts';
 import type { Generation } from './generation.ts';
@@ -14,31 +15,38 @@ const KEPT_BUNDLES = 2;
 /** What the host knows of one plugin across its generations. */
 export class Slot {
   readonly name: string;
-  source: PluginSource;
+  /** Where the code that serves, or was last looked for, comes from. */
+  source: PluginSource | undefined;
   state: PluginState = 'disabled';
   /** Why the last request failed; cleared by the next success. */
   error: { readonly code: ErrorCode; readonly message: string } | undefined;
   active: Generation | undefined;
   readonly draining = new Set<Generation>();
+  /** Retired generations that are counted in `uncollected`. */
+  readonly followed = new WeakSet<Generation>();
   readonly faults = new FaultWindow();
+  /** Faults of all its versions since the server started. */
+  faultsSeen = 0;
   lastSwap: SwapReport | undefined;
   generations = 0;
   /** Retired generations whose code the garbage collector has not taken yet. */
   uncollected = 0;
-  cancelRestart: (() => void) | undefined;
-  /** Earlier code, newest last. */
-  #previous: Bundle[] = [];
+  /** Since when code serves that was not tried before, and what served until then. */
+  probation: { readonly label: string; readonly sinceMs: number; readonly before: Bundle } | undefined;
+  /** Harmless when no restart is planned. */
+  cancelRestart: () => void = () => undefined;
+  /** Code that served, newest last: the last one is what serves, if anything does. */
+  #kept: Bundle[] = [];
   #queue: Promise<unknown> = Promise.resolve();
   #waitingReload: Promise<unknown> | undefined;
 
-  constructor(source: PluginSource) {
-    this.name = source.name;
-    this.source = source;
+  constructor(name: string) {
+    this.name = name;
   }
 
-  /** Runs changes of this plugin one after the other. */
+  /** Runs changes of this plugin one after the other, as the kernel's work whoever asks. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work);
+    const result = this.#queue.then(() => runAsKernel(work));
     this.#queue = result.catch(() => undefined);
     return result;
   }
@@ -55,13 +63,19 @@ export class Slot {
     return result;
   }
 
-  /** Keeps code for a later rollback. */
-  remember(bundle: Bundle): void {
-    this.#previous = [...this.#previous.filter((kept) => kept.hash !== bundle.hash), bundle].slice(-KEPT_BUNDLES);
+  /** Takes note of the generation that serves from now on, and keeps its code for a later rollback. */
+  serve(generation: Generation, bundle: Bundle, source: PluginSource): void {
+    this.cancelRestart();
+    this.active = generation;
+    this.state = 'active';
+    this.source = source;
+    this.probation = undefined;
+    this.faults.clear();
+    this.#kept = [...this.#kept.filter((kept) => kept.hash !== bundle.hash), bundle].slice(-KEPT_BUNDLES);
   }
 
-  /** The newest code that differs from `hash`. */
-  previousBundle(hash: string | undefined): Bundle | undefined {
-    return this.#previous.findLast((kept) => kept.hash !== hash);
+  /** The code that served before the one that serves, or that served last. */
+  previousBundle(): Bundle | undefined {
+    return this.#kept.at(-2);
   }
 }

@@ -2,6 +2,7 @@ import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import type { Log } from '../log/log.ts';
 import { PREPARE_TIMEOUT_MS } from './contract.ts';
 import type { Generation } from './generation.ts';
+import type { PluginSession } from './session.ts';
 
 /** Sessions that are moved within one tick; between batches other work gets its turn. */
 const SESSIONS_PER_TICK = 50;
@@ -40,11 +41,20 @@ export async function prepareGeneration(generation: Generation): Promise<void> {
   }
 }
 
-/** Starts a prepared generation in one synchronous block; a throw discards it and leaves the previous one serving. */
-export async function switchTo(next: Generation): Promise<number> {
+/**
+ * Starts a prepared generation and withdraws the previous one in one synchronous block; a throw discards the new one and
+ * leaves the previous one serving.
+ *
+ * @param onServing called within the block, once nothing can fail any more
+ * @returns how long the block took, in milliseconds
+ * @throws WcsError PLUGIN_E_FAULT
+ */
+export async function switchTo(next: Generation, previous: Generation | undefined, onServing: () => void): Promise<number> {
   const startedAt = performance.now();
   try {
     next.activate();
+    onServing();
+    previous?.withdraw();
   } catch (error) {
     next.state = 'preparing';
     await discard(next);
@@ -67,7 +77,8 @@ export async function moveSessions(previous: Generation, next: Generation, log: 
     if (session.closed || next.scope.closed) continue;
     try {
       const data = previous.run(() => previous.instance.exportSession?.(session));
-      if (data === undefined) continue;
+      // What it flushed may have ended the session.
+      if (data === undefined || wasClosed(session)) continue;
       const error = session.moveTo(next, (successor) => next.run(() => next.instance.importSession?.(successor, data)));
       if (error === undefined) moved++;
       else log.warn(`Session ${session.id} stays with ${previous.label}: ${messageOf(error)}`);
@@ -78,13 +89,25 @@ export async function moveSessions(previous: Generation, next: Generation, log: 
   return moved;
 }
 
-/** Waits for the generation's last session and its own `drain`, at most `drainMs`; then ends the rest. Returns how many were ended. */
-export async function drainGeneration(generation: Generation, drainMs: number, reason: string): Promise<number> {
+/** Asked anew after code of the plugin has run. */
+function wasClosed(session: PluginSession): boolean {
+  return session.closed;
+}
+
+/**
+ * Waits for the generation's last session and its own `drain`, at most `drainMs` and until it is retired.
+ *
+ * @returns how many sessions are left to be ended. Never rejects: what `drain` throws is a fault of the generation
+ */
+export async function drainGeneration(generation: Generation, drainMs: number): Promise<number> {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), drainMs);
   // A function that is asynchronous in itself: a drain() that throws at once must not keep the rest from being released.
   const own = (async () => generation.run(() => generation.instance.drain?.(limit.signal)))();
   const expired = new Promise<void>((resolve) => limit.signal.addEventListener('abort', () => resolve(), { once: true }));
+  const retired = (): void => limit.abort();
+  generation.scope.signal.addEventListener('abort', retired, { once: true });
+  if (generation.scope.closed) retired();
   try {
     await Promise.race([Promise.all([generation.idle(limit.signal), own]), expired]);
   } catch (error) {
@@ -92,9 +115,7 @@ export async function drainGeneration(generation: Generation, drainMs: number, r
   } finally {
     clearTimeout(timer);
   }
-  const cut = generation.sessions.size;
-  await generation.retire(reason);
-  return cut;
+  return generation.sessions.size;
 }
 
 async function discard(generation: Generation): Promise<void> {

@@ -3,6 +3,7 @@ import { watch, type FSWatcher } from 'chokidar';
 import { messageOf } from '../errors/wcs-error.ts';
 import type { Log } from '../log/log.ts';
 import type { PluginHost } from './host.ts';
+import type { Slot } from './slot.ts';
 
 /** Quiet time after the last change of a file before its plugin is built: editors write in several steps. */
 const DEBOUNCE_MS = 50;
@@ -29,6 +30,7 @@ export class PluginWatcher {
       ignored: (path) => path.includes(`${sep}node_modules${sep}`),
     });
     this.#watcher.on('all', (_event, path) => this.#note(path));
+    this.#watcher.on('error', (error) => this.#log.warn(`Changes of the sources may go unseen: ${messageOf(error)}`));
   }
 
   /** Resolves when every file is watched. */
@@ -50,17 +52,24 @@ export class PluginWatcher {
   #swapChanged(): void {
     const changed = [...this.#changed];
     this.#changed.clear();
-    const touched = this.#host.slots.filter((slot) => {
-      // A plugin that does not compile has no list of inputs: any change in its folder is worth a try.
-      const inputs = slot.error === undefined ? slot.active?.bundle.inputs : undefined;
-      return changed.some((path) => inputs?.includes(path) ?? path.startsWith(slot.source.folder + sep));
-    });
+    const touched = this.#host.slots.filter((slot) => changed.some((path) => concerns(slot, path)));
     for (const slot of touched) {
-      this.#host.reload(slot.name).catch((error: unknown) => this.#log.warn(messageOf(error)));
+      // The host has logged it already, with what still serves.
+      this.#host.reload(slot.name).catch((error: unknown) => this.#log.debug(messageOf(error)));
     }
-    const kernelFile = changed.find((path) => path.startsWith(this.#kernelFolder + sep));
-    if (kernelFile !== undefined && touched.length === 0) {
-      this.#log.warn('A file of the kernel changed; restart the server to use it.', { file: kernelFile });
-    }
+    const kernelFile = changed.find((path) => isBelow(this.#kernelFolder, path) && !touched.some((slot) => slot.active?.bundle.inputs.includes(path)));
+    if (kernelFile !== undefined) this.#log.warn('A file of the kernel changed; restart the server to use it.', { file: kernelFile });
   }
+}
+
+/** Whether a changed file may change what a plugin does; one that is switched off stays off. */
+function concerns({ state, error, active, source }: Slot, path: string): boolean {
+  if (state === 'disabled') return false;
+  if (active?.bundle.inputs.includes(path) === true) return true;
+  // What does not compile has no list of inputs: any change in its folder is worth a try.
+  return error !== undefined && source !== undefined && isBelow(source.folder, path);
+}
+
+function isBelow(folder: string, path: string): boolean {
+  return path.startsWith(folder + sep);
 }
