@@ -77,12 +77,12 @@ test.serial('prebuilt bundles run as the sources do, and the sources win where b
   t.deepEqual([...(await prebuildPlugins({ from: join(checkout, 'examples'), to: join(root, 'dist', 'plugins'), formatsFolder }))].sort(), ['clock', 'hello']);
   const [port = 0] = await freePorts(1);
   const prebuilt = await startTestKernel({ root, plugins: { hello: { port } } });
-  t.true(prebuilt.kernel.host.slot('hello').source.prebuilt);
+  t.true(prebuilt.kernel.host.slot('hello').source?.prebuilt);
   await greetOnce(t, port);
   await prebuilt.stop();
   cpSync(join(checkout, 'examples', 'hello-ts'), join(root, 'plugins', 'hello'), { recursive: true });
   const sources = await startTestKernel({ root, plugins: { hello: { port } } });
-  t.false(sources.kernel.host.slot('hello').source.prebuilt);
+  t.false(sources.kernel.host.slot('hello').source?.prebuilt);
   await greetOnce(t, port);
   await sources.stop();
 });
