@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { BuildFailure, Message, Plugin } from 'esbuild';
-import { WcsError } from '../errors/wcs-error.ts';
+import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import type { PluginSource } from './plugin-source.ts';
 
 /** A plugin's code as one CommonJS text. */
@@ -19,10 +19,10 @@ export interface Bundle {
  * the pure libraries `wcs-core/formats/*` go in, so that a swap brings their changes too.
  *
  * @param formatsFolder absolute folder of the pure libraries
- * @throws WcsError PLUGIN_E_BUILD with file, line and column of each error
+ * @throws WcsError PLUGIN_E_BUILD with file, line and column of each error, or when the prebuilt bundle can't be read
  */
 export async function bundlePlugin(source: PluginSource, formatsFolder: string): Promise<Bundle> {
-  if (source.prebuilt) return bundleOf(await readFile(source.entry, 'utf8'), [source.entry]);
+  if (source.prebuilt) return readBundle(source);
   // Loaded on first use: an installed server with prebuilt plugins only never needs the compiler.
   const { build } = await import('esbuild');
   try {
@@ -59,6 +59,14 @@ const sharedErrors: Plugin = {
   name: 'shared errors',
   setup: (build) => build.onResolve({ filter: /\/errors\/wcs-error\.[jt]s$/ }, () => ({ path: 'wcs-core', external: true })),
 };
+
+async function readBundle({ name, entry }: PluginSource): Promise<Bundle> {
+  try {
+    return bundleOf(await readFile(entry, 'utf8'), [entry]);
+  } catch (error) {
+    throw new WcsError('PLUGIN_E_BUILD', `The bundle of plugin ${name} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
 
 function bundleOf(text: string, inputs: readonly string[]): Bundle {
   return { text, hash: createHash('sha256').update(text).digest('hex'), inputs };

@@ -50,16 +50,12 @@ class ScopedSubscription implements Subscription {
  * throws is a fault of its owner.
  */
 export function subscribeInScope(scope: Scope, owner: Owner, stream: Stream, options: SubscribeOptions): Subscription {
-  let held: Held | undefined;
-  let ended = false;
-  const onLast = (): void => {
-    ended = true;
-    held?.detach();
-  };
-  const subscription = stream.subscribe({ ...options, sink: ownedSink(options.sink, owner, onLast) });
-  held = scope.add(`subscription to ${stream.name}`, () => subscription.close());
+  const place: { held?: Held } = {};
+  const subscription = stream.subscribe({ ...options, sink: ownedSink(options.sink, owner, () => place.held?.detach()) });
+  const held = scope.add(`subscription to ${stream.name}`, () => subscription.close());
+  place.held = held;
   // It may have ended within subscribe(): a plugin that runs for months must not collect what is gone.
-  if (ended) held.detach();
+  if (subscription.state === 'closed') held.detach();
   return new ScopedSubscription(subscription, held);
 }
 
