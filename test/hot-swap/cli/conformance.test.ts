@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
 import test from 'ava';
 import { Client } from 'ssh2';
@@ -38,7 +39,7 @@ pluginConformance(test, {
         if (code !== 0 || !output.includes('"cli"')) throw new Error(`plugin list ended with ${code}: ${output}`);
       },
       close: async () => {
-        const closed = new Promise((resolve) => client.once('end', resolve));
+        const closed = once(client, 'close');
         client.end();
         await closed;
       },
