@@ -1,3 +1,4 @@
+import type { MediaFrame, MediaPacket } from '../media/frame.ts';
 import type { MediaBus } from '../media/media-bus.ts';
 import type { Publication, PublishOptions } from '../media/publication.ts';
 import type { Stream } from '../media/stream.ts';
@@ -50,19 +51,23 @@ class ScopedSubscription implements Subscription {
  * throws is a fault of its owner.
  */
 export function subscribeInScope(scope: Scope, owner: Owner, stream: Stream, options: SubscribeOptions): Subscription {
-  const place: { held?: Held } = {};
-  const subscription = stream.subscribe({ ...options, sink: ownedSink(options.sink, owner, () => place.held?.detach()) });
+  const ending: { held?: Held; ended: boolean } = { ended: false };
+  const onLast = (): void => {
+    ending.ended = true;
+    ending.held?.detach();
+  };
+  const subscription = stream.subscribe({ ...options, sink: ownedSink(options.sink, owner, onLast) });
   const held = scope.add(`subscription to ${stream.name}`, () => subscription.close());
-  place.held = held;
+  ending.held = held;
   // It may have ended within subscribe(): a plugin that runs for months must not collect what is gone.
-  if (subscription.state === 'closed') held.detach();
+  if (ending.ended) held.detach();
   return new ScopedSubscription(subscription, held);
 }
 
 function ownedSink(sink: FrameSink, owner: Owner, onLast: () => void): FrameSink {
-  const call = <T>(work: () => T): T => {
+  const call = (work: () => void): void => {
     try {
-      return owner.run(work);
+      owner.run(work);
     } catch (error) {
       owner.onFault(error);
       throw error;
@@ -74,11 +79,25 @@ function ownedSink(sink: FrameSink, owner: Owner, onLast: () => void): FrameSink
       onLast();
       call(() => sink.onEnd(reason));
     },
-    ...(sink.onFrame === undefined ? {} : { onFrame: (frame) => call(() => sink.onFrame?.(frame)) }),
-    ...(sink.onPacket === undefined ? {} : { onPacket: (packet) => call(() => sink.onPacket?.(packet)) }),
+    ...(sink.onFrame === undefined ? {} : { onFrame: oneByOne(call, (frame: MediaFrame) => sink.onFrame?.(frame)) }),
+    ...(sink.onPacket === undefined ? {} : { onPacket: oneByOne(call, (packet: MediaPacket) => sink.onPacket?.(packet)) }),
     ...(sink.onSuspend === undefined ? {} : { onSuspend: () => call(() => sink.onSuspend?.()) }),
     ...(sink.onResume === undefined ? {} : { onResume: () => call(() => sink.onResume?.()) }),
     ...(sink.backlogBytes === undefined ? {} : { backlogBytes: () => sink.backlogBytes?.() ?? 0 }),
+  };
+}
+
+/** Makes a call of one argument that allocates nothing: frames and packets come by the thousand. */
+function oneByOne<T>(call: (work: () => void) => void, take: (item: T) => void): (item: T) => void {
+  let current: T | undefined;
+  const work = (): void => {
+    const item = current;
+    if (item !== undefined) take(item);
+  };
+  return (item) => {
+    current = item;
+    call(work);
+    current = undefined;
   };
 }
 
