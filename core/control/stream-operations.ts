@@ -48,7 +48,7 @@ function streamRow(stream: Stream, viewers: ReadonlyMap<string, number>): Readon
 /** Viewers by stream, counted once for a whole list: a walk through all sessions for each stream would block the server. */
 function viewersByStream(sessions: Sessions): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  for (const { streamName } of sessions.list({ role: 'play' })) {
+  for (const { streamName } of sessions.list({ kind: 'client', role: 'play' })) {
     if (streamName !== undefined) counts.set(streamName, (counts.get(streamName) ?? 0) + 1);
   }
   return counts;

@@ -13,13 +13,13 @@ export interface TestBrowser {
 }
 
 /** Starts headless Chromium with a profile of its own. `CHROMIUM` names another executable. */
-export async function openBrowser(options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number; readonly height?: number } = {}): Promise<TestBrowser> {
+export async function openBrowser(options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number; readonly height?: number; readonly ignoreCertificateErrors?: boolean } = {}): Promise<TestBrowser> {
   const profile = await mkdtemp(join(tmpdir(), 'wcs-browser-'));
-  const { colorScheme = 'light', width = 1280, height = 900 } = options;
+  const { colorScheme = 'light', width = 1280, height = 900, ignoreCertificateErrors = false } = options;
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
     headless: true,
-    args: FLAGS,
+    args: [...FLAGS, ...(ignoreCertificateErrors ? ['--ignore-certificate-errors'] : [])],
     colorScheme,
     viewport: { width, height },
   });

@@ -3,6 +3,8 @@ import { account, askForSignIn, byId, formatBits, formatBytes, formatDuration, h
 const REFRESH_MS = 2000;
 /** Two minutes of history behind the figures. */
 const HISTORY = 60;
+/** Fewer values look like a blot, not like a line. */
+const HISTORY_SHOWN = 5;
 
 const STATES = { ok: 'good', active: 'good', live: 'good', degraded: 'bad', failed: 'bad', starting: 'warn', loading: 'warn', suspended: 'warn' };
 const ACTIONS = [
@@ -153,7 +155,7 @@ function spark(name, value) {
   if (values.length > HISTORY) values.shift();
   const top = Math.max(1, ...values);
   const points = values.map((each, index) => `${((HISTORY - values.length + index) * 60) / (HISTORY - 1)} ${19 - (each / top) * 17}`);
-  byId(`spark-${name}`).firstElementChild.setAttribute('d', points.length < 2 ? '' : `M${points.join('L')}`);
+  byId(`spark-${name}`).firstElementChild.setAttribute('d', points.length < HISTORY_SHOWN ? '' : `M${points.join('L')}`);
 }
 
 function showTiles({ streams, sessions, uptimeMs, status }) {

@@ -41,6 +41,7 @@ export function overviewOperation(parts: OverviewParts): Operation<object, Overv
     handler: async (_input, call) => {
       const { status, version, uptimeMs } = parts.status.health();
       const [streams, sessions] = [parts.mediaBus.streams(), parts.sessions.list()];
+      const viewers = viewersByStream(sessions);
       return {
         status,
         version,
@@ -48,7 +49,7 @@ export function overviewOperation(parts: OverviewParts): Operation<object, Overv
         plugins: await listOf(parts, 'plugin.list', call),
         listeners: await listOf(parts, 'listener.list', call),
         ports: await listOf(parts, 'ports.list', call),
-        streams: { total: streams.length, rows: streams.slice(0, MAX_ROWS).map(streamRow) },
+        streams: { total: streams.length, rows: streams.slice(0, MAX_ROWS).map((stream) => streamRow(stream, viewers.get(stream.name) ?? 0)) },
         sessions: { total: sessions.length, rows: sessions.slice(0, MAX_ROWS).map(sessionRow) },
         metrics: formatStatJson(parts.metrics.groups()),
       };
@@ -60,14 +61,23 @@ async function listOf({ operations }: OverviewParts, name: string, call: Operati
   return operations.get(name) === undefined ? [] : operations.call(name, {}, call);
 }
 
-function streamRow(stream: ReturnType<MediaBus['streams']>[number]): Row {
-  const { name, id, state, meta, tracks, stats, subscriberCount } = stream;
+/** People who watch, not readers of the bus: one reader may serve all players of a protocol. */
+function viewersByStream(sessions: ReturnType<Sessions['list']>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { kind, role, streamName } of sessions) {
+    if (kind === 'client' && role === 'play' && streamName !== undefined) counts.set(streamName, (counts.get(streamName) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function streamRow(stream: ReturnType<MediaBus['streams']>[number], viewers: number): Row {
+  const { name, id, state, meta, tracks, stats } = stream;
   return {
     name,
     mediaSessionId: id,
     state,
     protocol: meta.protocol,
-    viewers: subscriberCount,
+    viewers,
     ageMs: Math.round(performance.now() - stream.createdAtMs),
     bitrateBps: Math.round(stats.bitrateBps),
     tracks: tracks.map(({ kind, codec, width, height, sampleRateHz }, index) => ({ kind, codec, width, height, sampleRateHz, fps: stats.tracks[index]?.fps })),

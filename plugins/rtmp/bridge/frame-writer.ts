@@ -38,7 +38,8 @@ export class FrameWriter {
   /** What goes before the first frame, and again at a change of format: metadata and the configuration of each track. */
   headers(tracks: readonly TrackDescriptor[], dtsUs: number): Buffer {
     const time = timestampMs(dtsUs);
-    const parts: Uint8Array[] = [encodeMessage(dataMessage(this.#streamId, time, 'onMetaData', metadataOf(tracks)))];
+    // At any other time than 0 libavformat takes the metadata for a subtitle track of its own.
+    const parts: Uint8Array[] = [encodeMessage(dataMessage(this.#streamId, 0, 'onMetaData', metadataOf(tracks)))];
     const out: ByteSink = { put: (bytes) => void parts.push(bytes) };
     for (const track of tracks) {
       const body = track.kind === 'video' ? this.#videoConfig(track) : audioConfig(track);
