@@ -8,7 +8,7 @@ const create = (): object => ({});
 
 test('a right definition comes back as it is', (t) => {
   const definition = { manifest: { ...good, requires: ['x'], handoff: 2 }, create };
-  t.is(checkDefinition(definition, 'echo') as unknown, definition);
+  t.is<unknown, unknown>(checkDefinition(definition, 'echo'), definition);
 });
 
 const WRONG: readonly (readonly [string, unknown, ErrorCode, RegExp])[] = [
