@@ -14,7 +14,7 @@ interface Kit {
   readonly toys: Readonly<Record<string, PluginFolder>>;
 }
 
-async function withToys(toys: Readonly<Record<string, ToyPlugin>>, run: (kit: Kit) => Promise<void>): Promise<void> {
+async function withToys(toys: Readonly<Record<string, ToyPlugin>>, run: (kit: Kit) => Promise<void> | void): Promise<void> {
   const folders = Object.fromEntries(Object.entries(toys).map(([name, toy]) => [name, new PluginFolder(name, toyPlugin(name, 'v1', toy))]));
   const plugins = Object.fromEntries(Object.entries(folders).map(([name, { folder }]) => [name, { path: folder, drainMs: 200 }]));
   const kernel = await startTestKernel({ config: { log: { level: 'error' } }, plugins });
@@ -36,7 +36,7 @@ const stateOf = (kernel: TestKernel, name: string): string => kernel.kernel.host
 
 test.serial('a plugin that fails to prepare, or waits in a circle, leaves the server and the others starting', async (t) => {
   const toys = { bad: { prepare: 'throw new Error("no port");' }, good: {}, left: { manifest: 'after: ["right"]' }, right: { manifest: 'after: ["left"]' } };
-  await withToys(toys, async ({ kernel }) => {
+  await withToys(toys, ({ kernel }) => {
     t.deepEqual(['bad', 'good', 'left', 'right'].map((name) => stateOf(kernel, name)), ['failed', 'active', 'failed', 'failed']);
     t.regex(kernel.kernel.host.slot('left').error?.message ?? '', /Plugins wait for each other: left -> right -> left/);
     t.is(kernel.kernel.status.health().status, 'degraded');
@@ -210,7 +210,7 @@ test.serial('versions that are refused, and unchanged ones, leave no class and n
 
 for (const [what, code] of [['nothing', 'undefined'], ['a promise', 'Promise.resolve({})'], ['a number', '7']] as const) {
   test.serial(`a create() that returns ${what} is refused with a clear sentence`, async (t) => {
-    await withToys({ toy: { create: `if (1 + 1 === 2) return ${code};` } }, async ({ kernel }) => {
+    await withToys({ toy: { create: `if (1 + 1 === 2) return ${code};` } }, ({ kernel }) => {
       t.regex(kernel.kernel.host.slot('toy').error?.message ?? '', /create\(\) must return the plugin's instance/);
     });
   });

@@ -25,7 +25,6 @@ function dialogs(version: string, { take = '', give = '', handoff = true } = {})
 }
 
 declare global {
-  // eslint-disable-next-line no-var
   var goodbyes: string[] | undefined;
 }
 
