@@ -8,11 +8,7 @@ const create = (): object => ({});
 
 test('a right definition comes back as it is', (t) => {
   const definition = { manifest: { ...good, requires: ['x'], handoff: 2 }, create };
-<<<<<<< HEAD
-  t.is(checkDefinition(definition, 'echo'), definition);
-=======
   t.is<unknown, unknown>(checkDefinition(definition, 'echo'), definition);
->>>>>>> kernel-review
 });
 
 const WRONG: readonly (readonly [string, unknown, ErrorCode, RegExp])[] = [
