@@ -32,6 +32,7 @@ export class Connection {
   #handler: ConnectionHandler | undefined;
   #error: Error | undefined;
   #closed = false;
+  #outputEnded = false;
   #taken = false;
 
   constructor(id: number, socket: Socket, owner: Owner) {
@@ -109,7 +110,8 @@ export class Connection {
 
   /** Sends bytes; false when they wait in memory (see `backlogBytes`) or the connection no longer takes any. */
   write(data: Uint8Array): boolean {
-    return this.socket.writable && this.socket.write(data);
+    // Our own flags: the stream's `writable` is worked out anew at each question, and this is asked for every viewer.
+    return !this.#outputEnded && !this.#closed && this.socket.write(data);
   }
 
   cork(): void {
@@ -122,6 +124,7 @@ export class Connection {
 
   /** Ends our side after what is written has gone. */
   end(data?: Uint8Array): void {
+    this.#outputEnded = true;
     if (data === undefined) this.socket.end();
     else this.socket.end(data);
   }
@@ -152,7 +155,7 @@ export class Connection {
 
   readonly #onEnd = (): void => {
     const handler = this.#handler;
-    if (handler?.onEnd === undefined) this.socket.end();
+    if (handler?.onEnd === undefined) this.end();
     else this.#call(() => handler.onEnd?.());
   };
 

@@ -10,6 +10,8 @@ import { WaitingRoom } from './waiting-room.ts';
 
 /** Open connections of one listener, unless its lease asks otherwise. */
 export const MAX_CONNECTIONS = 10_000;
+/** A batch for a viewer stays below this, so that a healthy connection never has to announce that it has drained. */
+const SOCKET_BUFFER_BYTES = 256 * 1024;
 /** A TLS peer must have finished its handshake by then. */
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Idle time before the system probes whether the peer is still there. */
@@ -67,7 +69,7 @@ export class TcpListener extends KernelListener<TcpHolder> {
    * @throws the error of the system when it cannot bind
    */
   static async open(options: TcpListenOptions, certificates: Certificates | undefined, log: NetLog, keyOf: (port: number) => string, onIdle: () => void): Promise<TcpListener> {
-    const common = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+    const common = { allowHalfOpen: true, noDelay: true, highWaterMark: SOCKET_BUFFER_BYTES, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const server = certificates === undefined
       ? createServer(common)
       : createTlsServer({ ...common, ...pemOf(certificates), handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS });

@@ -69,7 +69,6 @@ export class WcsServer {
   readonly exited: Promise<Exit>;
   stdout = '';
   stderr = '';
-  #password = PASSWORD;
 
   private constructor(t: ExecutionContext, folder: string, ports: ServerPorts, options: ServerOptions) {
     this.folder = folder;
@@ -129,12 +128,11 @@ export class WcsServer {
       if (this.child.exitCode !== null) throw new Error(`The server ended with ${this.child.exitCode}: ${this.stderr}`);
       return /is running\. State: .*\n/.test(this.stdout);
     }, 'the server to run', START_TIMEOUT_MS);
-    const generated = /Admin password \(shown this once\): (\S+)/.exec(this.stdout)?.[1];
-    if (generated !== undefined) this.#password = generated;
   }
 
+  /** The one that the server printed (a line after it says that it runs), else the one it was given. */
   get password(): string {
-    return this.#password;
+    return /Admin password \(shown this once\): (\S+)\n/.exec(this.stdout)?.[1] ?? PASSWORD;
   }
 
   writeConfig(text: string): void {
@@ -145,7 +143,7 @@ export class WcsServer {
   async call(name: string, input: Settings = {}): Promise<{ readonly status: number; readonly body: unknown }> {
     const response = await fetch(`http://127.0.0.1:${this.ports.http}/rest-api/${name.replace('.', '/')}`, {
       method: 'POST',
-      headers: { Authorization: `Basic ${Buffer.from(`admin:${this.#password}`).toString('base64')}`, 'Content-Type': 'application/json' },
+      headers: { Authorization: `Basic ${Buffer.from(`admin:${this.password}`).toString('base64')}`, 'Content-Type': 'application/json' },
       body: JSON.stringify(input),
     });
     const text = await response.text();

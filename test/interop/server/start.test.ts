@@ -21,7 +21,7 @@ test.serial('The first start prints every listener, the dashboard and a password
   const state = mkdtempSync(join(tmpdir(), 'wcs-state-'));
   t.teardown(() => rmSync(state, { recursive: true, force: true }));
   const server = await WcsServer.start(t, { knownPassword: false, stateDir: state });
-  await until(() => server.stdout.includes('Admin password'), 'the password');
+  await until(() => /Admin password .*\n/.test(server.stdout), 'the password');
   const { rtmp, hls, hlsTls, http, httpTls, ssh } = server.ports;
   const text = server.printed.join('\n');
   for (const [name, port] of Object.entries({ rtmp, hls, http, cli: ssh })) t.regex(text, new RegExp(`^  ${name} .*127\\.0\\.0\\.1:${port}$`, 'm'));
