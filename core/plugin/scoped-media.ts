@@ -92,12 +92,13 @@ function oneByOne<T>(call: (work: () => void) => void, take: (item: T) => void):
   let current: T | undefined;
   const work = (): void => {
     const item = current;
+    // Before the call: whatever the reader throws or sets off, no frame is held or handed over twice.
+    current = undefined;
     if (item !== undefined) take(item);
   };
   return (item) => {
     current = item;
     call(work);
-    current = undefined;
   };
 }
 
