@@ -2,10 +2,10 @@ import { ProtocolError } from '../errors/wcs-error.ts';
 import { ByteCursor } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { parseSps } from './h264-sps.ts';
-import { BUS_LENGTH_SIZE, nalEnd, toAnnexB, type NalLengthSize } from './nal.ts';
+import { accessUnitToAnnexB, BUS_LENGTH_SIZE, nalEnd, type AnnexBOptions, type NalLengthSize } from './nal.ts';
 
 export { parseSps, type H264Sps } from './h264-sps.ts';
-export { AnnexBCursor, annexBToLengthPrefixed, joinNals, LengthPrefixedCursor, listNals, type NalCursor, type NalLengthSize } from './nal.ts';
+export { AnnexBCursor, annexBToLengthPrefixed, joinNals, LengthPrefixedCursor, listNals, type AnnexBOptions, type NalCursor, type NalLengthSize } from './nal.ts';
 
 /** The nal_unit_type numbers this project tells apart. @see ITU-T H.264 table 7-1 */
 export const NAL_TYPE = {
@@ -41,16 +41,6 @@ export interface AvcConfig {
     readonly bitDepthChroma: number;
     readonly spsExtensions: readonly Uint8Array[];
   };
-}
-
-/** What to add when a sample becomes a byte stream. */
-export interface AnnexBOptions {
-  /** Length size of the sample; 4 if not given. */
-  readonly lengthSize?: NalLengthSize;
-  /** Whole NAL units to put before the picture, as before each key frame of an MPEG-TS stream. */
-  readonly parameterSets?: readonly Uint8Array[];
-  /** False leaves delimiters as they are; else exactly one goes first, as MPEG-TS requires (ISO/IEC 13818-1 section 2.14). */
-  readonly accessUnitDelimiter?: boolean;
 }
 
 const MAX_SPS = 31;
@@ -133,17 +123,11 @@ export function isKeySample(sample: Uint8Array, lengthSize: NalLengthSize = BUS_
 
 /** Turns a length-prefixed sample into a byte stream with 4-byte start codes, in one new array. @see ITU-T H.264 annex B */
 export function lengthPrefixedToAnnexB(sample: Uint8Array, options: AnnexBOptions = {}): Uint8Array {
-  const { lengthSize = BUS_LENGTH_SIZE, parameterSets = [], accessUnitDelimiter = true } = options;
-  if (!accessUnitDelimiter) return toAnnexB(sample, lengthSize, parameterSets, keepAll);
-  return toAnnexB(sample, lengthSize, [DELIMITER, ...parameterSets], isDelimiter);
+  return accessUnitToAnnexB(sample, options, DELIMITER, isDelimiter);
 }
 
 function isDelimiter(firstByte: number): boolean {
   return nalType(firstByte) === NAL_TYPE.accessUnitDelimiter;
-}
-
-function keepAll(): boolean {
-  return false;
 }
 
 function lengthSizeOf(byte: number): NalLengthSize {

@@ -1,9 +1,8 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
 import { ByteCursor } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
-import type { AnnexBOptions } from './h264.ts';
 import { parseSps, type HevcProfile } from './hevc-sps.ts';
-import { BUS_LENGTH_SIZE, nalEnd, toAnnexB, type NalLengthSize } from './nal.ts';
+import { accessUnitToAnnexB, BUS_LENGTH_SIZE, nalEnd, type AnnexBOptions, type NalLengthSize } from './nal.ts';
 
 export { parseSps, type HevcProfile, type HevcSps } from './hevc-sps.ts';
 export { AnnexBCursor, annexBToLengthPrefixed, joinNals, LengthPrefixedCursor, listNals, type NalCursor, type NalLengthSize } from './nal.ts';
@@ -173,17 +172,11 @@ export function isKeySample(sample: Uint8Array, lengthSize: NalLengthSize = BUS_
 
 /** Turns a length-prefixed sample into a byte stream with 4-byte start codes, in one new array. @see ITU-T H.265 annex B */
 export function lengthPrefixedToAnnexB(sample: Uint8Array, options: AnnexBOptions = {}): Uint8Array {
-  const { lengthSize = BUS_LENGTH_SIZE, parameterSets = [], accessUnitDelimiter = true } = options;
-  if (!accessUnitDelimiter) return toAnnexB(sample, lengthSize, parameterSets, keepAll);
-  return toAnnexB(sample, lengthSize, [DELIMITER, ...parameterSets], isDelimiter);
+  return accessUnitToAnnexB(sample, options, DELIMITER, isDelimiter);
 }
 
 function isDelimiter(firstByte: number): boolean {
   return nalType(firstByte) === NAL_TYPE.accessUnitDelimiter;
-}
-
-function keepAll(): boolean {
-  return false;
 }
 
 function takeArrays(cursor: ByteCursor): HevcNalArray[] {

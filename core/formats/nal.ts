@@ -118,11 +118,32 @@ export function listNals(cursor: NalCursor): Uint8Array[] {
   return nals;
 }
 
+/** What to add when a sample becomes a byte stream. */
+export interface AnnexBOptions {
+  /** Length size of the sample; 4 if not given. */
+  readonly lengthSize?: NalLengthSize;
+  /** Whole NAL units to put before the picture, as before each key frame of an MPEG-TS stream. */
+  readonly parameterSets?: readonly Uint8Array[];
+  /** False leaves delimiters as they are; else exactly one goes first, as MPEG-TS requires (ISO/IEC 13818-1 section 2.14). */
+  readonly accessUnitDelimiter?: boolean;
+}
+
+/** Turns a length-prefixed sample into a byte stream, with the codec's delimiter and parameter sets as the options say. */
+export function accessUnitToAnnexB(
+  sample: Uint8Array,
+  { lengthSize = BUS_LENGTH_SIZE, parameterSets = [], accessUnitDelimiter = true }: AnnexBOptions,
+  delimiter: Uint8Array,
+  isDelimiter: (firstByte: number) => boolean,
+): Uint8Array {
+  if (!accessUnitDelimiter) return toAnnexB(sample, lengthSize, parameterSets, () => false);
+  return toAnnexB(sample, lengthSize, [delimiter, ...parameterSets], isDelimiter);
+}
+
 /**
  * Turns a length-prefixed sample into a byte stream with 4-byte start codes, in one new array. `head` (whole units, such as a
  * delimiter and parameter sets) goes first; units for which `drop` gives true for their first byte are left out.
  */
-export function toAnnexB(
+function toAnnexB(
   sample: Uint8Array,
   lengthSize: NalLengthSize,
   head: readonly Uint8Array[],
