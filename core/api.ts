@@ -30,6 +30,7 @@ export type { FanoutJoin, FanoutViewer, TcpFanout } from './media/tcp-fanout.ts'
 export type { BatchWriter } from './media/fanout-log.ts';
 export type { PlaneConverter } from './media/converters.ts';
 export type { TranscoderCapability } from './media/derived-tracks.ts';
+export { OFFER_ANSWER, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
 export type { StreamResolver, StreamSource } from './media/sources.ts';
 export type { StreamStats } from './media/stream-stats.ts';
 export type { FrameSink, SubscribeOptions, Subscription } from './media/subscription.ts';

@@ -92,7 +92,7 @@ export class Kernel {
       hostModules: new Map<string, unknown>([['wcs-core', api], ['zod', zod]]),
       log: parts.log.child({ component: 'plugins' }),
       sources,
-      formatsFolder: formatsOf(root),
+      librariesFolder: librariesOf(root),
       packagesFrom: options.packagesFrom ?? process.cwd(),
     });
     this.#registerControl();
@@ -256,9 +256,9 @@ function containerOf(parts: KernelParts, status: KernelStatus): DependencyContai
 }
 
 /** The pure libraries: sources in a checkout, modules in an installed package. */
-function formatsOf(root: string): string {
-  const sources = join(root, 'core', 'formats');
-  return existsSync(sources) ? sources : join(root, 'dist', 'formats');
+function librariesOf(root: string): string {
+  const sources = join(root, 'core');
+  return existsSync(join(sources, 'formats')) ? sources : join(root, 'dist');
 }
 
 function versionOf(root: string): string {

@@ -4,7 +4,7 @@
  *   dist/core      the kernel (`main.js`) and the command for a running server (`remote.js`)
  *   dist/plugins   every plugin as one bundle
  *   dist/api       what `import … from 'wcs-core'` and 'wcs-core/testing' give outside of the server
- *   dist/formats   the pure libraries, one module each
+ *   dist/formats, dist/rtp   the pure libraries, one module each
  *   dist/types     type declarations of all of these
  *
  * `npm start` in a checkout needs only the first of them and makes it by itself when a source is newer.
@@ -67,19 +67,19 @@ async function buildPlugins() {
   const { build } = await import('esbuild');
   await build({ ...common, entryPoints: ['core/plugin/prebuild.ts'], outdir: '.build/tools' });
   const { prebuildPlugins } = await import(pathToFileURL(join(root, '.build', 'tools', 'prebuild.js')).href);
-  await prebuildPlugins({ from: join(root, 'plugins'), to: emptied('plugins'), formatsFolder: join(root, 'core', 'formats') });
+  await prebuildPlugins({ from: join(root, 'plugins'), to: emptied('plugins'), librariesFolder: join(root, 'core') });
 }
 
 async function buildApi() {
   const { build } = await import('esbuild');
-  const alias = { 'wcs-core/formats': join(root, 'core/formats'), 'wcs-core': join(root, 'core/api.ts') };
+  const alias = { 'wcs-core/formats': join(root, 'core/formats'), 'wcs-core/rtp': join(root, 'core/rtp'), 'wcs-core': join(root, 'core/api.ts') };
   const entryPoints = { api: 'core/api.ts', testing: 'test/support/testing.ts' };
   await build({ ...common, entryPoints, alias, outdir: emptied('api'), splitting: true });
 }
 
-async function buildFormats() {
+async function buildLibrary(name) {
   const { build } = await import('esbuild');
-  await build({ ...common, entryPoints: ['core/formats/*.ts'], outdir: emptied('formats'), splitting: true, chunkNames: 'shared/[hash]' });
+  await build({ ...common, entryPoints: [`core/${name}/**/*.ts`], outbase: `core/${name}`, outdir: emptied(name), splitting: true, chunkNames: 'shared/[hash]' });
 }
 
 function buildTypes() {
@@ -107,7 +107,8 @@ const STEPS = [
   ['kernel', 'core', buildKernel],
   ['plugins', 'plugins', buildPlugins],
   ['plugin API', 'api', buildApi],
-  ['formats', 'formats', buildFormats],
+  ['formats', 'formats', () => buildLibrary('formats')],
+  ['RTP', 'rtp', () => buildLibrary('rtp')],
   ['types', 'types', buildTypes],
 ];
 

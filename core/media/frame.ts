@@ -17,10 +17,13 @@ export interface MediaFrame {
   readonly discontinuity?: boolean;
 }
 
-/** One RTP packet of a track; payload type and SSRC are rewritten for each reader. @see RFC 3550 section 5.1 */
+/** One RTP packet of a track; payload type, SSRC, sequence number and timestamp are rewritten for each reader. @see RFC 3550 section 5.1 */
 export interface MediaPacket {
   readonly track: TrackDescriptor;
+  /** The complete packet, without padding. */
   readonly rtp: Uint8Array;
+  /** Sequence number unwrapped by the publisher: one more for each packet sent, whatever the order of arrival. Starts anywhere anew after a resume. */
+  readonly sequence: number;
   /** Presentation time of the packet's access unit, integer microseconds on the stream's clock. */
   readonly ptsUs: number;
   readonly marker: boolean;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { BuildFailure, Message, Plugin } from 'esbuild';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import type { PluginSource } from './plugin-source.ts';
@@ -14,14 +14,17 @@ export interface Bundle {
   readonly inputs: readonly string[];
 }
 
+/** What plugins import as `wcs-core/<name>/…` beside the kernel's API: code without state or effects. */
+export const PURE_LIBRARIES = ['formats', 'rtp'] as const;
+
 /**
  * Builds a plugin from its sources, or reads its prebuilt bundle. npm packages, built-ins and `wcs-core` stay outside;
- * the pure libraries `wcs-core/formats/*` go in, so that a swap brings their changes too.
+ * the pure libraries (`PURE_LIBRARIES`) go in, so that a swap brings their changes too.
  *
- * @param formatsFolder absolute folder of the pure libraries
+ * @param librariesFolder absolute folder that holds a folder of each pure library
  * @throws WcsError PLUGIN_E_BUILD with file, line and column of each error, or when the prebuilt bundle can't be read
  */
-export async function bundlePlugin(source: PluginSource, formatsFolder: string): Promise<Bundle> {
+export async function bundlePlugin(source: PluginSource, librariesFolder: string): Promise<Bundle> {
   if (source.prebuilt) return readBundle(source);
   // Loaded on first use: an installed server with prebuilt plugins only never needs the compiler.
   const { build } = await import('esbuild');
@@ -36,7 +39,7 @@ export async function bundlePlugin(source: PluginSource, formatsFolder: string):
       format: 'cjs',
       target: 'node20',
       packages: 'external',
-      alias: { 'wcs-core/formats': formatsFolder },
+      alias: Object.fromEntries(PURE_LIBRARIES.map((name) => [`wcs-core/${name}`, join(librariesFolder, name)])),
       plugins: [sharedErrors],
       // `import()` becomes the kernel's require: a module loaded by import() could never be unloaded.
       supported: { 'dynamic-import': false },

@@ -25,8 +25,8 @@ export interface PluginHostParts {
   readonly log: Log;
   /** Plugins at hand; more come from `path` and `package` in wcs.yml. */
   readonly sources: readonly PluginSource[];
-  /** Absolute folder of the pure libraries that plugins bundle. */
-  readonly formatsFolder: string;
+  /** Absolute folder that holds a folder of each pure library that plugins bundle. */
+  readonly librariesFolder: string;
   /** Folder that relative paths and npm packages of plugins are looked up from. */
   readonly packagesFrom: string;
 }
@@ -264,7 +264,7 @@ export class PluginHost {
     if (slot.active === undefined) slot.state = 'loading';
     const source = this.#catalog.find(slot.name);
     if (slot.active === undefined) slot.source = source;
-    return { source, bundle: await bundlePlugin(source, this.#parts.formatsFolder) };
+    return { source, bundle: await bundlePlugin(source, this.#parts.librariesFolder) };
   }
 
   async #load(slot: Slot): Promise<Candidate> {

@@ -9,8 +9,8 @@ export interface PrebuildFolders {
   readonly from: string;
   /** Takes `<name>.cjs` of each. */
   readonly to: string;
-  /** The pure libraries that plugins bundle. */
-  readonly formatsFolder: string;
+  /** Holds a folder of each pure library that plugins bundle. */
+  readonly librariesFolder: string;
 }
 
 /**
@@ -19,11 +19,11 @@ export interface PrebuildFolders {
  * @returns the plugins' names
  * @throws WcsError PLUGIN_E_BUILD with file, line and column of each error
  */
-export async function prebuildPlugins({ from, to, formatsFolder }: PrebuildFolders): Promise<readonly string[]> {
+export async function prebuildPlugins({ from, to, librariesFolder }: PrebuildFolders): Promise<readonly string[]> {
   await mkdir(to, { recursive: true });
   const sources = discoverPlugins(from);
   for (const source of sources) {
-    const { text } = await bundlePlugin(source, formatsFolder);
+    const { text } = await bundlePlugin(source, librariesFolder);
     await writeFile(join(to, `${source.name}.cjs`), text);
   }
   return sources.map(({ name }) => name);

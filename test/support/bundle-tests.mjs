@@ -46,6 +46,7 @@ export function aliases() {
   return {
     'wcs-core/testing': join(root, 'test/support/testing.ts'),
     'wcs-core/formats': join(root, 'core/formats'),
+    'wcs-core/rtp': join(root, 'core/rtp'),
     'wcs-core': join(root, 'core/api.ts'),
   };
 }

@@ -73,8 +73,8 @@ test.serial('clock, in JavaScript from an npm package, keeps each session\'s tim
 test.serial('prebuilt bundles run as the sources do, and the sources win where both are', async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'wcs-root-'));
   t.teardown(() => rmSync(root, { recursive: true, force: true }));
-  const formatsFolder = join(checkout, 'core', 'formats');
-  t.deepEqual([...(await prebuildPlugins({ from: join(checkout, 'examples'), to: join(root, 'dist', 'plugins'), formatsFolder }))].sort(), ['clock', 'hello']);
+  const librariesFolder = join(checkout, 'core');
+  t.deepEqual([...(await prebuildPlugins({ from: join(checkout, 'examples'), to: join(root, 'dist', 'plugins'), librariesFolder }))].sort(), ['clock', 'hello']);
   const [port = 0] = await freePorts(1);
   const prebuilt = await startTestKernel({ root, plugins: { hello: { port } } });
   t.true(prebuilt.kernel.host.slot('hello').source?.prebuilt);

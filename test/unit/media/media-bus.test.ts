@@ -204,7 +204,7 @@ test('plane converters run once per track for all readers and end with the last 
     open: (track, emit) => {
       events.push(`open ${track.id}`);
       return {
-        write: (frame) => emit({ track, rtp: frame.data, ptsUs: frame.ptsUs, marker: true, key: frame.key, receivedAtMs: 0 }),
+        write: (frame) => emit({ track, rtp: frame.data, sequence: 0, ptsUs: frame.ptsUs, marker: true, key: frame.key, receivedAtMs: 0 }),
         close: () => void events.push(`close ${track.id}`),
       };
     },

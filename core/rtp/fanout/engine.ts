@@ -1,0 +1,91 @@
+import type { SrtpKeys } from '../srtp/keys.ts';
+
+/** The part of a UDP socket that an engine sends through. */
+export interface DatagramSocket {
+  /** File descriptor of the bound socket, where the system gives one; without it no engine sends natively. */
+  readonly fd?: number | undefined;
+  send(data: Uint8Array, port: number, address: string, offset?: number, length?: number): void;
+}
+
+/** Where a peer's packets go: datagrams to a numeric address, or a stream whose owner frames them (RFC 4571). */
+export type Destination =
+  | { readonly type: 'udp'; readonly socket: DatagramSocket; readonly address: string; readonly port: number }
+  | { readonly type: 'stream'; write(packet: Uint8Array): void };
+
+/** How a sender begins. */
+export interface SenderOptions {
+  readonly destination: Destination;
+  /** Absent: plain RTP and RTCP. */
+  readonly keys?: SrtpKeys | undefined;
+  /** Index of the last SRTCP packet sent, when a sender is continued; default 0: the first has index 1. @see RFC 3711 section 3.4 */
+  readonly srtcpIndex?: number;
+}
+
+/** What left a sender. */
+export interface SenderCounters {
+  readonly packets: number;
+  readonly bytes: number;
+  /** Packets that the system or the destination did not take. */
+  readonly dropped: number;
+}
+
+/** The sending side of one peer: one key, one destination, any number of SSRCs. */
+export interface RtpSender {
+  readonly counters: SenderCounters;
+  readonly srtcpIndex: number;
+  /** The peer is somewhere else from now on. */
+  setDestination(destination: Destination): void;
+  /**
+   * Sends one complete RTP packet as it is.
+   *
+   * @param sequence extended sequence number of the packet: its high bits are the roll-over counter
+   */
+  sendRtp(packet: Uint8Array, sequence: number): void;
+  /** Sends one compound RTCP packet. */
+  sendRtcp(packet: Uint8Array): void;
+  close(): void;
+}
+
+/** One packet for every member of a group; SSRC, payload type and sequence number are written for each of them. */
+export interface FanoutPacket {
+  readonly rtp: Uint8Array;
+  /** Extended sequence number in the group's own space. */
+  readonly sequence: number;
+}
+
+/** What is written into the packets of one member. */
+export interface MemberHeader {
+  readonly ssrc: number;
+  readonly payloadType: number;
+  /** Added to the group's sequence; the sum starts below 2^15, so that the roll-over counter starts at 0. */
+  readonly sequenceOffset: number;
+}
+
+/** A sender's place in a group. */
+export interface FanoutMember {
+  readonly header: MemberHeader;
+  /** Packets and payload bytes sent, for sender reports. @see RFC 3550 section 6.4.1 */
+  readonly packets: number;
+  readonly octets: number;
+  remove(): void;
+}
+
+/** The viewers of one track that get identical packets. */
+export interface FanoutGroup {
+  readonly size: number;
+  add(sender: RtpSender, header: MemberHeader): FanoutMember;
+  /** Sends a burst, at most `BURST_PACKETS_MAX` packets of a frame, to every member. */
+  send(burst: readonly FanoutPacket[]): void;
+  close(): void;
+}
+
+/** Most packets of one `FanoutGroup.send()`. */
+export const BURST_PACKETS_MAX = 64;
+
+/** Protects and sends RTP to many peers. `pure` runs everywhere; `ffi` calls libcrypto and `sendmmsg` with UDP GSO. The bytes on the wire are identical. */
+export interface FanoutEngine {
+  readonly tier: 'pure' | 'ffi';
+  openSender(options: SenderOptions): RtpSender;
+  openGroup(): FanoutGroup;
+  close(): void;
+}
