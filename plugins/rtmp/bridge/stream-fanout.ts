@@ -1,6 +1,7 @@
 import type { FanoutViewer, Log, MediaFrame, PluginContext, Scope, Stream, TcpFanout, TrackDescriptor } from 'wcs-core';
 import type { RtmpSettings } from '../server/settings.ts';
 import { FrameWriter } from './frame-writer.ts';
+import { LateStart } from './late-start.ts';
 import { acceptanceOf, type Variant } from './variant.ts';
 
 /** A player in a fan-out. */
@@ -33,8 +34,7 @@ export class StreamFanout {
   /** Ids of the tracks that go out: the first of each kind, since a classic player knows no more. */
   #ids: ReadonlySet<string> = new Set();
   #lastDtsUs = 0;
-  /** The start for late joiners, shared by all who join before the next frame. */
-  #preamble: { readonly bytes: readonly Uint8Array[]; readonly decodable: boolean } | undefined;
+  readonly #lateStart: LateStart;
 
   /** @param onEmpty called when the last viewer has left, or the stream has ended */
   constructor(ctx: PluginContext<RtmpSettings>, stream: Stream, variant: Variant, onEmpty: () => void) {
@@ -44,6 +44,7 @@ export class StreamFanout {
     this.#scope = ctx.scope.child(`rtmp players of ${stream.name}`);
     this.#writer = new FrameWriter(variant);
     const serialise = this.#writer.frame.bind(this.#writer);
+    this.#lateStart = new LateStart(serialise);
     this.#fanout = ctx.media.fanout({ serialise, requestKeyFrame: () => stream.requestKeyFrame() }, this.#scope);
     try {
       this.#subscribe(variant);
@@ -100,7 +101,7 @@ export class StreamFanout {
     const first = (kind: string) => tracks.filter((track) => track.kind === kind).slice(0, 1);
     this.#tracks = [...first('video'), ...first('audio')];
     this.#ids = new Set(this.#tracks.map(({ id }) => id));
-    this.#preamble = undefined;
+    this.#lateStart.clear();
     this.#fanout.pushBytes(this.#writer.headers(this.#tracks, this.#lastDtsUs));
     for (const { id, codec } of this.#stream.tracks) {
       const taken = tracks.some((track) => track.id === id);
@@ -110,24 +111,18 @@ export class StreamFanout {
 
   #onFrame(frame: MediaFrame): void {
     if (!this.#ids.has(frame.track.id)) return;
-    this.#preamble = undefined;
     this.#lastDtsUs = frame.dtsUs;
     this.#fanout.push(frame);
   }
 
+  /** Headers and cached pictures for a viewer that has had nothing yet. */
   #start(): { readonly bytes: readonly Uint8Array[]; readonly decodable: boolean } {
-    return (this.#preamble ??= this.#makeStart());
-  }
-
-  #makeStart(): { readonly bytes: readonly Uint8Array[]; readonly decodable: boolean } {
     // Before the tracks are known there is nothing to send; the headers come to everyone when they are.
     if (this.#tracks.length === 0) return { bytes: [], decodable: false };
     const gop = this.#stream.cachedGop.filter(({ track }) => this.#ids.has(track.id));
-    const parts: Uint8Array[] = [this.#writer.headers(this.#tracks, gop[0]?.dtsUs ?? this.#lastDtsUs)];
-    const out = { put: (bytes: Uint8Array) => void parts.push(bytes) };
-    for (const frame of gop) this.#writer.frame(frame, out);
+    const bytes = this.#lateStart.bytes(gop, () => this.#writer.headers(this.#tracks, gop[0]?.dtsUs ?? this.#lastDtsUs));
     const decodable = !this.#tracks.some(({ kind }) => kind === 'video') || gop.some(({ track, key }) => track.kind === 'video' && key);
-    return { bytes: [Buffer.concat(parts)], decodable };
+    return { bytes: [bytes], decodable };
   }
 
   #onEnd(): void {
