@@ -50,6 +50,7 @@ export { checkTarget, type ResolvedTarget, type TargetPolicy } from './access/ss
 export { isSourceUri, parseStreamName, type StreamName } from './access/stream-name.ts';
 
 export { defineOperation, type AnyOperation, type Caller, type Operation, type OperationCall, type Role } from './operations/operation.ts';
+export { WEB_BODY_MAX_BYTES, type WebAnswer, type WebRequest, type WebRoute } from './web/web-routes.ts';
 export type { Operations } from './operations/operations.ts';
 export { looseBoolean, looseNumber } from './operations/loose.ts';
 export type { Counter, Histogram } from './metrics/metric.ts';

@@ -37,6 +37,7 @@ import { discoverPlugins, discoverPrebuilt } from './plugin/plugin-source.ts';
 import { superviseProcess } from './plugin/supervisor.ts';
 import { PluginWatcher } from './plugin/watcher.ts';
 import { Scope } from './scope/scope.ts';
+import { WebRoutes } from './web/web-routes.ts';
 import { Sessions } from './sessions/sessions.ts';
 
 /** The same warning of a listener is written once in this time, with a count. */
@@ -205,6 +206,7 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
     fanout: { clock, timers, windowMs: () => batchWindow.ms },
     batchWindow,
     operations: new Operations(),
+    web: new WebRoutes(),
     metrics: new Metrics((name, error) => log.error(`Metric ${name} cannot be read: ${messageOf(error)}`)),
     sessions: new Sessions(),
     access: new Access({ log }),

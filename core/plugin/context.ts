@@ -10,6 +10,7 @@ import type { OnConnection, TcpLease, TcpListenOptions } from '../net/tcp-listen
 import type { OnDatagram, UdpLease, UdpListenOptions } from '../net/udp-listener.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { Operations } from '../operations/operations.ts';
+import type { WebRoute } from '../web/web-routes.ts';
 import type { Scope } from '../scope/scope.ts';
 import type { OpenSession } from '../sessions/sessions.ts';
 import type { ScopedMedia } from './scoped-media.ts';
@@ -49,6 +50,11 @@ export interface PluginContext<Settings = unknown> {
     register<Input, Output>(operation: Operation<Input, Output>): void;
     call: Operations['call'];
     list: Operations['list'];
+  };
+  readonly web: {
+    /** Answers the requests below a path of the HTTP server, whichever plugin that is. */
+    route(route: WebRoute): void;
+    find(path: string): WebRoute | undefined;
   };
   readonly metrics: {
     gauge(definition: Parameters<Metrics['gauge']>[0]): void;

@@ -12,6 +12,7 @@ import type { PortRanges } from '../net/port-ranges.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { Scope } from '../scope/scope.ts';
 import type { Sessions } from '../sessions/sessions.ts';
+import type { WebRoutes } from '../web/web-routes.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { PluginContext, SessionWish } from './context.ts';
 import type { Generation } from './generation.ts';
@@ -30,6 +31,7 @@ export interface KernelServices {
   /** Clock, timers and batching window for fan-outs. */
   readonly fanout: Omit<FanoutRuntime, 'onFault'>;
   readonly operations: Operations;
+  readonly web: WebRoutes;
   readonly metrics: Metrics;
   readonly sessions: Sessions;
   readonly access: Access;
@@ -42,7 +44,7 @@ export interface KernelServices {
 /** Makes the context of one generation. */
 export function createContext(generation: Generation, services: KernelServices): PluginContext {
   const { manifest, scope, log } = generation;
-  const register = (label: string, work: () => () => void): void => generation.atSwitch({ label, register: work });
+  const register: Register = (label, work) => generation.atSwitch({ label, register: work });
   const { run } = generation.owner;
   return {
     plugin: { name: manifest.name, version: manifest.version, generation: generation.label },
@@ -58,14 +60,10 @@ export function createContext(generation: Generation, services: KernelServices):
       single: (range, owner = scope) => portInScope(owner, services.ports.single(range)),
       pair: (range, owner = scope) => portInScope(owner, services.ports.pair(range)),
     },
-    operations: {
-      register: (operation) => {
-        // Whoever calls it, the handler is this plugin's code.
-        const own = { ...operation, handler: (...parameters: Parameters<typeof operation.handler>) => run(() => operation.handler(...parameters)) };
-        register(`operation ${operation.name}`, () => services.operations.register(own));
-      },
-      call: (...parameters) => services.operations.call(...parameters),
-      list: () => services.operations.list(),
+    operations: operationsOf(generation, services, register),
+    web: {
+      route: (route) => register(`web route ${route.prefix}`, () => services.web.register({ ...route, handle: (request) => run(() => route.handle(request)) })),
+      find: (path) => services.web.find(path),
     },
     metrics: {
       gauge: (definition) => register(`gauge ${definition.name}`, () => services.metrics.gauge({ ...definition, read: () => run(() => definition.read()) })),
@@ -98,6 +96,21 @@ export function createContext(generation: Generation, services: KernelServices):
       });
     },
     spawn: (command, args, options, owner = scope) => spawnInScope(owner, command, args, options),
+  };
+}
+
+/** Makes something visible at the switch. */
+type Register = (label: string, work: () => () => void) => void;
+
+function operationsOf({ owner }: Generation, { operations }: KernelServices, register: Register): PluginContext['operations'] {
+  return {
+    register: (operation) => {
+      // Whoever calls it, the handler is this plugin's code.
+      const own = { ...operation, handler: (...parameters: Parameters<typeof operation.handler>) => owner.run(() => operation.handler(...parameters)) };
+      register(`operation ${operation.name}`, () => operations.register(own));
+    },
+    call: (...parameters) => operations.call(...parameters),
+    list: () => operations.list(),
   };
 }
 

@@ -14,7 +14,8 @@ import type { HostModules } from './loader.ts';
 import { PluginCatalog } from './plugin-catalog.ts';
 import type { PluginSource } from './plugin-source.ts';
 import { Slot } from './slot.ts';
-import { drainGeneration, moveSessions, prepareGeneration, switchTo } from './swap.ts';
+import type { PluginSession } from './session.ts';
+import { drainGeneration, moveLateSessions, moveSessions, prepareGeneration, switchTo } from './swap.ts';
 
 /** What the host is made of. */
 export interface PluginHostParts {
@@ -299,9 +300,11 @@ export class PluginHost {
       this.#startWaiting(slot);
       return 'started';
     }
-    const moved = await moveSessions(previous, next, log);
+    const refused = new WeakSet<PluginSession>();
+    const moved = await moveSessions(previous, next, log, refused);
     slot.lastSwap = { switchMs, moved, draining: previous.sessions.size };
     void this.#drain(slot, previous, 'plugin reloaded');
+    void moveLateSessions(previous, () => slot.active, log, refused);
     return 'swapped';
   }
 

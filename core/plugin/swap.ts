@@ -6,6 +6,8 @@ import type { PluginSession } from './session.ts';
 
 /** Sessions that are moved within one tick; between batches other work gets its turn. */
 const SESSIONS_PER_TICK = 50;
+/** How often the sessions that a draining generation still has are asked whether they can move now. */
+const LATE_MOVE_MS = 500;
 
 /** How a swap went. */
 export interface SwapReport {
@@ -66,27 +68,48 @@ export async function switchTo(next: Generation, previous: Generation | undefine
 /**
  * Moves the sessions of `previous` that `next` can continue, a batch a tick, each in one synchronous step.
  *
+ * @param refused takes the sessions that failed to move, which aren't tried again
  * @returns how many moved
  */
-export async function moveSessions(previous: Generation, next: Generation, log: Log): Promise<number> {
+export async function moveSessions(previous: Generation, next: Generation, log: Log, refused = new WeakSet<PluginSession>()): Promise<number> {
   if (previous.manifest.handoff === undefined || previous.manifest.handoff !== next.manifest.handoff) return 0;
   let moved = 0;
   for (const [index, session] of [...previous.sessions].entries()) {
     if (index > 0 && index % SESSIONS_PER_TICK === 0) await new Promise((resolve) => setImmediate(resolve));
     // Meanwhile the session may have ended, or the next version been taken down.
-    if (session.closed || next.scope.closed) continue;
+    if (session.closed || next.scope.closed || refused.has(session)) continue;
     try {
       const data = previous.run(() => previous.instance.exportSession?.(session));
       // What it flushed may have ended the session.
       if (data === undefined || wasClosed(session)) continue;
       const error = session.moveTo(next, (successor) => next.run(() => next.instance.importSession?.(successor, data)));
-      if (error === undefined) moved++;
-      else log.warn(`Session ${session.id} stays with ${previous.label}: ${messageOf(error)}`);
+      if (error === undefined) {
+        moved++;
+        continue;
+      }
+      refused.add(session);
+      log.warn(`Session ${session.id} stays with ${previous.label}: ${messageOf(error)}`);
     } catch (error) {
+      refused.add(session);
       log.warn(`Session ${session.id} could not be exported by ${previous.label}: ${messageOf(error)}`);
     }
   }
   return moved;
+}
+
+/**
+ * Moves the sessions that had no plain data at the switch, in the middle of a handshake for instance, as soon as they
+ * have. Resolves when none is left. Never rejects.
+ *
+ * @param serving answers the generation that serves when it is asked
+ * @param refused those that failed to move
+ */
+export async function moveLateSessions(previous: Generation, serving: () => Generation | undefined, log: Log, refused: WeakSet<PluginSession>): Promise<void> {
+  while (previous.sessions.size > 0 && !previous.scope.closed) {
+    await new Promise((resolve) => setTimeout(resolve, LATE_MOVE_MS).unref());
+    const next = serving();
+    if (next !== undefined) await moveSessions(previous, next, log, refused);
+  }
 }
 
 /** Asked anew after code of the plugin has run. */

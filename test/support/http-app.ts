@@ -6,6 +6,7 @@ import { Metrics } from '../../core/metrics/metrics.ts';
 import { WcsError } from '../../core/errors/wcs-error.ts';
 import { looseBoolean, looseNumber } from '../../core/operations/loose.ts';
 import { Operations } from '../../core/operations/operations.ts';
+import { WebRoutes } from '../../core/web/web-routes.ts';
 import { createApp, type App } from '../../plugins/http/server/app.ts';
 import { Gate } from '../../plugins/http/server/gate.ts';
 import type { Health } from '../../core/control/status.ts';
@@ -27,6 +28,7 @@ export interface HttpTestServer {
   readonly app: App;
   readonly operations: Operations;
   readonly metrics: Metrics;
+  readonly web: WebRoutes;
   readonly server: Server;
   readonly errors: string[];
   health: Health;
@@ -42,13 +44,14 @@ export interface HttpTestOptions {
 }
 
 export async function startHttpApp(options: HttpTestOptions = {}): Promise<HttpTestServer> {
-  const [operations, metrics, errors] = [new Operations(), new Metrics(), [] as string[]];
+  const [operations, metrics, web, errors] = [new Operations(), new Metrics(), new WebRoutes(), [] as string[]];
   addSampleOperations(operations);
   const state: { health: Health } = { health: { status: 'ok', version: '9.9.9', uptimeMs: 5000, plugins: [{ name: 'http', state: 'active', generation: 'http@1' }] } };
   const { hlsPort = 8082, hlsScript = '"hls"' } = options;
   const app = await createApp({
     operations,
     metrics,
+    web,
     status: { health: () => state.health },
     gate: new Gate({ verify: (name, password) => Promise.resolve(PASSWORDS.get(name)?.password === password ? { name, role: PASSWORDS.get(name)!.role, sshPublicKeys: [] } : undefined) }),
     pages: new Pages({ hlsPort, hlsTlsPort: 8445, hlsScript }),
@@ -64,7 +67,7 @@ export async function startHttpApp(options: HttpTestOptions = {}): Promise<HttpT
   const { port } = server.address() as AddressInfo;
   const base = `http://127.0.0.1:${port}`;
   return {
-    ...{ base, port, app, operations, metrics, server, errors },
+    ...{ base, port, app, operations, metrics, web, server, errors },
     get health() {
       return state.health;
     },

@@ -8,6 +8,7 @@ import { addPageRoutes } from './pages.ts';
 import type { AppParts } from './parts.ts';
 import { addRestRoutes } from './rest-routes.ts';
 import { addStatRoutes } from './stat-routes.ts';
+import { answerByRoute, splitTarget } from './web-routes.ts';
 
 /** A request body is no longer than this. */
 export const BODY_MAX_BYTES = 1024 * 1024;
@@ -42,25 +43,32 @@ export async function createApp(parts: Omit<AppParts, 'signalOf'>): Promise<App>
   addApiDocumentRoute(app, complete);
   addPageRoutes(app, parts.pages);
   await app.ready();
-  return new FlightCounter(app, signals);
+  return new FlightCounter(app, signals, parts);
 }
 
 /** Counts requests in flight, so that a version of the plugin that is replaced can finish them. */
 class FlightCounter implements App {
   readonly #app: FastifyInstance;
   readonly #signals: WeakMap<IncomingMessage, AbortSignal>;
+  readonly #parts: Pick<AppParts, 'web' | 'log'>;
   #inFlight = 0;
   #onIdle: (() => void)[] = [];
 
-  constructor(app: FastifyInstance, signals: WeakMap<IncomingMessage, AbortSignal>) {
+  constructor(app: FastifyInstance, signals: WeakMap<IncomingMessage, AbortSignal>, parts: Pick<AppParts, 'web' | 'log'>) {
     this.#app = app;
     this.#signals = signals;
+    this.#parts = parts;
   }
 
   handle(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): void {
-    this.#signals.set(request, signal);
     this.#inFlight++;
     response.once('close', () => this.#landed());
+    const route = this.#parts.web.find(splitTarget(request.url ?? '/')[0]);
+    if (route !== undefined) {
+      void answerByRoute(route, request, response, signal, this.#parts.log);
+      return;
+    }
+    this.#signals.set(request, signal);
     this.#app.routing(request, response);
   }
 

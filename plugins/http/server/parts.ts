@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { KernelStatus, Log, Metrics, Operations } from 'wcs-core';
+import type { KernelStatus, Log, Metrics, Operations, PluginContext } from 'wcs-core';
 import type { HttpSettings } from '../settings.ts';
 import type { Admission, Gate } from './gate.ts';
 import type { Pages } from './pages.ts';
@@ -11,6 +11,8 @@ export interface AppParts {
   readonly status: Pick<KernelStatus, 'health'>;
   readonly gate: Gate;
   readonly pages: Pages;
+  /** Routes that other plugins answer. */
+  readonly web: Pick<PluginContext['web'], 'find'>;
   readonly settings: Pick<HttpSettings, 'allowedOrigins'>;
   readonly log: Log;
   /** Aborted when the client of this request goes away before its answer. */

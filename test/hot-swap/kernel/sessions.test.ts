@@ -26,6 +26,7 @@ function dialogs(version: string, { take = '', give = '', handoff = true } = {})
 
 declare global {
   var goodbyes: string[] | undefined;
+  var handshaking: boolean | undefined;
 }
 
 async function withDialogs(run: (kit: { kernel: TestKernel; plugin: PluginFolder; id: string }) => Promise<void>): Promise<void> {
@@ -155,4 +156,20 @@ test.serial('a plugin switched off after a swap takes no connection with the ver
     await kernel.stop();
     plugin.remove();
   }
+});
+
+test.serial('a session that had no data at the swap moves as soon as it has', async (t) => {
+  await withDialogs(async ({ kernel, plugin, id }) => {
+    plugin.write(dialogs('v2', { give: 'if (globalThis.handshaking) return undefined;' }));
+    await kernel.call('plugin.reload', { name: 'toy' });
+    globalThis.handshaking = true;
+    plugin.write(dialogs('v3'));
+    t.like(await kernel.call('plugin.reload', { name: 'toy' }), { lastSwap: { moved: 0, draining: 1 } });
+    globalThis.handshaking = false;
+    const slot = kernel.kernel.host.slot('toy');
+    await until(() => slot.active?.sessions.size === 1, 'the session to move');
+    t.like(await rowOf(kernel), { sessionId: id, state: 'UP' });
+    await kernel.call('session.kill', { sessionId: id });
+    t.deepEqual(globalThis.goodbyes, ['v3: Stopped by rest /terminate']);
+  });
 });
