@@ -1,13 +1,16 @@
 import type { SrtpKeys } from '../srtp/keys.ts';
 
+/** How RTP is protected and sent: `pure` by node:crypto and node:dgram, everywhere; `ffi` by libcrypto and `sendmmsg` with UDP GSO, called through koffi. */
+export type EngineTier = 'pure' | 'ffi';
+
 /** The part of a UDP socket that an engine sends through. */
 export interface DatagramSocket {
-  /** File descriptor of the bound socket, where the system gives one; without it no engine sends natively. */
+  /** File descriptor while the socket is open, where it has one to give (see `FanoutEngine.bindUdp`); without it datagrams go through `send`. */
   readonly fd?: number | undefined;
   send(data: Uint8Array, port: number, address: string, offset?: number, length?: number): void;
 }
 
-/** Where a peer's packets go: datagrams to a numeric address, or a stream whose owner frames them (RFC 4571). */
+/** Where a peer's packets go: datagrams to a numeric address, or a stream whose owner frames them (RFC 4571). `write` keeps the bytes it gets, and may close the sender, but sends nothing itself. */
 export type Destination =
   | { readonly type: 'udp'; readonly socket: DatagramSocket; readonly address: string; readonly port: number }
   | { readonly type: 'stream'; write(packet: Uint8Array): void };
@@ -29,14 +32,14 @@ export interface SenderCounters {
   readonly dropped: number;
 }
 
-/** The sending side of one peer: one key, one destination, any number of SSRCs. */
+/** The sending side of one peer: one key, one destination, any number of SSRCs. After `close()` it sends nothing, also not for a group. */
 export interface RtpSender {
   readonly counters: SenderCounters;
   readonly srtcpIndex: number;
   /** The peer is somewhere else from now on. */
   setDestination(destination: Destination): void;
   /**
-   * Sends one complete RTP packet as it is.
+   * Sends one complete RTP packet as it is; the same packet under the same sequence number gives the same bytes.
    *
    * @param sequence extended sequence number of the packet: its high bits are the roll-over counter
    */
@@ -57,7 +60,7 @@ export interface FanoutPacket {
 export interface MemberHeader {
   readonly ssrc: number;
   readonly payloadType: number;
-  /** Added to the group's sequence; the sum starts below 2^15, so that the roll-over counter starts at 0. */
+  /** Added to the group's sequence; the sum starts below 2^15, so that the roll-over counter starts at 0, and is never negative. */
   readonly sequenceOffset: number;
 }
 
@@ -73,19 +76,28 @@ export interface FanoutMember {
 /** The viewers of one track that get identical packets. */
 export interface FanoutGroup {
   readonly size: number;
+  /** @throws WcsError INTERNAL_E_FAULT for a sender of another engine */
   add(sender: RtpSender, header: MemberHeader): FanoutMember;
-  /** Sends a burst, at most `BURST_PACKETS_MAX` packets of a frame, to every member. */
+  /** Sends a burst, best the packets of one frame, to every member. Packets of one length in a row leave in one system call. What is no RTP, or longer than `RTP_PACKET_BYTES_MAX`, is left out. */
   send(burst: readonly FanoutPacket[]): void;
   close(): void;
 }
 
-/** Most packets of one `FanoutGroup.send()`. */
+/** Packets that are prepared at a time; a longer burst goes out in parts. */
 export const BURST_PACKETS_MAX = 64;
 
-/** Protects and sends RTP to many peers. `pure` runs everywhere; `ffi` calls libcrypto and `sendmmsg` with UDP GSO. The bytes on the wire are identical. */
+/** Longest RTP or RTCP packet that is sent. */
+export const RTP_PACKET_BYTES_MAX = 8192;
+
+/** Protects and sends RTP to many peers. The bytes on the wire are the same in every tier. */
 export interface FanoutEngine {
-  readonly tier: 'pure' | 'ffi';
+  readonly tier: EngineTier;
   openSender(options: SenderOptions): RtpSender;
   openGroup(): FanoutGroup;
+  /**
+   * Binds a UDP socket whose descriptor the engine can send through; its taker closes it. Undefined when the system refuses, or `host` is a name.
+   * Absent in a tier that needs no descriptors.
+   */
+  bindUdp?(host: string, port: number): number | undefined;
   close(): void;
 }
