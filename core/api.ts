@@ -44,6 +44,8 @@ export type { UdpLease, UdpPeer } from './net/udp-listener.ts';
 export type { PortLease, PortPair, RangeName } from './net/port-ranges.ts';
 export type { Certificates } from './net/certificates.ts';
 
+export type { Destination, EngineTier, FanoutGroup, FanoutMember, FanoutPacket, RtpSender, SenderCounters, SenderOptions } from './rtp/fanout/engine.ts';
+
 export type { AccessDecision, AccessRequest, Authoriser } from './access/access.ts';
 export { containedPath } from './access/contained-path.ts';
 export { checkTarget, type ResolvedTarget, type TargetPolicy } from './access/ssrf-guard.ts';

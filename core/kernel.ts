@@ -36,6 +36,7 @@ import { PluginHost } from './plugin/host.ts';
 import { discoverPlugins, discoverPrebuilt } from './plugin/plugin-source.ts';
 import { superviseProcess } from './plugin/supervisor.ts';
 import { PluginWatcher } from './plugin/watcher.ts';
+import { createFanoutEngine } from './rtp/fanout/create.ts';
 import { Scope } from './scope/scope.ts';
 import { WebRoutes } from './web/web-routes.ts';
 import { Sessions } from './sessions/sessions.ts';
@@ -134,6 +135,7 @@ export class Kernel {
     this.parts.media.close('server stop');
     await this.parts.listeners.closeAll();
     this.parts.batchWindow.close();
+    this.parts.rtpEngine.close();
     await this.#scope.close();
   }
 
@@ -148,7 +150,7 @@ export class Kernel {
     registerStreamOperations(operations, media, sessions);
     registerLogOperations(operations, log);
     registerServerOperations(operations, this.parts);
-    registerKernelMetrics({ metrics, sessions, media, ports, host: this.host, scope: this.#scope });
+    registerKernelMetrics({ metrics, sessions, media, ports, host: this.host, rtpEngine: this.parts.rtpEngine, scope: this.#scope });
   }
 
   #onConfigChange(changes: readonly Change[]): void {
@@ -195,12 +197,14 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
   const users = await Users.open({ stateDir, adminUser: kernel.admin.user, env });
   const { quarantineMs, ...ranges } = kernel.ports;
   const batchWindow = new BatchWindow(timers);
+  const rtpEngine = createFanoutEngine({ tier: kernel.network.rtpEngine, log: log.child({ component: 'rtp' }) });
   return {
     config,
     log,
     users,
     certificates,
-    listeners: new Listeners({ log: rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS), certificates }),
+    rtpEngine,
+    listeners: new Listeners({ log: rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS), certificates, bindUdp: (host, port) => rtpEngine.bindUdp?.(host, port) }),
     ports: new PortRanges(ranges, { quarantineMs }),
     media: makeBus(config, log),
     fanout: { clock, timers, windowMs: () => batchWindow.ms },

@@ -35,6 +35,8 @@ export const KERNEL_SCHEMA = z.object({
       allowPrivateTargets: z.boolean().default(false),
       /** Host names, `*.example.org`, addresses or CIDR ranges that URLs from outside may name all the same. */
       allowedTargets: z.array(z.string().min(1)).default([]),
+      /** What protects and sends RTP: the fastest that works here, or one of the two. */
+      rtpEngine: z.enum(['auto', 'pure', 'ffi']).default('auto'),
     })
     .prefault({}),
   ports: z

@@ -4,6 +4,7 @@ import type { MediaBus } from '../media/media-bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { RANGE_NAMES, type PortRanges } from '../net/port-ranges.ts';
 import type { PluginHost } from '../plugin/host.ts';
+import type { FanoutEngine } from '../rtp/fanout/engine.ts';
 import type { Scope } from '../scope/scope.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 
@@ -14,6 +15,7 @@ export interface KernelMetricParts {
   readonly media: MediaBus;
   readonly ports: PortRanges;
   readonly host: PluginHost;
+  readonly rtpEngine: FanoutEngine;
   readonly scope: Scope;
 }
 
@@ -36,6 +38,8 @@ export function registerKernelMetrics(parts: KernelMetricParts): void {
   gauge('plugin_stats', 'plugins_active', 'Plugins that serve', () => host.slots.filter((slot) => slot.state === 'active').length);
   gauge('plugin_stats', 'plugins_failed', 'Plugins that are on but do not serve', () => host.slots.filter((slot) => slot.state === 'failed').length);
   gauge('plugin_stats', 'plugin_generations_uncollected', 'Retired plugin versions whose code is still in memory', () => host.slots.reduce((sum, slot) => sum + slot.uncollected, 0));
+  const tier = [{ labels: { tier: parts.rtpEngine.tier }, value: 1 }];
+  metrics.gauge({ group: 'core_stats', name: 'core_rtp_engine', help: 'What protects and sends RTP', read: () => tier });
   registerProcessMetrics(parts.scope, gauge);
 }
 

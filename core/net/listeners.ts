@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { isIPv6 } from 'node:net';
 import { WcsError } from '../errors/wcs-error.ts';
+import type { BindUdp } from './bind-udp.ts';
 import type { Certificates } from './certificates.ts';
 import { HttpListener, shapeOf, type HttpHandler, type HttpLease, type HttpListenOptions } from './http-listener.ts';
 import type { ListenerRow, ListenOptions } from './lease.ts';
@@ -21,6 +22,8 @@ export interface ListenersOptions {
   /** For `tls()` and `http({ tls: true })`. */
   readonly certificates?: Certificates;
   readonly lingerMs?: number;
+  /** Binds UDP sockets whose descriptor is known, for `udp({ forRtp: true })`. */
+  readonly bindUdp?: BindUdp | undefined;
 }
 
 /** How a key begins. */
@@ -33,6 +36,7 @@ type Protocol = 'tcp' | 'tls' | 'udp' | 'http' | 'https';
 export class Listeners {
   readonly #log: NetLog;
   readonly #certificates: Certificates | undefined;
+  readonly #bindUdp: BindUdp | undefined;
   readonly #tcp: ListenerPool<TcpListener>;
   readonly #udp: ListenerPool<UdpListener>;
   readonly #http: ListenerPool<HttpListener>;
@@ -44,6 +48,7 @@ export class Listeners {
     const { log, certificates, lingerMs = LISTENER_LINGER_MS } = options;
     this.#log = log;
     this.#certificates = certificates;
+    this.#bindUdp = options.bindUdp;
     this.#tcp = new ListenerPool(lingerMs);
     this.#udp = new ListenerPool(lingerMs);
     this.#http = new ListenerPool(lingerMs);
@@ -76,7 +81,7 @@ export class Listeners {
    * @throws WcsError NET_E_LISTEN with a sentence that says what to do
    */
   udp(options: UdpListenOptions, onDatagram: OnDatagram, onFault: OnFault): Promise<UdpLease> {
-    const open: OpenListener<UdpListener> = (onIdle) => UdpListener.open(options, this.#log, keyOf('udp', options), onIdle);
+    const open: OpenListener<UdpListener> = (onIdle) => UdpListener.open(options, this.#log, keyOf('udp', options), onIdle, this.#bindUdp);
     return this.#acquire(this.#udp, 'udp', options, open, (listener) => listener.acquire(options, onDatagram, onFault));
   }
 

@@ -1,6 +1,5 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { lookup } from 'node:dns';
-import { isIPv6 } from 'node:net';
+import type { RemoteInfo, Socket } from 'node:dgram';
+import { bindUdp, type BindUdp, type BoundUdp } from './bind-udp.ts';
 import { mappedAddress, plainAddress } from './ip-address.ts';
 import { holderOf, KernelListener, type Holder, type Lease, type ListenOptions } from './lease.ts';
 import type { NetLog } from './net-log.ts';
@@ -20,6 +19,8 @@ export interface UdpPeer {
 /** The sending side of a UDP listener, and its flow table, for one lease. */
 export interface UdpSocket {
   readonly address: { readonly host: string; readonly port: number };
+  /** File descriptor that the RTP engine may send through, of a socket bound with `forRtp`, where there is one; undefined after `release()`. */
+  readonly fd: number | undefined;
   /** Sends one datagram to a numeric address; what the system refuses is lost, as on the wire. After `release()` nothing is sent. */
   send(data: Uint8Array, port: number, address: string, offset?: number, length?: number): void;
   /** Datagrams from there come to this lease from now on, whoever is committed; false when the flow table is full. */
@@ -38,6 +39,10 @@ export type OnDatagram = (data: Buffer, from: UdpPeer, socket: UdpSocket) => voi
 export interface UdpListenOptions extends ListenOptions {
   /** Receive buffer asked of the system, which may grant less. */
   readonly recvBufferBytes?: number;
+  /** Send buffer asked of the system, likewise. */
+  readonly sendBufferBytes?: number;
+  /** Gives the socket a descriptor for the RTP engine, if that can use one. */
+  readonly forRtp?: boolean;
 }
 
 interface UdpHolder extends Holder {
@@ -53,12 +58,14 @@ export class UdpListener extends KernelListener<UdpHolder> {
   readonly #now: () => number;
   readonly #sweep: NodeJS.Timeout;
   readonly #ipv6: boolean;
+  readonly #fd: number | undefined;
   #stopped: Promise<void> | undefined;
   #refused = 0;
 
-  private constructor(key: string, socket: Socket, host: string, onIdle: () => void, limits: UdpDemuxLimits, now: () => number) {
+  private constructor(key: string, { socket, fd }: BoundUdp, host: string, onIdle: () => void, limits: UdpDemuxLimits, now: () => number) {
     super(key, onIdle);
     this.#socket = socket;
+    this.#fd = fd;
     this.#ipv6 = socket.address().family === 'IPv6';
     this.address = { host, port: socket.address().port };
     this.#demux = new UdpDemux(limits);
@@ -72,18 +79,23 @@ export class UdpListener extends KernelListener<UdpHolder> {
    *
    * @throws the error of the system when it cannot bind
    */
-  static async open(options: UdpListenOptions, log: NetLog, keyOf: (port: number) => string, onIdle: () => void, limits: UdpDemuxLimits = {}, now: () => number = () => performance.now()): Promise<UdpListener> {
-    const socket = await bindUdp(options);
+  static async open(options: UdpListenOptions, log: NetLog, keyOf: (port: number) => string, onIdle: () => void, bindNative?: BindUdp, limits: UdpDemuxLimits = {}, now: () => number = () => performance.now()): Promise<UdpListener> {
+    const bound = await bindUdp(options, options.forRtp === true ? bindNative : undefined);
+    const { socket } = bound;
     socket.on('error', (error) => log.warn('The UDP socket reports an error.', { key: keyOf(socket.address().port), error: error.message }));
-    return new UdpListener(keyOf(socket.address().port), socket, options.host, onIdle, limits, now);
+    return new UdpListener(keyOf(socket.address().port), bound, options.host, onIdle, limits, now);
   }
 
   /** A new share, not yet committed. */
   acquire(options: UdpListenOptions, onDatagram: OnDatagram, onFault: OnFault): UdpLease {
     const holder: UdpHolder = { ...holderOf(options, onFault), onDatagram, socket: undefined };
-    this.#growReceiveBuffer(options.recvBufferBytes);
+    this.#growBuffers(options);
+    const fdOf = (): number | undefined => (this.isHeldBy(holder) && this.#stopped === undefined ? this.#fd : undefined);
     const socket: UdpSocket = {
       address: this.address,
+      get fd() {
+        return fdOf();
+      },
       send: (data, port, address, offset, length) => {
         if (this.isHeldBy(holder) && this.#stopped === undefined) this.#send(data, port, address, offset, length);
       },
@@ -91,7 +103,8 @@ export class UdpListener extends KernelListener<UdpHolder> {
       unpin: (address, port) => this.#demux.unpin(address, port, holder),
     };
     holder.socket = socket;
-    return { ...socket, ...this.lease(holder) };
+    // Assigned, not spread: `fd` is asked anew each time.
+    return Object.assign(socket, this.lease(holder));
   }
 
   /** Pinned flows. */
@@ -156,29 +169,8 @@ export class UdpListener extends KernelListener<UdpHolder> {
     this.#socket.send(data, offset, length, port, this.#ipv6 ? mappedAddress(address) : address);
   }
 
-  #growReceiveBuffer(bytes: number | undefined): void {
-    if (bytes !== undefined && bytes > this.#socket.getRecvBufferSize()) this.#socket.setRecvBufferSize(bytes);
+  #growBuffers({ recvBufferBytes = 0, sendBufferBytes = 0 }: UdpListenOptions): void {
+    if (recvBufferBytes > this.#socket.getRecvBufferSize()) this.#socket.setRecvBufferSize(recvBufferBytes);
+    if (sendBufferBytes > this.#socket.getSendBufferSize()) this.#socket.setSendBufferSize(sendBufferBytes);
   }
-}
-
-/** Names are looked up for the bind only; later every destination is numeric, so that a send does no look-up and no extra tick. Takes address and port alone, as `bindServer` does. */
-function bindUdp({ host: address, port }: { readonly host: string; readonly port: number }): Promise<Socket> {
-  let bound = false;
-  const type = isIPv6(address) ? 'udp6' : 'udp4';
-  const family = type === 'udp6' ? 6 : 4;
-  const socket = createSocket({
-    type,
-    lookup: (host, _options, callback) => {
-      if (bound) callback(null, host, family);
-      else lookup(host, { family }, callback);
-    },
-  });
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject);
-    socket.bind({ address, port }, () => {
-      bound = true;
-      socket.off('error', reject);
-      resolve(socket);
-    });
-  });
 }

@@ -11,6 +11,7 @@ import type { OnDatagram, UdpLease, UdpListenOptions } from '../net/udp-listener
 import type { Operation } from '../operations/operation.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { WebRoute } from '../web/web-routes.ts';
+import type { EngineTier, RtpSender, SenderOptions } from '../rtp/fanout/engine.ts';
 import type { Scope } from '../scope/scope.ts';
 import type { OpenSession } from '../sessions/sessions.ts';
 import type { ScopedMedia } from './scoped-media.ts';
@@ -45,6 +46,11 @@ export interface PluginContext<Settings = unknown> {
   readonly ports: {
     single(range: RangeName, scope?: Scope): ReturnType<PortRanges['single']>;
     pair(range: RangeName, scope?: Scope): ReturnType<PortRanges['pair']>;
+  };
+  /** RTP to peers. A sender is closed with `scope`, by default the plugin's. */
+  readonly rtp: {
+    readonly tier: EngineTier;
+    openSender(options: SenderOptions, scope?: Scope): RtpSender;
   };
   readonly operations: {
     register<Input, Output>(operation: Operation<Input, Output>): void;

@@ -10,7 +10,8 @@ import type { Lease } from '../net/lease.ts';
 import type { Listeners } from '../net/listeners.ts';
 import type { PortRanges } from '../net/port-ranges.ts';
 import type { Operations } from '../operations/operations.ts';
-import type { Scope } from '../scope/scope.ts';
+import type { FanoutEngine, RtpSender, SenderOptions } from '../rtp/fanout/engine.ts';
+import type { Held, Scope } from '../scope/scope.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { WebRoutes } from '../web/web-routes.ts';
 import type { Capabilities } from './capabilities.ts';
@@ -27,6 +28,7 @@ export interface KernelServices {
   readonly listeners: Listeners;
   readonly ports: PortRanges;
   readonly certificates: Certificates;
+  readonly rtpEngine: FanoutEngine;
   readonly media: MediaBus;
   /** Clock, timers and batching window for fan-outs. */
   readonly fanout: Omit<FanoutRuntime, 'onFault'>;
@@ -85,6 +87,10 @@ export function createContext(generation: Generation, services: KernelServices):
       has: (name) => services.capabilities.has(name),
     },
     certificates: services.certificates,
+    rtp: {
+      tier: services.rtpEngine.tier,
+      openSender: (options, owner = scope) => openSender(services.rtpEngine, options, owner),
+    },
     stateFolder: () => {
       const folder = join(services.stateDir, 'plugins', manifest.name);
       mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -151,6 +157,20 @@ function listenOf(generation: Generation, services: KernelServices): PluginConte
     udp: (wish, onDatagram) => lease(listeners.udp({ host, ...wish, ...owner }, onDatagram, onFault), true),
     http: (wish, handler) => lease(listeners.http({ host, ...wish, ...owner }, handler, onFault), true),
   };
+}
+
+/** A sender that leaves its scope when it is closed before that. */
+function openSender(engine: FanoutEngine, options: SenderOptions, scope: Scope): RtpSender {
+  let held: Held | undefined = undefined;
+  const sender = engine.openSender({
+    ...options,
+    onClose: () => {
+      options.onClose?.();
+      held?.detach();
+    },
+  });
+  held = scope.add('RTP sender', () => sender.close());
+  return sender;
 }
 
 function portInScope<T extends { release(): void }>(scope: Scope, port: T): T {

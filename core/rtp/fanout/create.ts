@@ -6,12 +6,10 @@ import { loadNativeLibrary } from './native-library.ts';
 import { PureEngine } from './pure.ts';
 import { testEngine } from './self-test.ts';
 
-/** Which tier is wished: `auto` is the fastest that works here. */
-export const ENGINE_TIERS = ['auto', 'pure', 'ffi'] as const satisfies readonly (EngineTier | 'auto')[];
-
 /** How an engine is chosen. */
 export interface FanoutEngineOptions {
-  readonly tier: (typeof ENGINE_TIERS)[number];
+  /** `auto` is the fastest that works here. */
+  readonly tier: EngineTier | 'auto';
   readonly log: Pick<Log, 'info'>;
 }
 

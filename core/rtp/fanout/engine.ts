@@ -22,6 +22,8 @@ export interface SenderOptions {
   readonly keys?: SrtpKeys | undefined;
   /** Index of the last SRTCP packet sent, when a sender is continued; default 0: the first has index 1. @see RFC 3711 section 3.4 */
   readonly srtcpIndex?: number;
+  /** Told once that the sender is closed. */
+  readonly onClose?: (() => void) | undefined;
 }
 
 /** What left a sender. */

@@ -105,30 +105,19 @@ class FfiSender extends PeerSender implements MessageOwner {
   }
 
   sendBurst(burst: PreparedBurst, ssrc: number, payloadType: number, sequenceOffset: number): void {
-    if (this.closed) return;
+    if (this.isClosed()) return;
     if (burst.lowestSequence + sequenceOffset < 0) {
       this.counters.dropped += burst.count;
       return;
     }
     this.#cipher?.begin(ssrc);
     const address = this.#nativeAddress();
-    let at = this.engine.outbox.open(address === undefined ? undefined : this.#addressOf);
-    for (let run = 0; run < burst.runCount && !this.closed; run++) {
-      const first = burst.runs[run] ?? 0;
-      const end = burst.runs[run + 1] ?? 0;
-      const from = at;
-      for (let packet = first; packet < end; packet++) {
-        const start = at;
-        at = this.#protect(burst, packet, (burst.sequences[packet] ?? 0) + sequenceOffset, ssrc, payloadType, start);
-        if (address === undefined) this.deliver(this.engine.memory.bytes.slice(start, at));
-        else if (!this.#segments) this.#add(address, start, at, 0, 1);
-      }
-      if (address !== undefined && this.#segments) this.#add(address, from, at, this.#segmentBytes(burst, first, end), end - first);
-    }
+    if (address === undefined) this.#sendOneByOne(burst, ssrc, payloadType, sequenceOffset);
+    else this.#sendRuns(burst, ssrc, payloadType, sequenceOffset, address);
   }
 
   override close(): void {
-    if (!this.closed) this.#cipher?.close();
+    if (!this.isClosed()) this.#cipher?.close();
     super.close();
   }
 
@@ -141,6 +130,30 @@ class FfiSender extends PeerSender implements MessageOwner {
   onSegmentationRefused(): void {
     // The way to this peer may have a shorter MTU, or its interface no checksum offload; others on the same socket keep theirs.
     this.#segments = false;
+  }
+
+  #sendRuns(burst: PreparedBurst, ssrc: number, payloadType: number, sequenceOffset: number, address: NativeAddress): void {
+    let at = this.engine.outbox.open(this.#addressOf);
+    for (let run = 0; run < burst.runCount; run++) {
+      const first = burst.runs[run] ?? 0;
+      const end = burst.runs[run + 1] ?? 0;
+      const from = at;
+      for (let packet = first; packet < end; packet++) {
+        const start = at;
+        at = this.#protect(burst, packet, (burst.sequences[packet] ?? 0) + sequenceOffset, ssrc, payloadType, start);
+        if (!this.#segments) this.#add(address, start, at, 0, 1);
+      }
+      if (this.#segments) this.#add(address, from, at, this.#segmentBytes(burst, first, end), end - first);
+    }
+  }
+
+  /** To a stream, or to a socket without a descriptor; either may close this sender on the way. */
+  #sendOneByOne(burst: PreparedBurst, ssrc: number, payloadType: number, sequenceOffset: number): void {
+    const start = this.engine.outbox.open(undefined);
+    for (let packet = 0; packet < burst.count && !this.isClosed(); packet++) {
+      const end = this.#protect(burst, packet, (burst.sequences[packet] ?? 0) + sequenceOffset, ssrc, payloadType, start);
+      this.deliver(this.engine.memory.bytes.slice(start, end));
+    }
   }
 
   #add(address: NativeAddress, from: number, end: number, segmentBytes: number, packets: number): void {

@@ -14,15 +14,17 @@ export abstract class PeerSender implements RtpSender {
   readonly profile: SrtpProfile | undefined;
   protected readonly session: SrtpSession | undefined;
   protected destination: Destination;
-  protected closed = false;
+  #closed = false;
   #srtcpIndex: number;
   #cipher: SrtpCipher | undefined;
+  readonly #onClose: (() => void) | undefined;
 
-  constructor({ destination, keys, srtcpIndex = 0 }: SenderOptions) {
+  constructor({ destination, keys, srtcpIndex = 0, onClose }: SenderOptions) {
     this.profile = keys?.profile;
     this.session = keys === undefined ? undefined : deriveSession(keys);
     this.destination = destination;
     this.#srtcpIndex = srtcpIndex;
+    this.#onClose = onClose;
   }
 
   get srtcpIndex(): number {
@@ -39,7 +41,7 @@ export abstract class PeerSender implements RtpSender {
   }
 
   sendRtcp(packet: Uint8Array): void {
-    if (this.closed) return;
+    if (this.#closed) return;
     if (packet.length < RTCP_CLEAR_BYTES || packet.length > RTP_PACKET_BYTES_MAX || this.#srtcpIndex >= SRTCP_INDEX_MAX) {
       this.counters.dropped++;
       return;
@@ -52,7 +54,13 @@ export abstract class PeerSender implements RtpSender {
   }
 
   close(): void {
-    this.closed = true;
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onClose?.();
+  }
+
+  protected isClosed(): boolean {
+    return this.#closed;
   }
 
   /** The cipher by node:crypto, made when first needed; undefined for plain RTP. */

@@ -39,7 +39,7 @@ class PureSender extends PeerSender {
     }
     for (let at = 0; at < burst.count; at++) {
       const packet = burst.packets[at];
-      if (packet === undefined || this.closed) return;
+      if (packet === undefined || this.isClosed()) return;
       const sequence = (burst.sequences[at] ?? 0) + sequenceOffset;
       burst.patch(at, ssrc, payloadType, sequence);
       this.#protectAndSend(packet, burst.headerBytes[at] ?? 0, sequence);
@@ -47,7 +47,7 @@ class PureSender extends PeerSender {
   }
 
   sendRtp(packet: Uint8Array, sequence: number): void {
-    if (this.closed) return;
+    if (this.isClosed()) return;
     const headerBytes = rtpHeaderBytes(packet);
     if (headerBytes < 0 || packet.length > RTP_PACKET_BYTES_MAX || sequence < 0) this.counters.dropped++;
     else this.#protectAndSend(packet, headerBytes, sequence);
