@@ -1,5 +1,5 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
-import { encodeRtp, parseRtp, type RtpExtension } from './packet.ts';
+import { encodeRtp, parseRtp, rtpHeaderLength, rtpHeaderLengthWithoutExtension, type RtpExtension } from './packet.ts';
 
 /** Profile of the one-byte form. @see RFC 8285 section 4.2 */
 export const ONE_BYTE_PROFILE = 0xbede;
@@ -13,6 +13,7 @@ const ONE_BYTE_STOP_ID = 15;
 const TWO_BYTE_ID_MAX = 255;
 const TWO_BYTE_DATA_MAX = 255;
 const PADDING_ID = 0;
+const EXTENSION_BIT = 0x10;
 
 /** One element of a header extension; the id stands for a URI by `a=extmap`. @see RFC 8285 section 4.1 */
 export interface HeaderExtension {
@@ -69,6 +70,18 @@ export function encodeHeaderExtensions(elements: readonly HeaderExtension[]): Rt
 /** A copy of the packet with these elements instead of its own, without padding. @throws ProtocolError for a broken packet */
 export function withHeaderExtensions(rtp: Uint8Array, elements: readonly HeaderExtension[]): Uint8Array {
   return encodeRtp({ ...parseRtp(rtp), extension: encodeHeaderExtensions(elements) });
+}
+
+/** A copy of the packet without any header extension; padding stays. @throws ProtocolError for a broken packet */
+export function withoutHeaderExtensions(rtp: Uint8Array): Uint8Array {
+  const payloadStart = rtpHeaderLength(rtp);
+  const bareStart = rtpHeaderLengthWithoutExtension(rtp);
+  if (payloadStart === bareStart) return rtp.slice();
+  const bare = new Uint8Array(rtp.length - payloadStart + bareStart);
+  bare.set(rtp.subarray(0, bareStart));
+  bare.set(rtp.subarray(payloadStart), bareStart);
+  bare[0] = (bare[0] ?? 0) & ~EXTENSION_BIT;
+  return bare;
 }
 
 /**

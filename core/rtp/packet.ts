@@ -58,7 +58,7 @@ export function parseRtp(bytes: Uint8Array): RtpPacket {
   const payloadStart = rtpHeaderLength(bytes);
   const end = rtpPayloadEnd(bytes, payloadStart);
   const csrcs: number[] = [];
-  const csrcEnd = RTP_HEADER_BYTES + 4 * (at(bytes, 0) & CSRC_COUNT_BITS);
+  const csrcEnd = rtpHeaderLengthWithoutExtension(bytes);
   for (let offset = RTP_HEADER_BYTES; offset < csrcEnd; offset += 4) csrcs.push(u32(bytes, offset));
   return {
     payloadType: rtpPayloadType(bytes),
@@ -82,13 +82,18 @@ export function rtpHeaderLength(bytes: Uint8Array): number {
   if (bytes.length > RTP_PACKET_MAX_BYTES) throw new ProtocolError(`An RTP packet of ${bytes.length} bytes exceeds ${RTP_PACKET_MAX_BYTES}`, 0);
   const first = at(bytes, 0);
   if (first >> 6 !== VERSION) throw new ProtocolError(`RTP version ${first >> 6} is not ${VERSION}`, 0);
-  let length = RTP_HEADER_BYTES + 4 * (first & CSRC_COUNT_BITS);
+  let length = rtpHeaderLengthWithoutExtension(bytes);
   if ((first & EXTENSION_BIT) !== 0) {
     if (length + EXTENSION_HEADER_BYTES > bytes.length) throw new ProtocolError('The header extension leaves the packet', length);
     length += EXTENSION_HEADER_BYTES + 4 * u16(bytes, length + 2);
   }
   if (length > bytes.length) throw new ProtocolError('The header leaves the packet', bytes.length);
   return length;
+}
+
+/** Length of the fixed header and the CSRCs of a packet that `rtpHeaderLength` accepts: where a header extension starts. */
+export function rtpHeaderLengthWithoutExtension(bytes: Uint8Array): number {
+  return RTP_HEADER_BYTES + 4 * (at(bytes, 0) & CSRC_COUNT_BITS);
 }
 
 /** Where the payload ends and the padding starts, given where the payload starts. @throws ProtocolError for padding longer than the payload */

@@ -1,0 +1,57 @@
+/** A step of more packets than this is a new sequence of the publisher, not loss or reordering. */
+export const STEP_MAX = 1000;
+/** The step at a change of format that still goes on with the old sequence: some packets lost at most. */
+const FORMAT_STEP_MAX = 64;
+
+/**
+ * Turns the sequence numbers of one publisher after another into one sequence that goes on without a jump. Holes and
+ * reordering stay, so that late packets find their place.
+ */
+export class SequenceSpace {
+  #offset: number | undefined;
+  #highestSource = 0;
+  /** One more than the highest number given out. */
+  #next = 0;
+  /** Numbers below this belong to what was before: nothing new may take them. */
+  #floor = 0;
+  #formatChanges = false;
+
+  /** The number that comes next when nothing is lost. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** The place of a packet; undefined for one that comes too late. */
+  place(source: number): number | undefined {
+    const step = source - this.#highestSource;
+    const mayBe = this.#formatChanges ? step > 0 && step <= FORMAT_STEP_MAX : Math.abs(step) <= STEP_MAX;
+    this.#formatChanges = false;
+    if (this.#offset === undefined || !mayBe) this.#begin(source);
+    else if (step > 0) this.#highestSource = source;
+    const sequence = source + (this.#offset ?? 0);
+    if (sequence < this.#floor) return undefined;
+    this.#next = Math.max(this.#next, sequence + 1);
+    return sequence;
+  }
+
+  /** The next packet begins a new sequence of the publisher. */
+  restart(): void {
+    this.#offset = undefined;
+  }
+
+  /** The next packet is of a new format: the publisher goes on counting, or what makes packets of its frames begins anew. */
+  changeFormat(): void {
+    this.#formatChanges = true;
+  }
+
+  /** What comes below that number from now on is too late: somebody has used its numbers for something else. */
+  setFloor(sequence: number): void {
+    this.#floor = Math.max(this.#floor, sequence);
+  }
+
+  #begin(source: number): void {
+    this.#offset = this.#next - source;
+    this.#highestSource = source;
+    this.setFloor(this.#next);
+  }
+}
