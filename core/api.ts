@@ -7,6 +7,7 @@ export type { PluginContext, SessionWish } from './plugin/context.ts';
 export type { PluginSession } from './plugin/session.ts';
 export type { Cancel, ScopedTimers } from './plugin/scoped-timers.ts';
 export type { ScopedMedia } from './plugin/scoped-media.ts';
+export type { ScopedRtpFanout } from './plugin/scoped-rtp-fanout.ts';
 
 export { inject, injectable } from './di/container.ts';
 export type { DependencyContainer } from './di/container.ts';
@@ -27,6 +28,8 @@ export type { MediaBus, MediaEvents } from './media/media-bus.ts';
 export type { Publication, PublishOptions, PublisherCallbacks } from './media/publication.ts';
 export type { Stream, StreamMeta } from './media/stream.ts';
 export type { FanoutJoin, FanoutViewer, TcpFanout } from './media/tcp-fanout.ts';
+export type { MissingTrack, RtpViewer, RtpViewerCounters, RtpViewerOptions, RtpViewerState } from './media/rtp-fanout/viewer.ts';
+export type { RtpMapping, SenderFacts } from './media/rtp-fanout/viewer-line.ts';
 export type { BatchWriter } from './media/fanout-log.ts';
 export type { PlaneConverter } from './media/converters.ts';
 export type { TranscoderCapability } from './media/derived-tracks.ts';

@@ -6,7 +6,7 @@ import { DerivedTracks, type DerivedTrack, type TranscoderCapability } from './d
 import type { MediaFrame, MediaPacket } from './frame.ts';
 import { GopCache } from './gop-cache.ts';
 import { KeyFrameRequests } from './key-frame-requests.ts';
-import { negotiate, noCommonCodec, type Acceptance } from './negotiate.ts';
+import { negotiate, noCommonCodec, type Acceptance, type ConversionNeed } from './negotiate.ts';
 import type { MediaRuntime } from './runtime.ts';
 import { StreamMeter, type StreamStats } from './stream-stats.ts';
 import type { Stream, StreamMeta } from './stream.ts';
@@ -16,6 +16,7 @@ import { areSameFormats, isSameFormat, type TrackDescriptor } from './track.ts';
 
 /** The publisher as its stream sees it. */
 export interface StreamPublisher {
+  readonly makesKeyFrames: boolean;
   requestKeyFrame(trackId: string): void;
   terminate(reason: string): void;
 }
@@ -69,6 +70,8 @@ export class LiveStream implements Stream {
   /** Video tracks whose frames are of no use to anybody before a key frame of the returned publisher. */
   readonly #resuming = new Set<string>();
   readonly #lastPacketPtsUs = new Map<string, number>();
+  /** The last cached frame that became packets for the first reader of them. */
+  #replayed: MediaFrame | undefined;
 
   constructor(options: { name: string; owner: string; meta: StreamMeta }, host: StreamHost) {
     const { clock, timers, settings } = host.runtime;
@@ -102,6 +105,10 @@ export class LiveStream implements Stream {
 
   get state(): Stream['state'] {
     return this.#state;
+  }
+
+  get makesKeyFrames(): boolean {
+    return this.#publisher?.makesKeyFrames ?? false;
   }
 
   get stats(): StreamStats {
@@ -212,7 +219,7 @@ export class LiveStream implements Stream {
     const mapped = this.#frameTime.frame(frame);
     this.#meter.frame(mapped, mapped.data.byteLength, mapped.key);
     this.#emitFrame(mapped);
-    if (this.#packetReaders.length > 0 && !this.#nativePackets.has(mapped.track.id)) this.#packetised.write(mapped);
+    this.#packetise(mapped);
   }
 
   writePacket(packet: MediaPacket): void {
@@ -247,6 +254,12 @@ export class LiveStream implements Stream {
     for (let index = 0; index < readers.length; index += 1) readers[index]?.deliverFrame(frame);
   }
 
+  #packetise(frame: MediaFrame): void {
+    // A reader of packets that joined from within the loop over the frame readers has got this frame by the replay.
+    const isDue = this.#packetReaders.length > 0 && frame !== this.#replayed;
+    if (isDue && !this.#nativePackets.has(frame.track.id)) this.#packetised.write(frame);
+  }
+
   #fanOutPacket(packet: MediaPacket): void {
     const { id } = packet.track;
     const startsUnit = this.#lastPacketPtsUs.get(id) !== packet.ptsUs;
@@ -269,17 +282,24 @@ export class LiveStream implements Stream {
 
   #negotiate(reader: Reader, accept: readonly Acceptance[] | undefined): void {
     const derived: DerivedTrack[] = [];
-    for (const need of negotiate(this.#tracks, accept).conversions) {
+    const omitted: ConversionNeed[] = [];
+    const { tracks, conversions } = negotiate(this.#tracks, accept);
+    for (const need of conversions) {
       const track = this.#derived.ensure(need);
       if (track !== undefined) derived.push(track);
       else if (reader.onMismatch === 'refuse') throw noCommonCodec(need);
+      else omitted.push(need);
     }
+    const [unmet] = omitted;
+    const isEmpty = tracks.length + derived.length === 0;
+    if (reader.onMismatch === 'omitSome' && reader.state === 'waiting' && isEmpty && unmet !== undefined) throw noCommonCodec(unmet);
     reader.accept = accept;
     const before = this.#derivedOf.get(reader) ?? [];
     this.#derivedOf.set(reader, derived);
     for (const track of derived) this.#derived.retain(track);
     for (const track of before) this.#derived.release(track);
     this.#offer(reader);
+    reader.giveOmitted(omitted);
   }
 
   /** Gives a reader its tracks once all of them are known, and at the first time what is cached. */
@@ -294,9 +314,17 @@ export class LiveStream implements Stream {
     this.#waiting = without(this.#waiting, reader);
     if (reader.state === 'closed') return;
     if (reader.plane === 'frames') this.#frameReaders = [...this.#frameReaders, reader];
-    else this.#packetReaders = [...this.#packetReaders, reader];
+    else this.#addPacketReader(reader);
     for (const trackId of reader.awaitedKeys) this.requestKeyFrame(trackId);
     if (this.#state === 'suspended') reader.suspend();
+  }
+
+  #addPacketReader(reader: Reader): void {
+    this.#packetReaders = [...this.#packetReaders, reader];
+    if (reader.from !== 'gop' || this.#packetised.size > 0) return;
+    const frames = this.#gop.frames;
+    this.#replayed = frames.at(-1);
+    for (const frame of frames) if (!this.#nativePackets.has(frame.track.id)) this.#packetised.write(frame);
   }
 
   #left(reader: Reader): void {
@@ -305,7 +333,10 @@ export class LiveStream implements Stream {
     this.#packetReaders = without(this.#packetReaders, reader);
     for (const track of this.#derivedOf.get(reader) ?? []) this.#derived.release(track);
     this.#derivedOf.delete(reader);
-    if (this.#packetReaders.length === 0) this.#packetised.close();
+    if (this.#packetReaders.length === 0) {
+      this.#packetised.close();
+      this.#replayed = undefined;
+    }
     if (this.#frameReaders.length === 0 && this.#depacketised.size > 0) {
       this.#depacketised.close();
       // Nothing keeps the cache fresh from now on.
@@ -327,7 +358,10 @@ export class LiveStream implements Stream {
         return host.transcoders;
       },
       onTrack: (derived) => readersOf(derived).forEach((reader) => this.#offer(reader)),
-      onFrame: (frame) => this.#emitFrame(frame),
+      onFrame: (frame) => {
+        this.#emitFrame(frame);
+        this.#packetise(frame);
+      },
       onFail: (derived, reason) => readersOf(derived).forEach((reader) => reader.end(reason)),
     };
   }

@@ -41,13 +41,18 @@ function codecsFor(accept: readonly Acceptance[], kind: MediaKind): readonly Cod
   return accept.filter((entry) => entry.kind === kind).flatMap((entry) => entry.codecs);
 }
 
+/** What would give the reader the track, as a sentence. */
+export function remedyOf({ track, to }: ConversionNeed): string {
+  const target = to[0] ?? 'another codec';
+  return `Enable a transcoder for ${track.codec} to ${target}, or publish ${target}.`;
+}
+
 /** The error of a reader whose need no transcoder meets: names the track, the reader's codecs and the conversion that would mend it. */
 export function noCommonCodec(need: ConversionNeed): WcsError {
   const { track, to } = need;
-  const target = to[0] ?? 'another codec';
   return new WcsError(
     'MEDIA_E_NO_COMMON_CODEC',
-    `Transcoding required, but disabled: track ${track.id} is ${track.codec}, the reader takes ${to.join(', ')}; enable a transcoder for ${track.codec} to ${target}, or publish ${target}.`,
+    `Transcoding required, but disabled: track ${track.id} is ${track.codec}, the reader takes ${to.join(', ')}. ${remedyOf(need)}`,
     { details: { trackId: track.id, codec: track.codec, accepts: to } },
   );
 }

@@ -110,6 +110,10 @@ export class LivePublication implements Publication, StreamPublisher {
     return (reason) => this.#call(() => callbacks.onTerminate?.(reason));
   }
 
+  get makesKeyFrames(): boolean {
+    return this.#callbacks.onKeyFrameRequest !== undefined;
+  }
+
   requestKeyFrame(trackId: string): void {
     this.#call(() => this.#callbacks.onKeyFrameRequest?.(trackId));
   }

@@ -21,6 +21,8 @@ export interface Stream {
   readonly state: 'live' | 'suspended' | 'ended';
   /** Monotonic milliseconds. */
   readonly createdAtMs: number;
+  /** True while the publisher makes key frames on request. */
+  readonly makesKeyFrames: boolean;
   /** Facts of the present (or last) publisher. */
   readonly meta: StreamMeta;
   readonly stats: StreamStats;

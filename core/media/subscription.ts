@@ -1,6 +1,6 @@
 import { BacklogAge } from './backlog-age.ts';
 import type { MediaFrame, MediaPacket } from './frame.ts';
-import type { Acceptance } from './negotiate.ts';
+import type { Acceptance, ConversionNeed } from './negotiate.ts';
 import type { MediaRuntime } from './runtime.ts';
 import { SlowReader, type Deliverable, type ReaderLimits } from './slow-reader.ts';
 import { areSameFormats, isSameFormat, type TrackDescriptor } from './track.ts';
@@ -12,6 +12,8 @@ export type Plane = 'frames' | 'packets';
 export interface FrameSink {
   /** First of all, and again at a format change before its first frame. */
   onTracks(tracks: readonly TrackDescriptor[]): void;
+  /** The kinds that are left out from now on, none when all come after all; after `onTracks`, where that is due too. */
+  onOmitted?(needs: readonly ConversionNeed[]): void;
   onFrame?(frame: MediaFrame): void;
   onPacket?(packet: MediaPacket): void;
   /** The publisher is gone but may return. */
@@ -29,9 +31,12 @@ export interface SubscribeOptions {
   readonly plane: Plane;
   /** What the reader can take; absent: everything as it is. */
   readonly accept?: readonly Acceptance[];
-  /** What to do about a kind that cannot be had in an accepted codec: refuse the reader (default) or leave the kind out. */
-  readonly onMismatch?: 'refuse' | 'omit';
-  /** `gop`: the cached group of pictures first (packets: like `key`); `key`: from the next key frame; `live`: whatever comes next. */
+  /**
+   * What to do about a kind that cannot be had in an accepted codec: refuse the reader (default) or leave the kind out;
+   * `omitSome` leaves kinds out, but refuses a reader for whom nothing would be left.
+   */
+  readonly onMismatch?: 'refuse' | 'omit' | 'omitSome';
+  /** `gop`: the cached group of pictures first (packets: for the first reader of packets that are made of frames, otherwise like `key`); `key`: from the next key frame; `live`: whatever comes next. */
   readonly from?: 'gop' | 'key' | 'live';
   readonly sink: FrameSink;
   /** Names the reader in lists and reports. */
@@ -77,7 +82,7 @@ export class Reader implements Subscription {
   readonly label: string;
   readonly plane: Plane;
   readonly from: 'gop' | 'key' | 'live';
-  readonly onMismatch: 'refuse' | 'omit';
+  readonly onMismatch: 'refuse' | 'omit' | 'omitSome';
   accept: readonly Acceptance[] | undefined;
   readonly counters = { frames: 0, bytes: 0, droppedFrames: 0 };
   readonly #host: ReaderHost;
@@ -87,6 +92,7 @@ export class Reader implements Subscription {
   #sink: FrameSink | undefined;
   #state: Subscription['state'] = 'waiting';
   #tracks: readonly TrackDescriptor[] = [];
+  #omitted: readonly TrackDescriptor[] = [];
   readonly #ids = new Set<string>();
   /** Video tracks of which nothing can be decoded before the next key frame. */
   readonly #awaitingKey = new Set<string>();
@@ -146,6 +152,14 @@ export class Reader implements Subscription {
     for (const id of this.#awaitingKey) if (!this.#ids.has(id)) this.#awaitingKey.delete(id);
     if (this.from !== 'live') this.#awaitKeys(changed);
     this.#tell((sink) => sink.onTracks(tracks));
+  }
+
+  /** Tells the reader which kinds it doesn't get, if they differ from what it knows. */
+  giveOmitted(needs: readonly ConversionNeed[]): void {
+    const formats = needs.map(({ track }) => track);
+    if (areSameFormats(formats, this.#omitted)) return;
+    this.#omitted = formats;
+    this.#tell((sink) => sink.onOmitted?.(needs));
   }
 
   suspend(): void {

@@ -4,6 +4,7 @@ import type { Access } from '../access/access.ts';
 import { WcsError } from '../errors/wcs-error.ts';
 import type { Log } from '../log/log.ts';
 import type { MediaBus } from '../media/media-bus.ts';
+import type { RtpFanouts } from '../media/rtp-fanouts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Certificates } from '../net/certificates.ts';
 import type { Lease } from '../net/lease.ts';
@@ -32,6 +33,7 @@ export interface KernelServices {
   readonly media: MediaBus;
   /** Clock, timers and batching window for fan-outs. */
   readonly fanout: Omit<FanoutRuntime, 'onFault'>;
+  readonly rtpFanouts: RtpFanouts;
   readonly operations: Operations;
   readonly web: WebRoutes;
   readonly metrics: Metrics;
@@ -56,7 +58,7 @@ export function createContext(generation: Generation, services: KernelServices):
     log,
     scope,
     timers: new ScopedTimers(scope, (work) => generation.guard(work)),
-    media: new ScopedMedia(services.media, scope, generation.owner, register, { ...services.fanout, onFault: (error) => generation.fault(error) }),
+    media: new ScopedMedia(services.media, scope, generation.owner, register, { ...services.fanout, onFault: (error) => generation.fault(error) }, services.rtpFanouts),
     listen: listenOf(generation, services),
     ports: {
       single: (range, owner = scope) => portInScope(owner, services.ports.single(range)),

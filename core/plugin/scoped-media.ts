@@ -1,11 +1,13 @@
 import type { MediaFrame, MediaPacket } from '../media/frame.ts';
 import type { MediaBus } from '../media/media-bus.ts';
 import type { Publication, PublishOptions } from '../media/publication.ts';
+import type { RtpFanouts } from '../media/rtp-fanouts.ts';
 import type { Stream } from '../media/stream.ts';
 import type { FrameSink, SubscribeOptions, Subscription } from '../media/subscription.ts';
 import { TcpFanout, type TcpFanoutOptions } from '../media/tcp-fanout.ts';
 import { callOwner, type Owner } from '../net/owner.ts';
 import type { Held, Scope } from '../scope/scope.ts';
+import { ScopedRtpFanout } from './scoped-rtp-fanout.ts';
 
 /** A subscription that its scope forgets when it is closed early. */
 class ScopedSubscription implements Subscription {
@@ -79,6 +81,7 @@ function ownedSink(sink: FrameSink, owner: Owner, onLast: () => void): FrameSink
       onLast();
       call(() => sink.onEnd(reason));
     },
+    ...(sink.onOmitted === undefined ? {} : { onOmitted: (needs) => call(() => sink.onOmitted?.(needs)) }),
     ...(sink.onFrame === undefined ? {} : { onFrame: oneByOne(call, (frame: MediaFrame) => sink.onFrame?.(frame)) }),
     ...(sink.onPacket === undefined ? {} : { onPacket: oneByOne(call, (packet: MediaPacket) => sink.onPacket?.(packet)) }),
     ...(sink.onSuspend === undefined ? {} : { onSuspend: () => call(() => sink.onSuspend?.()) }),
@@ -119,13 +122,15 @@ export class ScopedMedia {
   readonly #publications = new Map<Publication, Held>();
   readonly #register: Register;
   readonly #runtime: FanoutRuntime;
+  readonly #rtpFanouts: RtpFanouts;
 
-  constructor(bus: MediaBus, scope: Scope, owner: Owner, register: Register, runtime: FanoutRuntime) {
+  constructor(bus: MediaBus, scope: Scope, owner: Owner, register: Register, runtime: FanoutRuntime, rtpFanouts: RtpFanouts) {
     this.#bus = bus;
     this.#scope = scope;
     this.#owner = owner;
     this.#register = register;
     this.#runtime = runtime;
+    this.#rtpFanouts = rtpFanouts;
   }
 
   /** One stream to many TCP readers of one protocol variant: serialised once, one shared buffer a window. */
@@ -133,6 +138,11 @@ export class ScopedMedia {
     const fanout = new TcpFanout({ ...this.#runtime, ...wish });
     scope.add('fan-out', () => fanout.close());
     return fanout;
+  }
+
+  /** One stream to many RTP viewers; belongs to the kernel, so that a swap leaves sequence numbers and kept packets alone. */
+  rtpFanout(stream: Stream, scope: Scope = this.#scope): ScopedRtpFanout {
+    return new ScopedRtpFanout(this.#rtpFanouts, stream, scope, this.#owner);
   }
 
   /** Publishes a stream; suspended when the plugin goes without ending it. */

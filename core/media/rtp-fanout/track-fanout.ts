@@ -187,14 +187,16 @@ export class TrackFanout {
     for (const [orientationId, group] of this.#groups) {
       if (group.size === 0) continue;
       const isPlain = orientationId === NO_ORIENTATION || burst.every(({ orientation }) => orientation === undefined);
-      this.#sendTo(group, isPlain ? burst : burst.map((packet) => ({ rtp: withOrientation(packet, orientationId), sequence: packet.sequence })));
+      const packets = isPlain ? burst : burst.map((packet) => ({ rtp: withOrientation(packet, orientationId), sequence: packet.sequence }));
+      this.#contain(() => group.send(packets));
     }
     for (const { sequence } of burst) this.#sentNext = Math.max(this.#sentNext, sequence + 1);
   }
 
-  #sendTo(group: FanoutGroup, burst: Parameters<FanoutGroup['send']>[0]): void {
+  /** One viewer's destination must not keep a packet from the others. */
+  #contain(work: () => void): void {
     try {
-      group.send(burst);
+      work();
     } catch (error) {
       this.#host.runtime.onFault(error, `RTP fan-out of ${this.#track.id}`);
     }
@@ -204,6 +206,6 @@ export class TrackFanout {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#beginAt = undefined;
-    for (const joiner of waiting) joiner.begin(sequence);
+    for (const joiner of waiting) this.#contain(() => joiner.begin(sequence));
   }
 }

@@ -55,6 +55,8 @@ export interface LineHost {
   readonly sender: RtpSender;
   readonly runtime: RtpFanoutRuntime;
   requestKeyFrame(trackId: string): void;
+  /** Calls what nobody else would catch; a throw ends the viewer. */
+  guard(work: () => void): void;
 }
 
 /** Late packets stand before the first one, and none of them may have a negative number. */
@@ -87,7 +89,6 @@ export class ViewerLine implements Joiner {
   #octets = 0;
   #rtxPackets = 0;
   #rtxOctets = 0;
-  #resends = 0;
 
   constructor(mapping: RtpMapping, host: LineHost) {
     this.#mapping = mapping;
@@ -109,11 +110,6 @@ export class ViewerLine implements Joiner {
 
   get octets(): number {
     return this.#octets + (this.#member?.octets ?? 0);
-  }
-
-  /** Packets sent again, in either form. */
-  get resends(): number {
-    return this.#resends;
   }
 
   /**
@@ -185,7 +181,6 @@ export class ViewerLine implements Joiner {
     const nowMs = this.#host.runtime.clock.nowMs();
     let answered = 0;
     for (const sequence of sequences) if (this.#resendOne(sequence, nowMs)) answered += 1;
-    this.#resends += answered;
     return answered;
   }
 
@@ -267,7 +262,7 @@ export class ViewerLine implements Joiner {
     if (track === undefined) return;
     for (let sent = 0; this.#cursor < track.sentNext; this.#cursor += 1) {
       if (sent === REPLAY_PACKETS) {
-        this.#cancelReplay = this.#host.runtime.timers.after(REPLAY_STEP_MS, () => this.#replay());
+        this.#cancelReplay = this.#host.runtime.timers.after(REPLAY_STEP_MS, () => this.#host.guard(() => this.#replay()));
         return;
       }
       if (this.#sendKept(track, this.#cursor)) sent += 1;
