@@ -76,10 +76,11 @@ export class NalAssembler implements UnitAssembler {
     return this.#hasSlice && { key: this.#key };
   }
 
-  /** A stream that is joined at a key picture is taken, though its parameter sets may have gone before: readers have them from the track. */
+  /** A stream that is joined at a key picture is taken, though parameter sets may have gone before: readers have them from the track. */
   #beginsWith(firstByte: number, afterHeader: number, joined: boolean): boolean {
     if (this.#unpacking.beginsUnit(firstByte)) return true;
-    return joined && this.#unpacking.isKeySlice(firstByte) && (afterHeader & FIRST_SLICE) !== 0;
+    if (!joined) return false;
+    return this.#unpacking.isParameterSet(firstByte) || (this.#unpacking.isKeySlice(firstByte) && (afterHeader & FIRST_SLICE) !== 0);
   }
 
   #appendAggregate(payload: Uint8Array, unit: UnitBuffer): boolean {
@@ -95,7 +96,7 @@ export class NalAssembler implements UnitAssembler {
   }
 
   #appendNal(source: Uint8Array, start: number, end: number, unit: UnitBuffer): boolean {
-    if (end - start <= this.#unpacking.headerBytes - 1) return false;
+    if (end - start < this.#unpacking.headerBytes) return false;
     const firstByte = source[start] ?? 0;
     if (this.#unpacking.isParameterSet(firstByte) && this.#isKnown(source.subarray(start, end))) return true;
     this.#see(firstByte);

@@ -73,6 +73,7 @@ export interface DepacketiserOptions {
   readonly codecConfig?: Uint8Array | undefined;
   /** RTP clock of the track. */
   readonly clockRateHz: number;
+  readonly channels?: number | undefined;
 }
 
 /**
