@@ -76,11 +76,11 @@ export class NalAssembler implements UnitAssembler {
     return this.#hasSlice && { key: this.#key };
   }
 
-  /** A stream that is joined at a key picture is taken, though parameter sets may have gone before: readers have them from the track. */
+  /** A stream that is joined before or at a key picture is taken, though parameter sets may have gone before: readers have them from the track. */
   #beginsWith(firstByte: number, afterHeader: number, joined: boolean): boolean {
     if (this.#unpacking.beginsUnit(firstByte)) return true;
     if (!joined) return false;
-    return this.#unpacking.isParameterSet(firstByte) || (this.#unpacking.isKeySlice(firstByte) && (afterHeader & FIRST_SLICE) !== 0);
+    return !this.#unpacking.isSlice(firstByte) || (this.#unpacking.isKeySlice(firstByte) && (afterHeader & FIRST_SLICE) !== 0);
   }
 
   #appendAggregate(payload: Uint8Array, unit: UnitBuffer): boolean {
