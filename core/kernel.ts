@@ -24,6 +24,7 @@ import { rateLimited } from './log/rate-limited.ts';
 import { createRootLog } from './log/root-log.ts';
 import { BatchWindow } from './media/batch-window.ts';
 import { MediaBus } from './media/media-bus.ts';
+import { rtpConverters } from './media/rtp-converters.ts';
 import type { MediaClock, MediaTimers } from './media/runtime.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Certificates } from './net/certificates.ts';
@@ -231,7 +232,7 @@ const timers: MediaTimers = {
 const clock: MediaClock = { nowMs: () => performance.now() };
 
 function makeBus({ kernel: { media } }: Config, log: RootLog): MediaBus {
-  return new MediaBus({
+  const bus = new MediaBus({
     clock,
     timers,
     log: log.child({ component: 'media' }),
@@ -244,6 +245,8 @@ function makeBus({ kernel: { media } }: Config, log: RootLog): MediaBus {
       readerLimits: { maxBacklogMs: media.readerMaxDelayMs, maxBacklogBytes: media.readerMaxBytes, disconnectAfterMs: media.readerFullMs },
     },
   });
+  for (const converter of rtpConverters()) bus.registerConverter(converter);
+  return bus;
 }
 
 function containerOf(parts: KernelParts, status: KernelStatus): DependencyContainer {
