@@ -1,0 +1,16 @@
+/**
+ * Protects and opens the packets of one direction. Knows neither replay windows nor roll-over counters: the caller brings the index,
+ * which is the extended sequence number of RTP (48 bits) or the SRTCP index (31 bits).
+ */
+export interface SrtpCipher {
+  /** Writes the protected form of a complete RTP packet to `out` and answers its length; `out` has room for the tag and doesn't overlap `packet`. */
+  protectRtp(packet: Uint8Array, headerBytes: number, index: number, out: Uint8Array): number;
+  /** Writes the protected form of a compound RTCP packet to `out` and answers its length. */
+  protectRtcp(packet: Uint8Array, index: number, out: Uint8Array): number;
+  /** Opens an SRTP packet in its own memory: the plain packet, or undefined (and nothing changed) when it isn't authentic. */
+  openRtp(packet: Uint8Array, headerBytes: number, index: number): Uint8Array | undefined;
+  /** Opens an SRTCP packet in its own memory, likewise; its length was checked by the caller. */
+  openRtcp(packet: Uint8Array): Uint8Array | undefined;
+  /** The index that an SRTCP packet carries, before anything is proven. */
+  rtcpIndex(packet: Uint8Array): number;
+}
