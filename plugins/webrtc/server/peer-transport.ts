@@ -62,9 +62,9 @@ export interface TransportEvents {
   /** Keys are there: `sender` is set, media may flow. */
   onConnected(): void;
   /** One RTP packet, authenticated, decrypted and never seen before; the buffer is the callee's to keep. */
-  onRtp(packet: Buffer, receivedAtMs: number): void;
+  onRtp(packet: Uint8Array, receivedAtMs: number): void;
   /** One compound RTCP packet, authenticated, decrypted and never seen before; the buffer is the callee's to keep. */
-  onRtcp(compound: Buffer, receivedAtMs: number): void;
+  onRtcp(compound: Uint8Array, receivedAtMs: number): void;
   /** The peer is somewhere else (another network); `sender` already sends there. */
   onMoved?(remote: RemoteAddress): void;
   /** Last of all, unless `close()` was called first. */

@@ -1,4 +1,5 @@
 import type { SrtpKeys } from 'wcs-core/rtp/srtp/keys';
+import type { SrtpReceiverState } from 'wcs-core/rtp/srtp/receiver';
 
 /** Short-term credentials of our side. @see RFC 8445 section 5.3 */
 export interface IceCredentials {
@@ -29,8 +30,8 @@ export interface SecureState {
   readonly remoteKeys: SrtpKeys;
   /** Index of the last SRTCP packet sent. */
   readonly srtcpIndex: number;
-  /** Roll-over counters and replay windows of the receiving side, as the SRTP receiver writes them. */
-  readonly receiver: unknown;
+  /** Roll-over counters and replay windows of the receiving side. */
+  readonly receiver: SrtpReceiverState;
 }
 
 /** A peer transport as plain data. */

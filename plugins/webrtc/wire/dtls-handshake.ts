@@ -19,6 +19,9 @@ export interface HandshakeMessage {
   readonly bytes: Buffer;
 }
 
+/** Gets each message; `repeated` when its number was given before. */
+export type OnHandshakeMessage = (message: HandshakeMessage, repeated: boolean) => void;
+
 interface Fragment {
   readonly type: number;
   readonly length: number;
@@ -40,18 +43,13 @@ export class HandshakeReassembler {
   readonly #partials = new Map<number, Partial>();
   #next = 0;
 
-  /** Sequence number of the message that comes next. */
-  get next(): number {
-    return this.#next;
-  }
-
   /**
    * Takes the body of one plain handshake record. Messages with the last sequence number that was given are repeated
    * once they are whole again, since a repeated ClientHello asks for a repeated answer; older ones are dropped.
    *
    * @throws ProtocolError when a fragment is malformed, too long or contradicts an earlier one
    */
-  push(body: Buffer, onMessage: (message: HandshakeMessage) => void): void {
+  push(body: Buffer, onMessage: OnHandshakeMessage): void {
     for (let offset = 0; offset < body.length; ) {
       const fragment = fragmentAt(body, offset);
       offset += DTLS_HANDSHAKE_HEADER_BYTES + fragment.data.length;
@@ -72,16 +70,17 @@ export class HandshakeReassembler {
     }
   }
 
-  #give(onMessage: (message: HandshakeMessage) => void): void {
+  #give(onMessage: OnHandshakeMessage): void {
     for (let sequence = this.#next - 1; ; sequence++) {
       const partial = this.#partials.get(sequence);
       if (partial === undefined || partial.missing > 0) {
         if (sequence < this.#next) continue;
         return;
       }
+      const repeated = sequence < this.#next;
       this.#partials.delete(sequence);
       this.#next = sequence + 1;
-      onMessage({ type: partial.type, sequence, body: partial.bytes.subarray(DTLS_HANDSHAKE_HEADER_BYTES), bytes: partial.bytes });
+      onMessage({ type: partial.type, sequence, body: partial.bytes.subarray(DTLS_HANDSHAKE_HEADER_BYTES), bytes: partial.bytes }, repeated);
     }
   }
 }
