@@ -124,6 +124,8 @@ export interface TransportHub {
   readonly size: number;
   /** Opens the listeners; called once, in `prepare()`. Errors: NET_E_LISTEN. */
   listen(): Promise<void>;
+  /** Starts to look after the peers, and tests in the background whether the advertised addresses answer; called once, in `activate()`. */
+  start(): void;
   /**
    * Makes a transport that waits for its peer.
    *

@@ -7,6 +7,12 @@ export interface IceCredentials {
   readonly pwd: string;
 }
 
+/** Our credentials, with the ufrag of the description that they answer, when it named one. */
+export interface IceAgreement {
+  readonly credentials: IceCredentials;
+  readonly remoteUfrag: string | undefined;
+}
+
 /** Where a peer's flow is: a UDP 5-tuple, or a TCP connection of the session with the bytes of an unfinished frame. */
 export type FlowState =
   | { readonly type: 'udp'; readonly address: string; readonly port: number }
@@ -36,19 +42,20 @@ export interface SecureState {
 
 /** A peer transport as plain data. */
 export interface PeerState {
-  readonly credentials: IceCredentials;
-  /** Those before a restart, while no check has used the new ones. */
-  readonly previousCredentials?: IceCredentials;
-  readonly remoteUfrag?: string;
+  readonly ice: IceAgreement;
+  /** That before a restart, while no check has used the new one. */
+  readonly previousIce?: IceAgreement | undefined;
   readonly fingerprints: readonly { readonly algorithm: string; readonly value: string }[];
-  readonly wish?: 'udp' | 'tcp';
+  readonly wish?: 'udp' | 'tcp' | undefined;
   /** SHA-256 of our certificate, as in the answer. */
   readonly localFingerprint: string;
-  /** Milliseconds since the peer was made, and since its last valid check, at the time of the export. */
+  /** Milliseconds, at the time of the export, since the peer was made and since its first and its last valid check. */
   readonly ageMs: number;
-  readonly silentMs?: number;
-  readonly flow?: FlowState;
+  readonly checkedMs?: number | undefined;
+  readonly silentMs?: number | undefined;
+  /** The one that we send to is first. */
+  readonly flows: readonly FlowState[];
   /** Present once connected. */
-  readonly secure?: SecureState;
+  readonly secure?: SecureState | undefined;
   readonly counters: { readonly packetsIn: number; readonly bytesIn: number; readonly dropped: number };
 }

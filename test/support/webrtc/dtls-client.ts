@@ -52,6 +52,6 @@ export class TestDtlsClient {
 
   /** Keys as the client has them: `local` is what it sends with. */
   keys(profile: 1 | 7): { localKey: Buffer; localSalt: Buffer; remoteKey: Buffer; remoteSalt: Buffer } {
-    return this.dtls.extractSessionKeys(16, profile === 7 ? 12 : 14) as { localKey: Buffer; localSalt: Buffer; remoteKey: Buffer; remoteSalt: Buffer };
+    return this.dtls.extractSessionKeys(16, profile === 7 ? 12 : 14);
   }
 }
