@@ -50,8 +50,26 @@ export class TestDtlsClient {
     this.#transport.onData(datagram);
   }
 
+  /** A protected alert of the client, by default close_notify. */
+  alert(level = 1, description = 0, sequence = 1000): Buffer {
+    const header = { type: 21, version: 0xfefd, epoch: 1, sequenceNumber: sequence };
+    const body = this.dtls.cipher.cipher.encrypt(this.dtls.sessionType, Buffer.from([level, description]), header);
+    return plainRecord(21, 1, sequence, body);
+  }
+
   /** Keys as the client has them: `local` is what it sends with. */
   keys(profile: 1 | 7): { localKey: Buffer; localSalt: Buffer; remoteKey: Buffer; remoteSalt: Buffer } {
     return this.dtls.extractSessionKeys(16, profile === 7 ? 12 : 14);
   }
+}
+
+/** A record of any type, epoch and number, with its body as given. */
+export function plainRecord(type: number, epoch: number, sequence: number, body: Buffer): Buffer {
+  const head = Buffer.alloc(13);
+  head.writeUInt8(type, 0);
+  head.writeUInt16BE(0xfefd, 1);
+  head.writeUInt16BE(epoch, 3);
+  head.writeUIntBE(sequence, 5, 6);
+  head.writeUInt16BE(body.length, 11);
+  return Buffer.concat([head, body]);
 }
