@@ -1,0 +1,61 @@
+import { createHash, timingSafeEqual, verify, X509Certificate } from 'node:crypto';
+import { ProtocolError } from 'wcs-core';
+
+/** Hashes that a description may name, by their names in it. MD5 and SHA-1 are refused: a certificate can be forged for them. @see RFC 8122 section 5 */
+const HASHES: ReadonlyMap<string, string> = new Map([
+  ['sha-224', 'sha224'],
+  ['sha-256', 'sha256'],
+  ['sha-384', 'sha384'],
+  ['sha-512', 'sha512'],
+]);
+/** What our CertificateRequest allows: SHA-256 with the key type that each code stands for. @see RFC 5246 section 7.4.1.4.1 */
+const SHA256 = 4;
+const KEY_TYPES: ReadonlyMap<number, string> = new Map([[1, 'rsa'], [3, 'ec']]);
+
+/** The end-entity certificate (DER) of a Certificate message; undefined when the peer has none. @see RFC 5246 section 7.4.2 */
+export function firstCertificate(body: Buffer): Buffer | undefined {
+  if (body.length < 3 || body.readUIntBE(0, 3) !== body.length - 3) throw new ProtocolError('The DTLS certificate list has a wrong length.');
+  if (body.length === 3) return undefined;
+  const length = body.length < 6 ? 0 : body.readUIntBE(3, 3);
+  if (length === 0 || 6 + length > body.length) throw new ProtocolError('The DTLS certificate has a wrong length.', 3);
+  return body.subarray(6, 6 + length);
+}
+
+/**
+ * True when a certificate has one of the fingerprints. Only those of the strongest hash that the description names (and
+ * we know) count, so that a weaker one beside it opens no door. @see RFC 8122 section 5
+ */
+export function matchesFingerprint(certificate: Uint8Array, fingerprints: readonly { readonly algorithm: string; readonly value: string }[]): boolean {
+  const known = fingerprints.flatMap(({ algorithm, value }) => {
+    const hash = HASHES.get(algorithm.toLowerCase());
+    return hash === undefined ? [] : [{ hash, digest: Buffer.from(value.replaceAll(':', ''), 'hex') }];
+  });
+  const strongest = Math.max(...known.map(({ digest }) => digest.length));
+  return known.some(({ hash, digest }) => {
+    const actual = createHash(hash).update(certificate).digest();
+    return digest.length === strongest && digest.length === actual.length && timingSafeEqual(actual, digest);
+  });
+}
+
+/**
+ * True when a CertificateVerify message proves that the peer owns the key of its certificate.
+ *
+ * @param transcript every handshake message before it, from the ClientHello with the cookie on
+ * @throws ProtocolError when the message or the certificate is malformed
+ * @see RFC 5246 section 7.4.8
+ */
+export function provesPossession(body: Buffer, certificate: Uint8Array, transcript: Uint8Array): boolean {
+  if (body.length < 4 || body.readUInt16BE(2) !== body.length - 4) throw new ProtocolError('The DTLS CertificateVerify has a wrong length.');
+  const keyType = KEY_TYPES.get(body.readUInt8(1));
+  if (body.readUInt8(0) !== SHA256 || keyType === undefined) throw new ProtocolError('The DTLS CertificateVerify has an algorithm that was not asked for.');
+  const key = publicKeyOf(certificate);
+  return key.asymmetricKeyType === keyType && verify('sha256', transcript, key, body.subarray(4));
+}
+
+function publicKeyOf(certificate: Uint8Array): X509Certificate['publicKey'] {
+  try {
+    return new X509Certificate(certificate).publicKey;
+  } catch (cause) {
+    throw new ProtocolError(`The DTLS peer's certificate cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
