@@ -191,10 +191,11 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
       return;
     }
     const { peer, credentials } = outcome.checked;
+    if (peer.isReplay(flow, outcome.transactionId)) return this.drops.count('replayedCheck');
     // A live peer keeps its address: somebody else's check from there may be forged.
     if (!flow.claim(peer)) return this.drops.count('addressTaken');
     flow.send(outcome.response);
-    peer.onCheck(flow, credentials, outcome.nominated);
+    peer.onCheck(flow, credentials, outcome);
   }
 
   #contain(cause: 'malformedStun' | 'malformedDtls', work: () => void): void {
