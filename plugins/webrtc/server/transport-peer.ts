@@ -1,4 +1,4 @@
-import { WcsError, type Held, type PluginSession } from 'wcs-core';
+import { WcsError, type Held, type PluginSession, type Scope } from 'wcs-core';
 import type { RtpSender, SenderOptions } from 'wcs-core/rtp/fanout/engine';
 import type { ConsentFacts } from '../session/consent.ts';
 import { newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';
@@ -24,7 +24,7 @@ export interface PeerHost {
   readonly identity: DtlsIdentity;
   readonly drops: Drops;
   now(): number;
-  openSender(options: SenderOptions): RtpSender;
+  openSender(options: SenderOptions, scope: Scope): RtpSender;
   candidates(wish: 'udp' | 'tcp' | undefined): readonly Candidate[];
   /** Makes the peer known by a ufrag of ours, or not. */
   setUfrag(ufrag: string, checked: CheckedPeer<TransportPeer> | undefined): void;
@@ -208,7 +208,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     for (const flow of flows) this.#flows.add(flow);
     this.#selected = flows[0];
     this.#selectedCheckMs = nowMs;
-    if (state.secure !== undefined) this.#secure = new SecureFlow(state.secure, (options) => this.#host.openSender(options), this.#selected);
+    if (state.secure !== undefined) this.#secure = new SecureFlow(state.secure, (options) => this.#host.openSender(options, this.session.scope), this.#selected);
   }
 
   close(): void {
@@ -251,7 +251,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     if (this.#ended) return;
     this.#handshake = undefined;
     const beginning = { dtls: remnant, localKeys, remoteKeys, srtcpIndex: 0, receiver: { rtp: [], rtcp: [] } };
-    this.#secure = new SecureFlow(beginning, (options) => this.#host.openSender(options), this.#selected);
+    this.#secure = new SecureFlow(beginning, (options) => this.#host.openSender(options, this.session.scope), this.#selected);
     this.#events.onConnected();
   }
 
