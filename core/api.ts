@@ -39,8 +39,11 @@ export type { Connection, ConnectionHandler } from './net/connection.ts';
 export type { HttpExchange, HttpRequest, HttpResponse } from './net/http-exchange.ts';
 export type { HttpHandler, HttpLease } from './net/http-listener.ts';
 export type { Lease } from './net/lease.ts';
+export type { HeldConnection } from './net/held-connection.ts';
 export type { TcpLease } from './net/tcp-listener.ts';
 export type { UdpLease, UdpPeer } from './net/udp-listener.ts';
+export type { OnWebSocket, WebSocketListenOptions } from './net/websocket-acceptor.ts';
+export type { WebSocketClose, WebSocketConnection, WebSocketHandler } from './net/websocket-connection.ts';
 export type { PortLease, PortPair, RangeName } from './net/port-ranges.ts';
 export type { Certificates } from './net/certificates.ts';
 
