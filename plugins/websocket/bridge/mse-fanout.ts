@@ -40,7 +40,8 @@ export class MseFanout {
     this.#fanout = ctx.media.fanout({ serialise: appendFrame, requestKeyFrame: () => stream.requestKeyFrame() }, this.#scope);
     try {
       const subscription = this.#subscribe();
-      this.#scope.add('subscription', () => subscription.close());
+      // What it was told at once may have ended it.
+      if (!this.#scope.closed) this.#scope.add('subscription', () => subscription.close());
     } catch (error) {
       void this.#scope.close();
       throw error;

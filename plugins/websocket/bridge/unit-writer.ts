@@ -1,7 +1,10 @@
 import type { MediaFrame, TrackDescriptor } from 'wcs-core';
 import { encodeVideoBody } from 'wcs-core/formats/flv';
+import { parseAvcConfig } from 'wcs-core/formats/h264';
 import { appendUnitFrame, type UnitSink } from '../wire/mse-unit.ts';
 
+/** Head of the decoder configuration, and the two counts of parameter sets. */
+const AVCC_FIXED_BYTES = 7;
 const AUDIO_CONFIG = new Uint8Array([0]);
 const AUDIO_FRAME = new Uint8Array([1]);
 
@@ -20,10 +23,21 @@ export function appendConfigs(tracks: readonly TrackDescriptor[], ptsUs: number,
     if (codecConfig === undefined) continue;
     if (kind === 'audio') appendUnitFrame(out, { kind: 'audio', timestampMs, body: [AUDIO_CONFIG, codecConfig] });
     else {
-      const body = encodeVideoBody({ type: 'video', packet: 'config', codec: 'h264', trackId: 0, timestampOffsetNs: 0, format: 'record', data: codecConfig });
+      const body = encodeVideoBody({ type: 'video', packet: 'config', codec: 'h264', trackId: 0, timestampOffsetNs: 0, format: 'record', data: withoutExtension(codecConfig) });
       appendUnitFrame(out, { kind: 'video', timestampMs, body });
     }
   }
+}
+
+/**
+ * The decoder configuration up to its last parameter set: the player takes what High profiles put behind for another unit.
+ *
+ * @see ISO/IEC 14496-15 section 5.3.3.1.2
+ */
+function withoutExtension(record: Uint8Array): Uint8Array {
+  const { sps, pps } = parseAvcConfig(record);
+  const setBytes = [...sps, ...pps].reduce((sum, { length }) => sum + 2 + length, 0);
+  return record.subarray(0, AVCC_FIXED_BYTES + setBytes);
 }
 
 /** Collects what is appended. */
