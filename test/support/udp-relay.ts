@@ -1,5 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { isIPv6, type AddressInfo } from 'node:net';
+import { isIPv6 } from 'node:net';
 import type { ExecutionContext } from 'ava';
 
 /** What becomes of a datagram: `late` lets it pass some time after those behind it. */
@@ -55,7 +55,7 @@ export class UdpRelay {
   }
 
   get port(): number {
-    return (this.#front.address() as AddressInfo).port;
+    return this.#front.address().port;
   }
 
   /**

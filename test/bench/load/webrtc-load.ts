@@ -11,7 +11,7 @@ const BUNDLE = join('.build', 'load', 'webrtc-load.mjs');
 /** WebRTC peers in a process of their own, so that their cost is not the server's. Commands run one after another. */
 export class WebRtcLoad {
   readonly #child: ChildProcess;
-  readonly #waiting: { resolve(line: string): void; reject(error: Error): void }[] = [];
+  readonly #waiting: { readonly resolve: (line: string) => void; readonly reject: (error: Error) => void }[] = [];
 
   private constructor(child: ChildProcess) {
     this.#child = child;

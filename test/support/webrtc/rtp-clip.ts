@@ -10,6 +10,8 @@ export interface ClipFrame {
   readonly kind: Kind;
   readonly atMs: number;
   readonly key: boolean;
+  /** The whole frame: NAL units with four bytes of length before each, or one packet of Opus. */
+  readonly sample: Buffer;
   /** RTP payloads in order; the last one of video carries the marker. */
   readonly payloads: readonly Buffer[];
 }
@@ -47,9 +49,9 @@ export function loadRtpClip(folder: string): RtpClip {
   const frames = (JSON.parse(String(probed)) as { packets: Probed[] }).packets.map((packet): ClipFrame => {
     const sample = bytes.subarray(Number(packet.pos), Number(packet.pos) + Number(packet.size));
     const atMs = Math.max(0, Number(packet.pts_time) * 1000);
-    if (packet.stream_index === 1) return { kind: 'audio', atMs, key: true, payloads: [sample] };
+    if (packet.stream_index === 1) return { kind: 'audio', atMs, key: true, sample, payloads: [sample] };
     const units = nalUnits(sample);
-    return { kind: 'video', atMs, key: units.some((unit) => nalType(unit) === NAL_IDR), payloads: units.flatMap(packetize) };
+    return { kind: 'video', atMs, key: units.some((unit) => nalType(unit) === NAL_IDR), sample, payloads: units.flatMap(packetize) };
   });
   return { frames: frames.filter(({ atMs }) => atMs < SECONDS * 1000).sort((a, b) => a.atMs - b.atMs), durationMs: SECONDS * 1000 };
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { DtlsClient, RTCDtlsTransport, type RTCCertificate } from 'werift';
+import { DtlsClient, RTCDtlsTransport, type RTCCertificate, type Transport } from 'werift';
 import { PROFILE_CM_SHA1_80, PROFILE_GCM_128, SrtpDirection } from './srtp.ts';
 import { encodeCheck, isStun, parseCheckAnswer } from './stun.ts';
 
@@ -9,6 +9,8 @@ const CHECK_RETRY_MS = 100;
 /** Consent is renewed every five seconds, spread by 20 %. @see RFC 7675 section 5.1 */
 const CONSENT_MS = 5000;
 const ALERT = 21;
+/** The socket below is connected; werift has no use for addresses then. */
+const NO_ADDRESS: [string, number] = ['127.0.0.1', 0];
 const CLOSE_NOTIFY = Uint8Array.of(1, 0);
 const DTLS_1_2 = 0xfefd;
 
@@ -51,7 +53,7 @@ export class ClientTransport {
   readonly #options: TransportOptions;
   readonly #tieBreaker = randomBytes(8);
   readonly #dtls: DtlsClient;
-  readonly #wire: { type: 'udp'; closed: boolean; address: Record<string, never>; onData: (datagram: Buffer) => void; send: (datagram: Buffer) => Promise<void>; close: () => Promise<void> };
+  readonly #wire: Transport;
   readonly #connected: Promise<MediaKeys>;
   #resolve: (keys: MediaKeys) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
@@ -69,7 +71,7 @@ export class ClientTransport {
     this.#wire = {
       type: 'udp',
       closed: false,
-      address: {},
+      address: { address: NO_ADDRESS[0], family: 'IPv4', port: NO_ADDRESS[1] },
       onData: () => undefined,
       send: async (datagram) => {
         if (!this.#isClosed) options.send(datagram);
@@ -81,7 +83,7 @@ export class ClientTransport {
     const profiles = options.profiles ?? [PROFILE_GCM_128, PROFILE_CM_SHA1_80];
     // werift names its profiles by an enumeration of these two numbers.
     const srtpProfiles = profiles.filter((profile) => profile === PROFILE_CM_SHA1_80 || profile === PROFILE_GCM_128);
-    this.#dtls = new DtlsClient({ transport: this.#wire as never, cert: certPem, key: privateKey, signatureHash, srtpProfiles: srtpProfiles as never, extendedMasterSecret: true });
+    this.#dtls = new DtlsClient({ transport: this.#wire, cert: certPem, key: privateKey, signatureHash, srtpProfiles, extendedMasterSecret: true });
     this.#dtls.onConnect.subscribe(() => this.#connect());
   }
 
@@ -97,7 +99,7 @@ export class ClientTransport {
     if (this.#isClosed) return;
     const first = datagram[0] ?? 0;
     if (first >= 128 && first <= 191) this.#options.onMedia(datagram);
-    else if (first >= 20 && first <= 63) this.#wire.onData(datagram);
+    else if (first >= 20 && first <= 63) this.#wire.onData(datagram, NO_ADDRESS);
     else if (isStun(datagram)) this.#onCheckAnswer(datagram);
   }
 

@@ -29,18 +29,19 @@ export interface LoadPeer {
 /** Offers, checks and shakes hands; throws what went wrong within `timeoutMs`. */
 export async function openPeer(options: PeerOptions, timeoutMs: number): Promise<LoadPeer> {
   const { sockets, certificate, url, direction, ssrc } = options;
-  let socket: LoadSocket | undefined;
-  const transport = new ClientTransport({ certificate, send: (datagram) => socket?.send(datagram), onMedia: () => undefined });
+  const wire: { socket?: LoadSocket } = {};
+  const transport = new ClientTransport({ certificate, send: (datagram) => wire.socket?.send(datagram), onMedia: () => undefined });
   const signal = AbortSignal.timeout(timeoutMs);
   const session = await postOffer(url, writeOffer({ direction, ufrag: transport.ufrag, pwd: transport.pwd, fingerprint: fingerprintOf(certificate), ...(ssrc && { ssrc }) }), signal);
   const remote = parseAnswer(session.answer);
   const candidate = remote.candidates.find(({ transport: name, address }) => name === 'udp' && address.includes('.'));
   if (candidate === undefined) throw new Error(`The answer has no UDP candidate:\n${session.answer}`);
-  socket = sockets.open(candidate.address, candidate.port, (memory, at, length, nowMs) => {
+  const socket = sockets.open(candidate.address, candidate.port, (memory, at, length, nowMs) => {
     const first = memory[at] ?? 0;
     if (first >= 128 && first <= 191) options.onMedia(memory, at, length, nowMs);
     else transport.onDatagram(Buffer.from(memory.subarray(at, at + length)));
   });
+  wire.socket = socket;
   const expired = (): void => transport.abandon();
   signal.addEventListener('abort', expired);
   try {
