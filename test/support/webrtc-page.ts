@@ -148,14 +148,14 @@ export class PeerBrowser {
     return new PeerBrowser(t, `http://127.0.0.1:${(server.address() as AddressInfo).port}`, () => browser.context.newPage());
   }
 
-  /** Opens a page with the code of one kind of peer. Errors of the page are noted in the test's log. */
-  async open(kind: PageKind): Promise<PeerPage> {
+  /** Opens a page with the code of one kind of peer. Errors of the page are noted in the test's log; the SDK can be initialised once only. */
+  async open(kind: PageKind, sdkOptions: Readonly<Record<string, unknown>> = {}): Promise<PeerPage> {
     const page = await this.#open();
     page.on('pageerror', (error) => this.#t.log(`${kind}: ${error.message}`));
     await page.addInitScript(watchConnections);
     await page.goto(`${this.#origin}/`);
     for (const path of SCRIPTS[kind]) await page.addScriptTag({ url: `${this.#origin}${path}` });
-    if (kind === 'web-sdk') await page.evaluate('webSdk.init()');
+    if (kind === 'web-sdk') await page.evaluate(`webSdk.init(${JSON.stringify(sdkOptions)})`);
     return new PeerPage(page);
   }
 }
