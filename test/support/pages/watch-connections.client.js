@@ -40,10 +40,11 @@
         const { codecId, id, timestamp, trackIdentifier, ...figures } = entry;
         report[`${entry.type === 'inbound-rtp' ? 'in' : 'out'}${entry.kind === 'video' ? 'Video' : 'Audio'}`] = { ...figures, codec: codecOf(codecId) };
       }
-      if (entry.type === 'candidate-pair' && entry.nominated && entry.state === 'succeeded') {
-        const remote = stats.get(entry.remoteCandidateId);
-        const local = stats.get(entry.localCandidateId);
-        report.pair = { protocol: remote?.protocol, remote: `${remote?.address}:${remote?.port}`, local: `${local?.address}:${local?.port}`, roundTripS: entry.currentRoundTripTime, ...(entry.availableOutgoingBitrate && { availableOutgoingBps: entry.availableOutgoingBitrate }) };
+      const pair = entry.type === 'transport' ? stats.get(entry.selectedCandidatePairId) : undefined;
+      if (pair !== undefined) {
+        const remote = stats.get(pair.remoteCandidateId);
+        const local = stats.get(pair.localCandidateId);
+        report.pair = { protocol: remote?.protocol, remote: `${remote?.address}:${remote?.port}`, local: `${local?.address}:${local?.port}`, roundTripS: pair.currentRoundTripTime, ...(pair.availableOutgoingBitrate && { availableOutgoingBps: pair.availableOutgoingBitrate }) };
       }
     }
     return report;

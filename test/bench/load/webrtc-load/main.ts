@@ -44,6 +44,9 @@ class Load {
       case 'unpublish':
         for (const publisher of this.#publishers.splice(0)) publisher.stop();
         return Promise.resolve({});
+      case 'pause':
+        for (const publisher of this.#publishers) publisher.isPaused = command.isPaused;
+        return Promise.resolve({});
       case 'join':
         return this.#join(command);
       case 'measure':

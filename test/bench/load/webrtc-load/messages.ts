@@ -3,7 +3,9 @@ export type LoadCommand =
   /** Publishes the clip under each of these WHIP addresses. The first one's packets are timed. */
   | { readonly type: 'publish'; readonly urls: readonly string[] }
   | { readonly type: 'unpublish' }
-  /** Opens viewers of a WHEP address, one each `paceMs` (0: all at once); ends when each has its first picture or failed. */
+  /** Publishers send nothing but reports, or go on. */
+  | { readonly type: 'pause'; readonly isPaused: boolean }
+  /** Opens viewers of a WHEP address, one each `paceMs` (0: all at once); ends when each has its first picture or failed; with `pictureTimeoutMs` 0 pictures are not waited for. */
   | { readonly type: 'join'; readonly url: string; readonly viewers: number; readonly paceMs: number; readonly sampled: number; readonly pictureTimeoutMs: number }
   | { readonly type: 'measure'; readonly durationMs: number }
   /** All viewers go: by a DTLS alert alone or by HTTP. */
@@ -59,6 +61,7 @@ export interface PublishReport {
 export interface LoadAnswers {
   readonly publish: PublishReport;
   readonly unpublish: Record<string, never>;
+  readonly pause: Record<string, never>;
   readonly join: JoinReport;
   readonly measure: MeasureReport;
   readonly leave: { readonly left: number; readonly refused: number };

@@ -24,6 +24,8 @@ interface Outgoing {
 export class Publisher {
   packets = 0;
   keyFramesAsked = 0;
+  /** What would be sent meanwhile is left out. */
+  isPaused = false;
   readonly #clip: RtpClip;
   readonly #pictures: readonly ClipFrame[];
   readonly #sent: SentPackets | undefined;
@@ -62,7 +64,7 @@ export class Publisher {
       const atMs = (frame?.atMs ?? 0) + Math.floor(this.#next / frames.length) * durationMs;
       if (frame === undefined || atMs > elapsedMs) break;
       this.#next++;
-      this.#send(this.#standIn(frame), atMs);
+      if (!this.isPaused) this.#send(this.#standIn(frame), atMs);
     }
     if (nowMs - this.#reportedAtMs < REPORT_MS) return;
     this.#reportedAtMs = nowMs;

@@ -12,6 +12,7 @@ const REPORT_MS = 1000;
 class Sequences {
   ssrc = 0;
   received = 0;
+  reported = 0;
   highest = -1;
   #base = -1;
 
@@ -152,9 +153,10 @@ export class Viewer {
     if (this.#watch.keyFrames > 0) this.firstPictureMs = nowMs - this.startedAtMs;
   }
 
-  /** A receiver report for both streams. @see RFC 3550 section 6.4.2 */
+  /** A receiver report for the streams with something new. @see RFC 3550 section 6.4.2 */
   #report(): void {
-    const streams = this.#streams.filter(({ received }) => received > 0);
+    const streams = this.#streams.filter(({ received, reported }) => received > reported);
+    if (streams.length === 0) return;
     const packet = Buffer.alloc(8 + 24 * streams.length);
     packet.writeUInt8(0x80 | streams.length, 0);
     packet.writeUInt8(201, 1);
@@ -163,6 +165,7 @@ export class Viewer {
     for (const [index, stream] of streams.entries()) {
       packet.writeUInt32BE(stream.ssrc, 8 + index * 24);
       packet.writeUInt32BE(stream.highest, 16 + index * 24);
+      stream.reported = stream.received;
     }
     if (this.#peer !== undefined) this.#peer.send(this.#peer.keys.local.protectRtcp(packet));
   }
