@@ -1,6 +1,6 @@
 import { peerTest } from '../../support/peers.ts';
 import { PeerBrowser } from '../../support/webrtc-page.ts';
-import { startWebRtcServer } from '../../support/webrtc-server.ts';
+import { startBrowserServer } from '../../support/browser-server.ts';
 
 /** Leaves a browser no way but TCP. */
 function withoutUdp(answer: string): string {
@@ -12,7 +12,7 @@ function withoutUdp(answer: string): string {
 
 peerTest('Chromium publishes and plays over ICE-TCP alone', ['chromium'], async (t) => {
   t.timeout(90_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const browser = await PeerBrowser.start(t);
   const publisher = await browser.open('whip-whep');
   await publisher.rewriteAnswers(withoutUdp);
@@ -30,7 +30,7 @@ peerTest('Chromium publishes and plays over ICE-TCP alone', ['chromium'], async 
 
 peerTest('the Web SDK gets TCP when it asks for it', ['chromium'], async (t) => {
   t.timeout(90_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const browser = await PeerBrowser.start(t);
   const publisher = await browser.open('web-sdk');
   await publisher.call('webSdk.connect', server.webSocketUrl);

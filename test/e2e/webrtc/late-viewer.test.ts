@@ -3,7 +3,7 @@ import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest } from '../../support/peers.ts';
 import { releaseSecondPeers, SecondPublisher } from '../../support/second-peer.ts';
 import { PeerBrowser } from '../../support/webrtc-page.ts';
-import { startWebRtcServer } from '../../support/webrtc-server.ts';
+import { startBrowserServer } from '../../support/browser-server.ts';
 import { loadRtpClip } from '../../support/webrtc/rtp-clip.ts';
 
 test.after.always(() => releaseSecondPeers());
@@ -26,7 +26,7 @@ async function middleFirstPicture(browser: PeerBrowser, url: string, log: (text:
 
 peerTest('a late viewer sees a picture within 300 ms: a browser publishes and is asked for a key frame', ['chromium'], async (t) => {
   t.timeout(90_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const browser = await PeerBrowser.start(t);
   const publisher = await browser.open('whip-whep');
   await publisher.call('whipWhep.publish', server.whip('cam'), { codec: 'VP8' });
@@ -37,7 +37,7 @@ peerTest('a late viewer sees a picture within 300 ms: a browser publishes and is
 
 peerTest('a late viewer sees a picture within 300 ms: the publisher makes key frames every two seconds only', ['ffmpeg', 'chromium'], async (t) => {
   t.timeout(90_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await server.streamIsLive('cam');
   const ms = await middleFirstPicture(await PeerBrowser.start(t), server.whep('cam'), (text) => t.log(text));

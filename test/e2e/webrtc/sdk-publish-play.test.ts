@@ -4,21 +4,21 @@ import { mediaFolder } from '../../support/media-folder.ts';
 import { PeerProcess, peerTest } from '../../support/peers.ts';
 import { until } from '../../support/until.ts';
 import { PeerBrowser, type PeerPage } from '../../support/webrtc-page.ts';
-import { startWebRtcServer, type WebRtcServer } from '../../support/webrtc-server.ts';
+import { startBrowserServer, type BrowserServer } from '../../support/browser-server.ts';
 
 /** What the SDK would send, were it not for the codecs taken out of its offer. */
 const STRIPPED = { VP8: 'H264,VP9,AV1', H264: 'VP8,VP9,AV1' } as const;
 
-async function connected(browser: PeerBrowser, server: WebRtcServer, options: Readonly<Record<string, unknown>> = {}): Promise<PeerPage> {
+async function connected(browser: PeerBrowser, server: BrowserServer, options: Readonly<Record<string, unknown>> = {}): Promise<PeerPage> {
   const page = await browser.open('web-sdk');
   const { status } = await page.call<{ status: string }>('webSdk.connect', server.webSocketUrl, options);
   if (status !== 'ESTABLISHED') throw new Error(`The session is ${status}`);
   return page;
 }
 
-async function publisherAndPlayer(t: ExecutionContext): Promise<{ server: WebRtcServer; browser: PeerBrowser; publisher: PeerPage; player: PeerPage }> {
+async function publisherAndPlayer(t: ExecutionContext): Promise<{ server: BrowserServer; browser: PeerBrowser; publisher: PeerPage; player: PeerPage }> {
   t.timeout(90_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const browser = await PeerBrowser.start(t);
   const publisher = await connected(browser, server);
   await publisher.call('webSdk.publish', 'cam');
@@ -32,7 +32,7 @@ async function publisherAndPlayer(t: ExecutionContext): Promise<{ server: WebRtc
 for (const codec of ['VP8', 'H264'] as const) {
   peerTest(`the unmodified Web SDK publishes ${codec} and plays it in a second page`, ['chromium'], async (t) => {
     t.timeout(90_000);
-    const server = await startWebRtcServer(t);
+    const server = await startBrowserServer(t);
     const browser = await PeerBrowser.start(t);
     const publisher = await connected(browser, server);
     await publisher.call('webSdk.publish', 'cam', { stripCodecs: STRIPPED[codec] });
@@ -89,7 +89,7 @@ peerTest('data and mute events of a publisher reach its players', ['chromium'], 
 
 peerTest('three members of a room see one another come, speak, publish and go', ['chromium'], async (t) => {
   t.timeout(90_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const browser = await PeerBrowser.start(t);
   const [ann, ben, eve] = [await browser.open('web-sdk-room'), await browser.open('web-sdk-room'), await browser.open('web-sdk-room')];
   t.deepEqual(await ann.call('room.enter', server.webSocketUrl, 'ann', 'r1'), []);
@@ -112,7 +112,7 @@ peerTest('three members of a room see one another come, speak, publish and go', 
 
 peerTest('MSE plays an H.264 and AAC stream over the second socket', ['ffmpeg', 'chromium'], async (t) => {
   t.timeout(90_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const input = ['-re', '-stream_loop', '-1', '-i', join(mediaFolder, 'avc.mp4')];
   const publisher = new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', ...input, '-c', 'copy', '-f', 'flv', `rtmp://127.0.0.1:${server.ports.rtmp}/live/cam`]);
   await server.streamIsLive('cam');

@@ -1,12 +1,12 @@
 import { peerTest } from '../../support/peers.ts';
 import { until } from '../../support/until.ts';
 import { PeerBrowser, type HttpOutcome } from '../../support/webrtc-page.ts';
-import { startWebRtcServer } from '../../support/webrtc-server.ts';
+import { startBrowserServer } from '../../support/browser-server.ts';
 
 for (const codec of ['VP8', 'H264'] as const) {
   peerTest(`Chromium publishes ${codec} by WHIP and plays it by WHEP in a second page`, ['chromium'], async (t) => {
     t.timeout(90_000);
-    const server = await startWebRtcServer(t);
+    const server = await startBrowserServer(t);
     const browser = await PeerBrowser.start(t);
     const publisher = await browser.open('whip-whep');
     t.is((await publisher.call<HttpOutcome>('whipWhep.publish', server.whip('cam'), { codec })).status, 201);
@@ -32,7 +32,7 @@ for (const codec of ['VP8', 'H264'] as const) {
 
 peerTest("the server's estimate lets a publisher send at its full rate", ['chromium'], async (t) => {
   t.timeout(60_000);
-  const server = await startWebRtcServer(t, { webrtc: { maxBitrateBps: 2_500_000 } });
+  const server = await startBrowserServer(t, { webrtc: { maxBitrateBps: 2_500_000 } });
   const publisher = await (await PeerBrowser.start(t)).open('whip-whep');
   await publisher.call('whipWhep.publish', server.whip('cam'), { codec: 'VP8', width: 1280, height: 720 });
   const bps = await until(async () => {
@@ -44,7 +44,7 @@ peerTest("the server's estimate lets a publisher send at its full rate", ['chrom
 
 peerTest('a page that is closed without a word leaves no session behind', ['chromium'], async (t) => {
   t.timeout(60_000);
-  const server = await startWebRtcServer(t, { webrtc: { iceKeepAliveMs: 5000 } });
+  const server = await startBrowserServer(t, { webrtc: { iceKeepAliveMs: 5000 } });
   const browser = await PeerBrowser.start(t);
   const publisher = await browser.open('whip-whep');
   await publisher.call('whipWhep.publish', server.whip('cam'));

@@ -5,7 +5,7 @@ import { releaseSecondPeers, SecondPlayer, SecondPublisher } from '../../support
 import { anyOf, isChangeCipherSpec, isDtls, isHandshake, loseShare, onMatch, UdpRelay, type Rule } from '../../support/udp-relay.ts';
 import { until } from '../../support/until.ts';
 import { PeerBrowser } from '../../support/webrtc-page.ts';
-import { startWebRtcServer } from '../../support/webrtc-server.ts';
+import { startBrowserServer } from '../../support/browser-server.ts';
 import { loadRtpClip } from '../../support/webrtc/rtp-clip.ts';
 
 test.after.always(() => releaseSecondPeers());
@@ -23,7 +23,7 @@ const FLIGHTS: readonly { readonly name: string; readonly toServer?: () => Rule;
 for (const { name, toServer, toClient } of FLIGHTS) {
   peerTest(`a call connects though ${name} is lost once`, ['ffmpeg', 'chromium'], async (t) => {
     t.timeout(120_000);
-    const server = await startWebRtcServer(t);
+    const server = await startBrowserServer(t);
     await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
     await server.streamIsLive('cam');
     const [forLibrary, forBrowser] = [await UdpRelay.open(t), await UdpRelay.open(t)];
@@ -46,7 +46,7 @@ for (const { name, toServer, toClient } of FLIGHTS) {
 
 peerTest('ten calls connect through a network that loses 15 % of all packets', ['ffmpeg', 'chromium'], async (t) => {
   t.timeout(120_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await server.streamIsLive('cam');
   const browser = await PeerBrowser.start(t);

@@ -5,7 +5,7 @@ import { releaseSecondPeers, SecondPublisher } from '../../support/second-peer.t
 import { disorder, loseShare, UdpRelay } from '../../support/udp-relay.ts';
 import { until } from '../../support/until.ts';
 import { PeerBrowser } from '../../support/webrtc-page.ts';
-import { startWebRtcServer } from '../../support/webrtc-server.ts';
+import { startBrowserServer } from '../../support/browser-server.ts';
 import { loadRtpClip } from '../../support/webrtc/rtp-clip.ts';
 
 test.after.always(() => releaseSecondPeers());
@@ -14,7 +14,7 @@ const SHARE = 0.05;
 
 peerTest('video goes on for a player that loses 5 % in each direction: lost packets are sent again', ['ffmpeg', 'chromium'], async (t) => {
   t.timeout(120_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await server.streamIsLive('cam');
   const relay = await UdpRelay.open(t);
@@ -37,7 +37,7 @@ peerTest('video goes on for a player that loses 5 % in each direction: lost pack
 
 peerTest('a publisher that loses 5 % in each direction is asked for what is missing', ['ffmpeg', 'chromium'], async (t) => {
   t.timeout(120_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const relay = await UdpRelay.open(t);
   relay.toServer = loseShare(SHARE, 3);
   relay.toClient = loseShare(SHARE, 4);
@@ -60,7 +60,7 @@ peerTest('a publisher that loses 5 % in each direction is asked for what is miss
 
 peerTest('packets that come twice or late, behind those after them, do no harm', ['ffmpeg', 'chromium'], async (t) => {
   t.timeout(120_000);
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const relay = await UdpRelay.open(t);
   relay.toServer = disorder({ twice: 0.05, late: 0.1, lateMs: 20 }, 5);
   await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam'), rewriteAnswer: (answer) => relay.rewriteAnswer(answer) });

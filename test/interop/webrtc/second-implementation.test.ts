@@ -6,13 +6,13 @@ import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest } from '../../support/peers.ts';
 import { releaseSecondPeers, SecondPlayer, SecondPublisher } from '../../support/second-peer.ts';
 import { until } from '../../support/until.ts';
-import { startWebRtcServer } from '../../support/webrtc-server.ts';
+import { startBrowserServer } from '../../support/browser-server.ts';
 import { loadRtpClip } from '../../support/webrtc/rtp-clip.ts';
 
 test.after.always(() => releaseSecondPeers());
 
 peerTest('libdatachannel publishes and plays, and every picture on the way decodes', ['ffmpeg', 'ffprobe'], async (t) => {
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const publisher = await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await server.streamIsLive('cam');
   const player = await SecondPlayer.start(t, { url: server.whep('cam') });
@@ -34,7 +34,7 @@ peerTest('libdatachannel publishes and plays, and every picture on the way decod
 });
 
 peerTest('a second player comes while the first one plays, and neither disturbs the other', ['ffmpeg'], async (t) => {
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await server.streamIsLive('cam');
   const first = await SecondPlayer.start(t, { url: server.whep('cam') });

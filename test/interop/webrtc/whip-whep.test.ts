@@ -3,7 +3,7 @@ import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest } from '../../support/peers.ts';
 import { releaseSecondPeers, SecondPlayer, SecondPublisher } from '../../support/second-peer.ts';
 import { until } from '../../support/until.ts';
-import { startWebRtcServer, type WebRtcServer } from '../../support/webrtc-server.ts';
+import { startBrowserServer, type BrowserServer } from '../../support/browser-server.ts';
 import { TestClient } from '../../support/webrtc/client.ts';
 import { loadRtpClip } from '../../support/webrtc/rtp-clip.ts';
 import { writeOffer } from '../../support/webrtc/session-description.ts';
@@ -14,8 +14,8 @@ test.after.always(() => releaseSecondPeers());
 
 const OFFER = writeOffer({ direction: 'recvonly', ufrag: 'abcd', pwd: 'abcdefghijklmnopqrstuvwx', fingerprint: `sha-256 ${Array(32).fill('AB').join(':')}` });
 
-async function withPublisher(t: ExecutionContext, options: Parameters<typeof startWebRtcServer>[1] = {}): Promise<WebRtcServer> {
-  const server = await startWebRtcServer(t, options);
+async function withPublisher(t: ExecutionContext, options: Parameters<typeof startBrowserServer>[1] = {}): Promise<BrowserServer> {
+  const server = await startBrowserServer(t, options);
   await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await server.streamIsLive('cam');
   return server;
@@ -54,7 +54,7 @@ peerTest('a player that says good-bye by a DTLS alert alone is gone from the lis
 });
 
 test.serial('an unknown stream, a broken offer and an unknown session are refused with a fitting status', async (t) => {
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const statusOf = async (url: string, sdp: string): Promise<number> => {
     const error = await t.throwsAsync(postOffer(url, sdp), { instanceOf: OfferRefused });
     return error.status;
@@ -72,7 +72,7 @@ peerTest('a name in use is refused to a second publisher with 409', ['ffmpeg'], 
 });
 
 peerTest('a browser may call from any page: the preflight names methods, headers and what it may read', ['ffmpeg'], async (t) => {
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const preflight = await fetch(server.whip('cam'), { method: 'OPTIONS', headers: { Origin: 'http://elsewhere.example', 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'content-type,authorization' } });
   t.true(preflight.ok);
   t.is(preflight.headers.get('access-control-allow-origin'), '*');
@@ -86,7 +86,7 @@ peerTest('a browser may call from any page: the preflight names methods, headers
 });
 
 peerTest('when the publisher ends, its players are told by the end of their media, and the name is free again', ['ffmpeg'], async (t) => {
-  const server = await startWebRtcServer(t);
+  const server = await startBrowserServer(t);
   const first = await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await server.streamIsLive('cam');
   const player = await SecondPlayer.start(t, { url: server.whep('cam') });

@@ -6,7 +6,7 @@ import { until } from './until.ts';
 type Settings = Readonly<Record<string, unknown>>;
 
 /** A server with everything that browsers talk to, in this process, on loopback. */
-export interface WebRtcServer {
+export interface BrowserServer {
   readonly kernel: TestKernel;
   readonly ports: { readonly http: number; readonly websocket: number; readonly media: number; readonly rtmp: number };
   whip(name: string): string;
@@ -18,7 +18,7 @@ export interface WebRtcServer {
 }
 
 /** Starts a server that is stopped when the test ends. */
-export async function startWebRtcServer(t: ExecutionContext, options: { readonly webrtc?: Settings; readonly websocket?: Settings; readonly network?: Settings } = {}): Promise<WebRtcServer> {
+export async function startBrowserServer(t: ExecutionContext, options: { readonly webrtc?: Settings; readonly websocket?: Settings; readonly network?: Settings } = {}): Promise<BrowserServer> {
   const [http = 0, httpTls = 0, websocket = 0, webSocketTls = 0, media = 0, rtmp = 0] = await freePorts(6);
   const kernel = await startTestKernel({
     config: { network: { host: '127.0.0.1', ...options.network } },
