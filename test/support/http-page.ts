@@ -8,6 +8,8 @@ import { freePorts, startTestKernel, type TestKernel } from './test-kernel.ts';
 export interface HttpPage {
   readonly server: TestKernel;
   readonly base: string;
+  /** Port of HTTPS; 0 without. */
+  readonly tlsPort: number;
   readonly context: BrowserContext;
   readonly page: Page;
   /** What the browser complained of: scripts that failed, resources that a policy refused. */
@@ -17,7 +19,7 @@ export interface HttpPage {
 /** Settings of the server and of the browser. */
 export interface HttpPageOptions {
   readonly hlsPort?: number;
-  readonly tlsPort?: number;
+  readonly tls?: boolean;
   readonly colorScheme?: 'light' | 'dark';
   readonly width?: number;
   readonly flags?: readonly string[];
@@ -25,9 +27,9 @@ export interface HttpPageOptions {
 
 /** Starts both; `teardown` gets what ends them. */
 export async function openHttpPage(teardown: (work: () => Promise<void>) => void, options: HttpPageOptions = {}): Promise<HttpPage> {
-  const { hlsPort = 1, tlsPort = 'off', ...browserOptions } = options;
-  const [port = 0] = await freePorts(1);
-  const server = await startTestKernel({ plugins: { http: { port, tlsPort, hlsPort } } });
+  const { hlsPort = 1, tls = false, ...browserOptions } = options;
+  const [port = 0, tlsPort = 0] = await freePorts(tls ? 2 : 1);
+  const server = await startTestKernel({ plugins: { http: { port, tlsPort: tls ? tlsPort : 'off', hlsPort } } });
   teardown(() => server.stop());
   const browser = await openBrowser(browserOptions);
   teardown(() => browser.close());
@@ -37,7 +39,7 @@ export async function openHttpPage(teardown: (work: () => Promise<void>) => void
   page.on('console', (message) => {
     if (/Content Security Policy|Refused/.test(message.text())) complaints.push(message.text());
   });
-  return { server, base: `http://127.0.0.1:${port}`, context: browser.context, page, complaints };
+  return { server, base: `http://127.0.0.1:${port}`, tlsPort, context: browser.context, page, complaints };
 }
 
 /** Screenshots go to the folder that `WCS_SCREENSHOTS` names, for a person to look at. */

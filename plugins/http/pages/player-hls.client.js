@@ -74,6 +74,7 @@ function startNatively({ video, name, query, onReady, onFailure }) {
 function factsOf(video) {
   const quality = video.getVideoPlaybackQuality?.();
   return {
+    progress: video.currentTime,
     protocol: 'HLS',
     buffer: `${bufferAheadS(video).toFixed(1)} s`,
     lost: quality === undefined ? undefined : `${quality.droppedVideoFrames} of ${quality.totalVideoFrames}`,

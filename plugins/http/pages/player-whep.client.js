@@ -80,6 +80,8 @@ class WhepPlayback {
     this.#last = now;
     const bitrate = (8000 * (bytes - last.bytes)) / (now.atMs - last.atMs);
     return {
+      // The clock of the element may go on without any media.
+      progress: video?.framesDecoded > 0 ? video.framesDecoded : bytes,
       protocol,
       codec: codecs,
       roundTrip: roundTripMs === undefined ? undefined : `${Math.round(roundTripMs)} ms`,

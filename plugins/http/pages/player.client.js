@@ -1,6 +1,6 @@
 /**
  * The player page. It plays by one of two back ends, `startWhep` and `startHls`, which are given
- * `{ video, name, query, onReady(), onNote(text), onFailure(failure) }` and answer `{ stop(), facts() }`. Whichever plays
+ * `{ video, name, query, onReady(), onNote(text), onFailure(failure) }` and answer `{ stop(), facts() }`; `facts().progress` changes while media comes. Whichever plays
  * says by `onFailure` why it doesn't, never before it has answered; what is done about it is decided here.
  */
 import { byId, formatDuration, setText } from './common.js';
@@ -26,7 +26,7 @@ let playback;
 let retryTimer;
 let retryMs = RETRY_MIN_MS;
 let playingSince;
-let lastTime = 0;
+let lastProgress;
 let lastMovedAt = 0;
 
 function setState(text, kind) {
@@ -151,9 +151,9 @@ function onPlaying() {
 }
 
 /** A live stream that ended may leave the last picture standing without any error. */
-function checkStall(now) {
-  if (video.currentTime !== lastTime || video.paused) {
-    lastTime = video.currentTime;
+function checkStall(progress, now) {
+  if (progress !== lastProgress || video.paused) {
+    lastProgress = progress;
     lastMovedAt = now;
   } else if (now - lastMovedAt > STALL_MS) {
     wait('The stream has stopped', 'It goes on here by itself when its publisher comes back.');
@@ -164,14 +164,14 @@ async function showFacts() {
   if (playingSince === undefined) return;
   const now = performance.now();
   const shown = playback;
-  const facts = await shown.facts();
+  const { progress, ...facts } = await shown.facts();
   if (playback !== shown || playingSince === undefined) return;
   const all = { ...facts, resolution: video.videoWidth > 0 ? `${video.videoWidth}×${video.videoHeight}` : 'no video', played: formatDuration(now - playingSince) };
   for (const fact of FACTS) {
     byId(`fact-${fact}`).parentElement.hidden = all[fact] === undefined;
     setText(byId(`fact-${fact}`), all[fact] ?? '');
   }
-  checkStall(now);
+  checkStall(progress, now);
 }
 
 /** The way that the user takes stands in the address, so that a link or a reload takes it too. */

@@ -64,6 +64,8 @@ function showTracks() {
   const video = trackOf('video');
   preview.hidden = video === undefined;
   preview.classList.toggle('mirrored', byId('picture').value.startsWith('camera'));
+  // An empty one would keep the page loading.
+  if (video !== undefined) preview.srcObject ??= stream;
   if (video !== undefined) cover();
   else if (trackOf('audio') !== undefined) cover({ headline: 'Sound only', advice: 'No picture is published.' });
   else cover({ headline: 'Nothing is chosen', advice: 'Choose a picture, a sound or both.' });
@@ -282,7 +284,6 @@ async function setUp() {
   });
   if (!isCapturable()) return explainInsecurity();
   if (window.RTCPeerConnection === undefined) return cover({ headline: "This browser can't publish", advice: 'It has no WebRTC, or it is turned off.' });
-  preview.srcObject = stream;
   fill(byId('codec'), videoCodecs().map((codec) => [codec, CODEC_NAMES[codec] ?? codec]));
   await fillDevices();
   navigator.mediaDevices.addEventListener('devicechange', () => void fillDevices());

@@ -126,10 +126,11 @@ export function watchConnection(peer, { onConnected, onFailed, onClosed }) {
 export async function readStats(peer, direction) {
   const stats = [...(await peer.getStats()).values()];
   const byId = new Map(stats.map((entry) => [entry.id, entry]));
-  const streams = stats.filter(({ type }) => type === `${direction}-rtp`);
+  // Pictures first.
+  const streams = stats.filter(({ type }) => type === `${direction}-rtp`).sort((one, other) => other.kind.localeCompare(one.kind));
   const transport = stats.find(({ type }) => type === 'transport');
   const pair = byId.get(transport?.selectedCandidatePairId) ?? stats.find(({ type, nominated, state }) => type === 'candidate-pair' && nominated && state === 'succeeded');
-  const codecs = streams.map(({ codecId }) => byId.get(codecId)?.mimeType?.replace(/^\w+\//, '')).filter((codec) => codec !== undefined);
+  const codecs = streams.map(({ codecId }) => byId.get(codecId)?.mimeType?.replace(/^\w+\//, '').replace('opus', 'Opus')).filter((codec) => codec !== undefined);
   const remote = stats.find(({ type, kind }) => type === 'remote-inbound-rtp' && kind === 'video');
   return {
     video: streams.find(({ kind }) => kind === 'video'),

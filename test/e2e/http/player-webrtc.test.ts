@@ -30,7 +30,7 @@ test.serial('The player plays in real time, tells its figures, and ends its sess
   await until(async () => (await framesShown(page)) > before + 25, 'the picture goes on');
   await page.locator('#fact-protocol').getByText('WebRTC over UDP').waitFor();
   await page.locator('#fact-resolution').getByText('640×360').waitFor();
-  await page.locator('#fact-codec').getByText('VP8 · opus').waitFor();
+  await page.locator('#fact-codec').getByText('VP8 · Opus').waitFor();
   await page.locator('#fact-buffer').getByText(/^\d+ ms$/).waitFor();
   await page.locator('#fact-roundTrip').getByText(/^\d+ ms$/).waitFor();
   await shoot(page, 'player-realtime');
@@ -61,7 +61,7 @@ test.serial('The viewer chooses by keyboard between real time and HLS, and the a
   await page.getByRole('heading', { name: "The stream isn't there yet" }).waitFor();
   t.true(await page.getByRole('radio', { name: 'HLS' }).isChecked());
   t.is(media.asked('POST').length, 1);
-  await page.getByText('Real time', { exact: true }).click();
+  await page.getByRole('radio', { name: 'Real time' }).click();
   await isLive(page);
   t.is(new URL(page.url()).search, '?name=live&via=webrtc');
   t.deepEqual(complaints, []);
