@@ -20,6 +20,8 @@ export interface HttpPage {
 export interface HttpPageOptions {
   readonly hlsPort?: number;
   readonly tls?: boolean;
+  /** Settings of further plugins. */
+  readonly plugins?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly colorScheme?: 'light' | 'dark';
   readonly width?: number;
   readonly flags?: readonly string[];
@@ -27,9 +29,9 @@ export interface HttpPageOptions {
 
 /** Starts both; `teardown` gets what ends them. */
 export async function openHttpPage(teardown: (work: () => Promise<void>) => void, options: HttpPageOptions = {}): Promise<HttpPage> {
-  const { hlsPort = 1, tls = false, ...browserOptions } = options;
+  const { hlsPort = 1, tls = false, plugins = {}, ...browserOptions } = options;
   const [port = 0, tlsPort = 0] = await freePorts(tls ? 2 : 1);
-  const server = await startTestKernel({ plugins: { http: { port, tlsPort: tls ? tlsPort : 'off', hlsPort } } });
+  const server = await startTestKernel({ plugins: { http: { port, tlsPort: tls ? tlsPort : 'off', hlsPort }, ...plugins } });
   teardown(() => server.stop());
   const browser = await openBrowser(browserOptions);
   teardown(() => browser.close());
