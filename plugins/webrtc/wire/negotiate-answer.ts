@@ -58,6 +58,7 @@ export interface AcceptedMedia {
   readonly rtxSsrcs: OfferedMedia['rtxSsrcs'];
   /** Layers of a simulcast publisher; empty without simulcast. */
   readonly rids: readonly string[];
+  readonly rtcpRsize: boolean;
   readonly transport: OfferedTransport;
 }
 
@@ -140,7 +141,7 @@ function bestFormat(offered: OfferedMedia, codec: Codec, use: FormatUse): Negoti
 }
 
 function accepted(offered: OfferedMedia, index: number, codecs: readonly NegotiatedCodec[], direction: 'publish' | 'play', capabilities: AnswerCapabilities): AcceptedMedia {
-  const { mid, protocol, ssrcs, rtxSsrcs, transport } = offered;
+  const { mid, protocol, ssrcs, rtxSsrcs, rtcpRsize, transport } = offered;
   const kind = offered.kind === 'video' ? 'video' : 'audio';
   if (transport === undefined) throw new ProtocolError(`The ${kind} section of the offer has ${offered.transportProblem ?? 'no transport'}.`);
   if (transport.setup === 'passive') throw new ProtocolError(`The ${kind} section of the offer has a=setup:passive; the server is the passive side.`);
@@ -158,6 +159,7 @@ function accepted(offered: OfferedMedia, index: number, codecs: readonly Negotia
     ssrcs,
     rtxSsrcs,
     rids,
+    rtcpRsize,
     transport,
   };
 }

@@ -28,15 +28,20 @@ export interface OfferedCodec {
   readonly rtxPayloadType: number | undefined;
 }
 
+/** The value as text: sdp-transform makes a number of every decimal text, whatever its types say. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
 /** The formats of an m-section in the order of its m-line; retransmission is a fact of what it repeats, and left out where that is unknown. */
 export function offeredCodecs(media: MediaDescription): OfferedCodec[] {
   const maps = new Map(media.rtp.map((entry) => [entry.payload, entry]));
-  const fmtps = new Map(media.fmtp.map(({ payload, config }) => [payload, String(config)]));
+  const fmtps = new Map(media.fmtp.map(({ payload, config }) => [payload, textOf(config)]));
   const rtx = rtxOf(media, fmtps);
   const codecs: OfferedCodec[] = [];
   for (const payloadType of payloadTypes(media)) {
     const map = maps.get(payloadType);
-    const name = map === undefined ? STATIC_FORMATS.get(payloadType)?.name : String(map.codec);
+    const name = map === undefined ? STATIC_FORMATS.get(payloadType)?.name : textOf(map.codec);
     const clockRateHz = map === undefined ? STATIC_FORMATS.get(payloadType)?.clockRateHz : Number(map.rate);
     if (name === undefined || clockRateHz === undefined || !Number.isInteger(clockRateHz) || isRtx(name)) continue;
     const fmtp = fmtps.get(payloadType);
@@ -55,7 +60,7 @@ export function offeredCodecs(media: MediaDescription): OfferedCodec[] {
 }
 
 function payloadTypes(media: MediaDescription): Set<number> {
-  const words = String(media.payloads ?? '').split(' ');
+  const words = textOf(media.payloads ?? '').split(' ');
   return new Set(words.filter((word) => /^\d{1,3}$/.test(word)).map(Number).filter((payloadType) => payloadType <= PAYLOAD_TYPE_MAX));
 }
 
@@ -64,7 +69,7 @@ function rtxOf(media: MediaDescription, fmtps: ReadonlyMap<number, string>): Map
   const rtx = new Map<number, number>();
   for (const { payload, codec } of media.rtp) {
     const repeats = Number(parametersOf(fmtps.get(payload) ?? '')['apt'] ?? NaN);
-    if (isRtx(String(codec)) && offered.has(payload) && offered.has(repeats) && !rtx.has(repeats)) rtx.set(repeats, payload);
+    if (isRtx(textOf(codec)) && offered.has(payload) && offered.has(repeats) && !rtx.has(repeats)) rtx.set(repeats, payload);
   }
   return rtx;
 }
@@ -88,5 +93,5 @@ function parametersOf(config: string): Record<string, string> {
 
 function feedbackOf(media: MediaDescription, payloadType: number): string[] {
   const own = (media.rtcpFb ?? []).filter(({ payload }) => payload === '*' || Number(payload) === payloadType);
-  return own.map(({ type, subtype }) => (subtype === undefined ? String(type) : `${type} ${subtype}`));
+  return own.map(({ type, subtype }) => (subtype === undefined ? textOf(type) : `${type} ${subtype}`));
 }

@@ -95,7 +95,7 @@ function acceptedSection(media: AcceptedMedia, facts: AnswerFacts): MediaDescrip
     candidates: candidates.map(candidateLine),
     endOfCandidates: 'end-of-candidates',
     rtcpMux: 'rtcp-mux',
-    rtcpRsize: 'rtcp-rsize',
+    ...(media.rtcpRsize ? { rtcpRsize: 'rtcp-rsize' as const } : {}),
     ...(source === undefined ? {} : sourceLines(source)),
     ...(media.rids.length === 0 ? {} : { rids: media.rids.map((id) => ({ id, direction: 'recv' })), simulcast: { dir1: 'recv' as const, list1: media.rids.join(';') } }),
   };

@@ -1,6 +1,6 @@
 import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
 import { messageOf, ProtocolError, WcsError } from 'wcs-core';
-import { offeredCodecs, type OfferedCodec } from './offered-codec.ts';
+import { offeredCodecs, textOf, type OfferedCodec } from './offered-codec.ts';
 
 /** Longest SDP that is read, in characters; a browser's is 4 to 12 thousand. */
 export const SDP_LENGTH_MAX = 131_072;
@@ -46,6 +46,8 @@ export interface OfferedMedia {
   /** Restriction identifiers of the layers that the offerer sends, best as offered first. @see RFC 8853 */
   readonly rids: readonly string[];
   readonly rtcpMux: boolean;
+  /** Feedback without a report before it is understood. @see RFC 5506 */
+  readonly rtcpRsize: boolean;
   /** Undefined where a part is missing or makes no sense; `transportProblem` says which. */
   readonly transport: OfferedTransport | undefined;
   readonly transportProblem: string | undefined;
@@ -78,7 +80,7 @@ export function parseOffer(text: string): SdpOffer {
   const bundle = (session.groups ?? []).find(({ type }) => type === 'BUNDLE');
   return {
     media: session.media.map((media) => offeredMedia(media, session)),
-    bundle: bundle === undefined ? [] : String(bundle.mids).split(' ').filter((mid) => TOKEN.test(mid)).slice(0, SDP_MEDIA_MAX),
+    bundle: bundle === undefined ? [] : textOf(bundle.mids).split(' ').filter((mid) => TOKEN.test(mid)).slice(0, SDP_MEDIA_MAX),
   };
 }
 
@@ -104,21 +106,22 @@ function tooLarge(what: string): WcsError {
 
 function offeredMedia(media: MediaDescription, session: SessionDescription): OfferedMedia {
   const { transport, problem } = transportOf(media, session);
-  const mid = media.mid === undefined ? undefined : String(media.mid);
+  const mid = media.mid === undefined ? undefined : textOf(media.mid);
   const { ssrcs, rtxSsrcs } = sourcesOf(media);
   return {
-    kind: String(media.type),
+    kind: textOf(media.type),
     port: wholeNumber(media.port, 65_535) ?? 0,
-    protocol: String(media.protocol),
+    protocol: textOf(media.protocol),
     mid: mid !== undefined && TOKEN.test(mid) ? mid : undefined,
     direction: media.direction ?? session.direction ?? 'sendrecv',
-    formats: String(media.payloads ?? ''),
+    formats: textOf(media.payloads ?? ''),
     codecs: offeredCodecs(media),
     extensions: extensionsOf(media),
     ssrcs,
     rtxSsrcs,
     rids: ridsOf(media),
     rtcpMux: media.rtcpMux !== undefined,
+    rtcpRsize: media.rtcpRsize !== undefined,
     transport,
     transportProblem: problem,
   };
@@ -126,19 +129,19 @@ function offeredMedia(media: MediaDescription, session: SessionDescription): Off
 
 /** ICE and DTLS attributes of the m-section, or else of the session. */
 function transportOf(media: MediaDescription, session: SessionDescription): { transport?: OfferedTransport; problem?: string } {
-  const iceUfrag = String(media.iceUfrag ?? session.iceUfrag ?? '');
-  const icePwd = String(media.icePwd ?? session.icePwd ?? '');
+  const iceUfrag = textOf(media.iceUfrag ?? session.iceUfrag ?? '');
+  const icePwd = textOf(media.icePwd ?? session.icePwd ?? '');
   const { type = '', hash = '' } = media.fingerprint ?? session.fingerprint ?? {};
-  const value = String(hash).toUpperCase();
-  const setup = String(media.setup ?? session.setup ?? '');
+  const value = textOf(hash).toUpperCase();
+  const setup = textOf(media.setup ?? session.setup ?? '');
   if (!ICE_UFRAG.test(iceUfrag) || !ICE_PWD.test(icePwd)) return { problem: 'no a=ice-ufrag and a=ice-pwd' };
   if (!FINGERPRINT.test(value)) return { problem: 'no a=fingerprint' };
   if (setup !== 'actpass' && setup !== 'active' && setup !== 'passive') return { problem: 'no a=setup' };
-  return { transport: { iceUfrag, icePwd, fingerprint: { algorithm: String(type).toLowerCase(), value }, setup } };
+  return { transport: { iceUfrag, icePwd, fingerprint: { algorithm: textOf(type).toLowerCase(), value }, setup } };
 }
 
 function extensionsOf(media: MediaDescription): HeaderExtension[] {
-  const extensions = (media.ext ?? []).slice(0, ENTRIES_MAX).map(({ value, uri }) => ({ id: wholeNumber(value, 255) ?? 0, uri: String(uri) }));
+  const extensions = (media.ext ?? []).slice(0, ENTRIES_MAX).map(({ value, uri }) => ({ id: wholeNumber(value, 255) ?? 0, uri: textOf(uri) }));
   return extensions.filter(({ id }) => id > 0);
 }
 
@@ -148,14 +151,14 @@ function sourcesOf(media: MediaDescription): Pick<OfferedMedia, 'ssrcs' | 'rtxSs
   const rtxSsrcs: { ssrc: number; repeats: number }[] = [];
   for (const { semantics, ssrcs } of (media.ssrcGroups ?? []).slice(0, ENTRIES_MAX)) {
     if (semantics !== 'FID') continue;
-    const [repeats, ssrc] = String(ssrcs).split(' ').map((word) => wholeNumber(word, 0xffff_ffff));
+    const [repeats, ssrc] = textOf(ssrcs).split(' ').map((word) => wholeNumber(word, 0xffff_ffff));
     if (repeats !== undefined && ssrc !== undefined) rtxSsrcs.push({ ssrc, repeats });
   }
   return { ssrcs: all.filter((id) => !rtxSsrcs.some(({ ssrc }) => ssrc === id)), rtxSsrcs };
 }
 
 function ridsOf(media: MediaDescription): string[] {
-  const sent = (media.rids ?? []).filter(({ direction }) => direction === 'send').map(({ id }) => String(id));
+  const sent = (media.rids ?? []).filter(({ direction }) => direction === 'send').map(({ id }) => textOf(id));
   return sent.filter((id) => /^[A-Za-z0-9_-]{1,16}$/.test(id)).slice(0, ENTRIES_MAX);
 }
 
