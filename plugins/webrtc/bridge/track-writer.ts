@@ -1,31 +1,41 @@
-import { isSameFormat, type MediaPacket, type TrackDescriptor } from 'wcs-core';
+import { isSameFormat, WcsError, type MediaPacket, type TrackDescriptor } from 'wcs-core';
 import { rtpHeaderLength, rtpMarker, rtpTimestamp } from 'wcs-core/rtp/packet';
+import { FormatProbe, type FormatFacts } from 'wcs-core/rtp/payload/format-probe';
+import { KeyFramePackets } from 'wcs-core/rtp/payload/key-frame-packet';
+import { isPayloadCodec } from 'wcs-core/rtp/payload/payload-formats';
 import type { AcceptedMedia, NegotiatedCodec } from '../wire/negotiate-answer.ts';
-import { probePayload } from './payload-probe.ts';
+
+/** Sound whose packets say nothing of its format. @see RFC 3551 section 4.5 */
+const FIXED_FORMATS: Readonly<Partial<Record<NegotiatedCodec['codec'], FormatFacts>>> = {
+  pcmu: { sampleRateHz: 8000, channels: 1 },
+  pcma: { sampleRateHz: 8000, channels: 1 },
+  g722: { sampleRateHz: 16_000, channels: 1 },
+};
 
 /** Plain data of a `TrackWriter`. */
 export interface TrackWriterState {
   readonly track: TrackDescriptor | undefined;
-  readonly keyTimestamp: number | undefined;
 }
 
 /** Makes bus packets of one m-section's RTP: finds the format of its track and the packets of its key frames. */
 export class TrackWriter {
   readonly #kind: AcceptedMedia['kind'];
   readonly #codec: NegotiatedCodec;
+  readonly #probe: FormatProbe;
+  readonly #keyFrames: KeyFramePackets;
   #track: TrackDescriptor | undefined;
-  /** RTP timestamp of the key frame that comes in now. */
-  #keyTimestamp: number | undefined;
 
   constructor({ kind }: AcceptedMedia, codec: NegotiatedCodec, state?: TrackWriterState) {
+    if (!isPayloadCodec(codec.codec)) throw new WcsError('INTERNAL_E_FAULT', `${codec.codec} has no payload format.`);
     this.#kind = kind;
     this.#codec = codec;
+    this.#probe = new FormatProbe(codec.codec);
+    this.#keyFrames = new KeyFramePackets(codec.codec);
     this.#track = state?.track;
-    this.#keyTimestamp = state?.keyTimestamp;
   }
 
   exportState(): TrackWriterState {
-    return { track: this.#track, keyTimestamp: this.#keyTimestamp };
+    return { track: this.#track };
   }
 
   /** Undefined until a packet has told the format. */
@@ -41,21 +51,19 @@ export class TrackWriter {
    */
   packet(rtp: Uint8Array, sequence: number, ptsUs: number, receivedAtMs: number): MediaPacket | undefined {
     const payload = rtp.subarray(rtpHeaderLength(rtp));
-    const timestamp = rtpTimestamp(rtp);
-    const isAudio = this.#kind === 'audio';
-    if (payload.length > 0 && (!isAudio || this.#track === undefined)) this.#look(payload, timestamp);
+    const facts = FIXED_FORMATS[this.#codec.codec] ?? this.#probe.observe(payload);
+    if (facts !== undefined) this.#describe(facts);
     const track = this.#track;
     if (track === undefined) return undefined;
-    return { track, rtp, sequence, ptsUs, marker: rtpMarker(rtp), key: isAudio || timestamp === this.#keyTimestamp, receivedAtMs };
+    return { track, rtp, sequence, ptsUs, marker: rtpMarker(rtp), key: this.#keyFrames.isKey(payload, rtpTimestamp(rtp)), receivedAtMs };
   }
 
-  #look(payload: Uint8Array, timestamp: number): void {
+  #describe(facts: FormatFacts): void {
+    const before = this.#track;
+    // A stereo stream whose probe has just begun anew may be at a passage in mono.
+    if (before?.channels === 2 && facts.channels === 1) return;
     const { codec, clockRateHz } = this.#codec;
-    const { key, format } = probePayload(codec, payload, this.#track);
-    if (key) this.#keyTimestamp = timestamp;
-    if (format === undefined) return;
-    const kind = this.#kind;
-    const found: TrackDescriptor = { ...format, id: kind, kind, codec, clockRateHz, revision: (this.#track?.revision ?? -1) + 1 };
-    if (!isSameFormat(found, this.#track)) this.#track = found;
+    const found: TrackDescriptor = { ...facts, id: this.#kind, kind: this.#kind, codec, clockRateHz, revision: (before?.revision ?? -1) + 1 };
+    if (!isSameFormat(found, before)) this.#track = found;
   }
 }

@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { transportSettingsShape } from './transport-settings.ts';
 
 const bitrateBps = z.number().int().min(10_000).max(1_000_000_000);
 const codec = z.enum(['h264', 'vp8', 'vp9', 'av1', 'hevc', 'opus', 'pcmu', 'pcma', 'g722']);
 
-/** Settings of sessions, beside those of the transport. */
-export const sessionSettings = {
+/** Settings of the plugin, under `plugins.webrtc` in wcs.yml. */
+export const settingsSchema = z.strictObject({
+  ...transportSettingsShape,
   /** Codecs that are taken and sent; of these a publisher's own order decides, and a viewer gets what the stream has. */
   codecs: z.array(codec).min(1).default(['h264', 'vp8', 'vp9', 'av1', 'hevc', 'opus', 'pcmu', 'pcma', 'g722']),
   /** What a publisher may send, bits per second, where it asks for nothing else. */
@@ -28,4 +30,7 @@ export const sessionSettings = {
       allowOrigin: z.string().default('*'),
     })
     .prefault({}),
-};
+});
+
+/** The settings with their defaults filled in. */
+export type WebRtcSettings = z.output<typeof settingsSchema>;
