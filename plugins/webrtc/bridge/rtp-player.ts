@@ -1,4 +1,4 @@
-import { clockRateOf, type Acceptance, type Codec, type PluginContext, type RtpMapping, type RtpViewer, type RtpViewerState, type TrackDescriptor } from 'wcs-core';
+import type { Acceptance, Codec, PluginContext, RtpMapping, RtpViewer, RtpViewerState, TrackDescriptor } from 'wcs-core';
 import { ntpOfUnixMs } from 'wcs-core/rtp/ntp';
 import { encodeRtcp, parseRtcp, SDES_CNAME, type RtcpPacket, type WritableRtcp } from 'wcs-core/rtp/rtcp';
 import type { Player, PlayRequest } from '../server/media-port.ts';
@@ -15,7 +15,6 @@ export class RtpPlayer implements Player {
   readonly #request: PlayRequest;
   readonly #viewer: RtpViewer;
   #size: { readonly width: number; readonly height: number } | undefined;
-  #videoOctets = 0;
   #requested = { nacks: 0, keyFrames: 0 };
 
   /**

@@ -1,4 +1,6 @@
 import type { MediaPacket, Publication, TrackDescriptor } from 'wcs-core';
+import { BUS_EXTENSION_ID } from 'wcs-core/rtp/bus-extensions';
+import { mapHeaderExtensions } from 'wcs-core/rtp/header-extensions';
 import { rtpPayloadType, rtpSsrc, rtpTimestamp, withoutPadding } from 'wcs-core/rtp/packet';
 import { encodeRtcp, parseRtcp, type ReportBlock, type SenderReport, type WritableRtcp } from 'wcs-core/rtp/rtcp';
 import type { Publisher, PublishSink } from '../server/media-port.ts';
@@ -6,7 +8,7 @@ import { PublisherClock, type PublisherClockState } from '../session/publisher-c
 import { ReceivedSource, type ReceivedSourceState } from '../session/received-source.ts';
 import { originalOf } from '../session/rtx.ts';
 import { SourceRouter, type SourceRouterState } from '../session/source-router.ts';
-import type { AcceptedMedia, NegotiatedCodec } from '../wire/negotiate-answer.ts';
+import { EXTENSION, type AcceptedMedia, type NegotiatedCodec } from '../wire/negotiate-answer.ts';
 import { TrackWriter, type TrackWriterState } from './track-writer.ts';
 
 /** How often a publisher is told how it is received, and how much it may send. */
@@ -17,6 +19,8 @@ const KEY_FRAME_MS = 500;
 /** How long the first tracks wait for the others, and packets that wait with them, at most. */
 const HOLD_MS = 1000;
 const HELD_MAX = 1024;
+/** In the first byte of a packet. @see RFC 3550 section 5.1 */
+const EXTENSION_BIT = 0x10;
 
 /** What a publisher is made of. */
 export interface RtpPublisherOptions {
@@ -51,6 +55,8 @@ interface Section {
   readonly media: AcceptedMedia;
   readonly codec: NegotiatedCodec;
   readonly writer: TrackWriter;
+  /** Negotiated ids of the header extensions that go along, and the ids that they have on the bus. */
+  readonly busIds: ReadonlyMap<number, number>;
 }
 
 interface Source extends Section {
@@ -79,7 +85,7 @@ export class RtpPublisher implements Publisher {
     this.#router = new SourceRouter(media, state?.router);
     this.#clock = new PublisherClock(media.some(({ kind }) => kind === 'audio') ? 'audio' : 'video', state?.clock);
     const saved = new Map(state?.tracks.map(({ index, state: track }) => [index, track]));
-    this.#sections = new Map(media.flatMap((section) => section.codecs.slice(0, 1).map((codec) => [section.index, { media: section, codec, writer: new TrackWriter(section, codec, saved.get(section.index)) }])));
+    this.#sections = new Map(media.flatMap((section) => section.codecs.slice(0, 1).map((codec) => [section.index, sectionOf(section, codec, saved.get(section.index))])));
     for (const source of state?.sources ?? []) {
       const section = this.#sections.get(source.index);
       if (section !== undefined) this.#addSource(section, source.ssrc, source.state);
@@ -160,7 +166,7 @@ export class RtpPublisher implements Publisher {
 
   #take(section: Section, rtp: Uint8Array, receivedAtMs: number, isRepeated: boolean): void {
     const { media, codec, writer } = section;
-    const plain = withoutPadding(rtp);
+    const plain = onBus(rtp, section.busIds);
     const ssrc = rtpSsrc(plain);
     const source = this.#sources.get(ssrc) ?? this.#addSource(section, ssrc);
     const sequence = source.received.received(plain, receivedAtMs, isRepeated);
@@ -261,4 +267,15 @@ export class RtpPublisher implements Publisher {
     const report: WritableRtcp = { type: 'receiverReport', ssrc: this.#options.ssrc, reports };
     this.#options.sink.sendRtcp(media.index, encodeRtcp(feedback === undefined ? [report] : [report, feedback]));
   }
+}
+
+function sectionOf(media: AcceptedMedia, codec: NegotiatedCodec, state: TrackWriterState | undefined): Section {
+  const orientation = media.extensions.find(({ uri }) => uri === EXTENSION.orientation);
+  const busIds = new Map(orientation === undefined ? [] : [[orientation.id, BUS_EXTENSION_ID.orientation]]);
+  return { media, codec, writer: new TrackWriter(media, codec, state), busIds };
+}
+
+/** The packet as the bus carries it: without padding, and with header extensions under the bus's own ids. */
+function onBus(rtp: Uint8Array, busIds: ReadonlyMap<number, number>): Uint8Array {
+  return ((rtp[0] ?? 0) & EXTENSION_BIT) === 0 ? withoutPadding(rtp) : mapHeaderExtensions(rtp, busIds);
 }

@@ -20,7 +20,6 @@ export type SessionOffer = Omit<MediaOffer, 'listener'> & { readonly listener: s
 /** Answers offers, and looks after the sessions that come of them. */
 export class OfferAnswerService implements OfferAnswer {
   readonly #ctx: PluginContext<WebRtcSettings>;
-  readonly #hub: TransportHub;
   readonly #services: SessionServices;
   readonly #sessions = new Map<string, MediaSession>();
   readonly #byPluginSession = new Map<PluginSession, MediaSession>();
@@ -30,7 +29,6 @@ export class OfferAnswerService implements OfferAnswer {
   /** @param nowMs monotonic clock in milliseconds */
   constructor(ctx: PluginContext<WebRtcSettings>, hub: TransportHub, media: MediaPort, nowMs: () => number) {
     this.#ctx = ctx;
-    this.#hub = hub;
     this.#services = {
       media,
       hub,
