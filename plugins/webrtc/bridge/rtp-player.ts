@@ -21,7 +21,7 @@ export class RtpPlayer implements Player {
    * @param state of a player of the previous version
    * @throws WcsError when the stream has ended
    */
-  constructor(ctx: PluginContext<unknown>, request: PlayRequest, state?: RtpPlayerState) {
+  constructor(ctx: PluginContext, request: PlayRequest, state?: RtpPlayerState) {
     const { stream, session, sender, media, sink } = request;
     this.#request = request;
     this.#size = state?.size;

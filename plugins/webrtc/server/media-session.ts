@@ -144,7 +144,7 @@ export class MediaSession {
   }
 
   get facts(): Readonly<Record<string, unknown>> {
-    return this.#publisher?.facts ?? Object.assign({}, ...this.#links.map(({ player }) => player?.facts ?? {}));
+    return this.#publisher?.facts ?? Object.fromEntries(this.#links.flatMap(({ player }) => Object.entries(player?.facts ?? {})));
   }
 
   /** The transport of an accepted m-section, and what we send there. */

@@ -71,7 +71,7 @@ export class WhipEndpoint {
       sdp: request.body.toString('utf8'),
       direction: action,
       name,
-      owner: ownerOf(request, name),
+      owner: ownerOf(request, name, id),
       listener: undefined,
       meta: { plugin: 'webrtc', protocol: this.#protocol, sessionId: id, peer: { address: remoteAddress, port: remotePort }, params },
     });
@@ -163,9 +163,10 @@ function etagOf({ plan, sdpVersion }: MediaSession): string {
   return `"${plan.originId}-${sdpVersion}"`;
 }
 
-/** The same client with the same right to the same name may come back while its old session still looks alive. */
-function ownerOf({ remoteAddress, headers, query }: WebRequest, name: string): string {
-  const facts = JSON.stringify([remoteAddress, name, headers.authorization ?? '', [...query].sort()]);
+/** Who shows the same secret for the same name from the same address may come back while its old session still looks alive; without a secret nobody may. */
+function ownerOf({ remoteAddress, headers: { authorization }, query }: WebRequest, name: string, id: string): string {
+  if (authorization === undefined && query.size === 0) return `whip:${id}`;
+  const facts = JSON.stringify([remoteAddress, name, authorization ?? '', [...query].sort()]);
   return `whip:${createHash('sha256').update(facts).digest('base64url')}`;
 }
 

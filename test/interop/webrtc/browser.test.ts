@@ -1,9 +1,9 @@
 import test from 'ava';
 import { PeerBrowser } from '../../support/webrtc-page.ts';
-import { startWebRtcServer } from '../../support/webrtc-server.ts';
+import { startWhipServer } from '../../support/whip-server.ts';
 
 test.serial('a browser publishes by WHIP, and another page plays it by WHEP', async (t) => {
-  const server = await startWebRtcServer(t);
+  const server = await startWhipServer(t);
   const browser = await PeerBrowser.start(t);
   const publisher = await browser.open('whip-whep');
   const published = await publisher.call<{ status: number; body: string }>('whipWhep.publish', server.whip('camera'), { codec: 'VP8' });
