@@ -25,17 +25,18 @@ export class RtpPlayer implements Player {
     const { stream, session, sender, media, sink } = request;
     this.#request = request;
     this.#size = state?.size;
-    this.#viewer = ctx.media.rtpFanout(stream).add({
+    this.#viewer = ctx.media.rtpFanout(stream, session.scope).add({
       sender,
       label: `webrtc ${session.id}`,
       accept: media.map(acceptanceOf),
       map: (track) => this.#mappingOf(track),
       onTracks: (tracks) => this.#onTracks(tracks),
-      onMissing: (track) => this.#onMissing(track),
+      onMissing: ({ kind, codec, remedy }) => {
+        if (kind !== 'data') sink.onMissing(kind, codec, remedy);
+      },
       onEnd: (reason) => sink.onEnded(reason),
       ...(state === undefined ? {} : { resume: state.viewer }),
     });
-    session.scope.add(`viewer of ${stream.name}`, () => this.#viewer.close());
   }
 
   get facts(): Readonly<Record<string, unknown>> {
@@ -105,13 +106,6 @@ export class RtpPlayer implements Player {
     if (width === undefined || height === undefined || (width === this.#size?.width && height === this.#size.height)) return;
     this.#size = { width, height };
     this.#request.sink.onResize(width, height);
-  }
-
-  #onMissing({ kind, codec }: Pick<TrackDescriptor, 'kind' | 'codec'>): void {
-    if (kind === 'data') return;
-    const wanted = this.#request.media.find((media) => media.kind === kind)?.codecs[0]?.codec;
-    if (wanted === undefined) return;
-    this.#request.sink.onMissing(kind, codec, `Publish ${wanted}, or enable a transcoder from ${codec} to ${wanted}.`);
   }
 
   #cname(): string {
