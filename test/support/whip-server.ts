@@ -11,10 +11,11 @@ export interface WhipServer extends TestKernel {
 }
 
 /** Starts the server for one test; further plugins by their settings. */
-export async function startWhipServer(t: ExecutionContext, settings: { readonly webrtc?: object; readonly plugins?: Readonly<Record<string, Readonly<Record<string, unknown>>>>; readonly config?: Readonly<Record<string, unknown>> } = {}): Promise<WhipServer> {
+export async function startWhipServer(t: ExecutionContext, settings: { readonly root?: string; readonly webrtc?: object; readonly plugins?: Readonly<Record<string, Readonly<Record<string, unknown>>>>; readonly config?: Readonly<Record<string, unknown>> } = {}): Promise<WhipServer> {
   const [httpPort = 0, mediaPort = 0] = await freePorts(2);
   const kernel = await startTestKernel({
     plugins: { http: { port: httpPort, tlsPort: 'off' }, webrtc: { port: mediaPort, ...settings.webrtc }, ...settings.plugins },
+    ...(settings.root === undefined ? {} : { root: settings.root }),
     ...(settings.config === undefined ? {} : { config: settings.config }),
   });
   t.teardown(() => kernel.stop());
