@@ -1,8 +1,5 @@
 import test from 'ava';
-import { RTP_FANOUT_LINGER_MS } from '../../../core/media/rtp-fanout.ts';
-import { RESENDS_PER_PACKET } from '../../../core/media/rtp-fanout/resend-budget.ts';
 import { BURST_PACKETS, SPREAD_PACKETS } from '../../../core/media/rtp-fanout/burst-queue.ts';
-import { headerExtensionsOf } from '../../../core/rtp/header-extensions.ts';
 import { FanoutStage, payloads, RTP_AUDIO, RTP_VIDEO, toyPacketiser } from '../../support/rtp-fanout.ts';
 import { video, VIDEO } from '../../support/media.ts';
 
@@ -134,73 +131,6 @@ test('packets of an incomplete frame wait for the end of the turn, not for the f
   t.deepEqual(stage.engine.bursts, [3]);
 });
 
-test('a NACK is answered with the very same packet, so often and no more', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO]);
-  const { viewer, sender } = stage.add();
-  stage.frame(0, { key: true, packets: 4 });
-  const lost = sender.sent[2]!;
-  sender.sent.length = 0;
-  viewer.onNack(1, [lost.sequenceNumber]);
-  t.deepEqual(sender.sent.map(({ bytes, extended }) => [Buffer.from(bytes).toString('hex'), extended]), [[Buffer.from(lost.bytes).toString('hex'), lost.extended]]);
-  viewer.onNack(1, [lost.sequenceNumber]);
-  t.is(sender.sent.length, 1, 'the first answer is still on its way');
-  for (let round = 0; round < 2 * RESENDS_PER_PACKET; round += 1) {
-    stage.time.advance(20);
-    viewer.onNack(1, [lost.sequenceNumber]);
-  }
-  t.is(sender.sent.length, RESENDS_PER_PACKET);
-  t.is(viewer.counters.resends, RESENDS_PER_PACKET);
-  t.is(viewer.counters.packets, 4 + RESENDS_PER_PACKET);
-});
-
-test('a NACK for what was not sent, is too old, or of another SSRC is refused', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO]);
-  const { viewer, sender } = stage.add();
-  stage.frame(0, { key: true });
-  const [first] = sender.sent;
-  stage.time.advance(3000);
-  for (let ms = 3000; ms < 3400; ms += 40) stage.frame(ms);
-  sender.sent.length = 0;
-  const { sequenceNumber } = first!;
-  viewer.onNack(1, [sequenceNumber, sequenceNumber - 1, sequenceNumber + 5000, sequenceNumber + 40_000]);
-  viewer.onNack(999, [sequenceNumber]);
-  t.deepEqual(sender.sent, []);
-  t.is(viewer.counters.refusedResends, 5);
-});
-
-test('a storm of NACKs costs a bounded number of packets', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO]);
-  const { viewer, sender } = stage.add();
-  for (let ms = 0; ms < 900; ms += 1) {
-    stage.frame(ms, { key: ms === 0, packets: 1 });
-    stage.time.advance(1);
-  }
-  const sequences = sender.sent.map(({ sequenceNumber }) => sequenceNumber);
-  sender.sent.length = 0;
-  for (let round = 0; round < 20; round += 1) {
-    viewer.onNack(1, sequences);
-    stage.time.advance(20);
-  }
-  t.true(sender.sent.length >= 500 && sender.sent.length <= 500 + 200, `${sender.sent.length}`);
-});
-
-test('with RTX the lost packet comes back on its own SSRC, its number before the payload', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO]);
-  const { viewer, sender } = stage.add({ map: () => ({ ssrc: 1, payloadType: 96, rtx: { ssrc: 3, payloadType: 97 } }) });
-  stage.frame(0, { key: true });
-  const [a, b] = sender.of(1);
-  viewer.onNack(1, [a!.sequenceNumber, b!.sequenceNumber]);
-  const again = sender.of(3);
-  t.deepEqual(again.map(({ payload }) => Buffer.from(payload).readUInt16BE()), [a!.sequenceNumber, b!.sequenceNumber]);
-  t.deepEqual(again.map(({ payload }) => new TextDecoder().decode(payload.subarray(2))), ['K0.0', 'K0.1']);
-  t.deepEqual(again.map(({ payloadType, marker, timestamp }) => [payloadType, marker, timestamp]), [[97, false, a!.timestamp], [97, true, b!.timestamp]]);
-  t.deepEqual(steps(again.map(({ extended }) => extended)), [1]);
-  t.true(again[0]!.extended < 0x8000);
-  t.is(sender.of(1).length, 2);
-  const facts = viewer.reports();
-  t.deepEqual(facts.map(({ ssrc, packetCount }) => [ssrc, packetCount]), [[1, 2], [3, 2]]);
-});
-
 test('loss and reordering of the publisher pass through: holes stay holes, late packets find their place', (t) => {
   const stage = new FanoutStage([RTP_VIDEO]);
   const { sender } = stage.add();
@@ -281,43 +211,6 @@ test('a kind that comes later without a common codec is told when it comes, and 
   t.deepEqual(log, ['tracks video:vp8', 'missing audio:aac', 'tracks video:vp8']);
 });
 
-test('a viewer of the next generation goes on with the exact numbers, and its peer may still ask for older packets', (t) => {
-  const stage = new FanoutStage();
-  const map = ({ kind }: { kind: string }) => (kind === 'video' ? { ssrc: 1, payloadType: 96, rtx: { ssrc: 3, payloadType: 97 } } : { ssrc: 2, payloadType: 111 });
-  const old = stage.add({ map });
-  stage.frame(0, { key: true });
-  stage.audio(0);
-  old.viewer.onNack(1, [old.sender.of(1)[0]!.sequenceNumber]);
-  stage.keyFrameRequests.length = 0;
-  const state = JSON.parse(JSON.stringify(old.viewer.state())) as ReturnType<typeof old.viewer.state>;
-  const next = stage.add({ map, resume: state });
-  old.viewer.close();
-  stage.frame(40);
-  stage.audio(40);
-  t.deepEqual(payloads(next.sender.of(1)), ['P40.0', 'P40.1']);
-  for (const ssrc of [1, 2]) t.deepEqual(new Set(steps([...old.sender.of(ssrc), ...next.sender.of(ssrc)].map(({ extended }) => extended))), new Set([1]));
-  next.viewer.onNack(1, [old.sender.of(1)[1]!.sequenceNumber]);
-  t.deepEqual(steps([...old.sender.of(3), ...next.sender.of(3)].map(({ extended }) => extended)), [1]);
-  t.is(next.viewer.counters.packets, 6);
-  t.deepEqual(stage.keyFrameRequests, []);
-  t.deepEqual(old.log, ['tracks video:vp8,audio:opus']);
-});
-
-test('a viewer that is resumed after its fan-out has gone never uses a number twice', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO]);
-  const old = stage.add();
-  stage.frame(0, { key: true });
-  const state = old.viewer.state();
-  old.viewer.close();
-  stage.time.advance(RTP_FANOUT_LINGER_MS);
-  t.is(stage.fanouts.size, 0);
-  const next = stage.add({ resume: state });
-  stage.frame(40);
-  stage.frame(80, { key: true });
-  t.deepEqual(payloads(next.sender.sent), ['K80.0', 'K80.1']);
-  t.is(next.sender.sent[0]!.extended, old.sender.sent.at(-1)!.extended + 1);
-});
-
 test('another layer is chosen at its next key frame, the first one goes on until then', (t) => {
   const low = { ...RTP_VIDEO, id: 'video2' };
   const stage = new FanoutStage([RTP_VIDEO, low]);
@@ -356,20 +249,6 @@ test('a track that goes and comes again under the same SSRC goes on with its num
   t.is(viewer.counters.packets, 4);
 });
 
-test('the orientation of pictures goes under the viewer’s id, in retransmissions too; other extensions go nowhere', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO]);
-  const turned = stage.add({ map: () => ({ ssrc: 1, payloadType: 96, orientationExtensionId: 13 }) });
-  const plain = stage.add();
-  const extension = { profile: 0xbede, data: Uint8Array.of(0x10, 3, 0x50, 9) };
-  stage.publication.writePacket(stage.packet(0, 1, { key: true, extension }));
-  const [packet] = turned.sender.sent;
-  t.deepEqual(headerExtensionsOf(packet!.bytes), [{ id: 13, data: Uint8Array.of(3) }]);
-  t.deepEqual(payloads(turned.sender.sent), ['K0.0']);
-  t.is(plain.sender.sent[0]!.extension, undefined);
-  turned.viewer.onNack(1, [packet!.sequenceNumber]);
-  t.deepEqual(turned.sender.sent[1]!.bytes, packet!.bytes);
-});
-
 test('a packet that is not RTP is left out', (t) => {
   const stage = new FanoutStage([RTP_VIDEO]);
   const { sender } = stage.add();
@@ -393,105 +272,4 @@ test('sender reports tell the media time of now, the same for sound and picture'
   t.like(sound, { ssrc: 2, packetCount: 1 });
   t.is((picture!.rtpTimestamp - sender.of(1)[0]!.timestamp) >>> 0, 9000);
   t.is((sound!.rtpTimestamp - sender.of(2)[0]!.timestamp) >>> 0, 90 * 48);
-});
-
-test('a viewer that throws ends alone', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO]);
-  const good = stage.add();
-  const bad = stage.add({
-    onTracks: () => {
-      throw new Error('bad viewer');
-    },
-  });
-  const worse = stage.add({
-    onSuspend: () => {
-      throw new Error('worse viewer');
-    },
-    onEnd: () => {
-      throw new Error('to the end');
-    },
-  });
-  stage.frame(0, { key: true });
-  t.deepEqual(bad.log, ['end Internal error of the reader']);
-  t.deepEqual(bad.sender.sent, []);
-  stage.publication.suspend('gone');
-  t.is(worse.viewer.counters.packets, 2);
-  t.deepEqual(stage.faults.map(String), ['Error: bad viewer', 'Error: worse viewer', 'Error: to the end']);
-  t.is(stage.fanouts.of(stage.publication.stream).viewerCount, 1);
-  t.is(good.sender.sent.length, 2);
-});
-
-test('a destination that throws while cached packets are sent ends that viewer alone', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO], { makesKeyFrames: false });
-  stage.add();
-  stage.frame(0, { key: true, packets: 100 });
-  stage.time.advance(20);
-  const late = stage.add();
-  late.sender.failure = new Error('unreachable');
-  stage.time.advance(20);
-  t.is(late.log.at(-1), 'end Internal error of the reader');
-  t.is(stage.time.pending, 0);
-});
-
-test('a key-frame request of a peer reaches the publisher', (t) => {
-  const stage = new FanoutStage();
-  const { viewer } = stage.add();
-  stage.frame(0, { key: true });
-  stage.keyFrameRequests.length = 0;
-  stage.time.advance(1000);
-  viewer.onPli(1);
-  viewer.onPli(4711);
-  t.deepEqual(stage.keyFrameRequests, ['video']);
-});
-
-test('viewers with other codecs share the tracks that both take, and the one who stays loses nothing when the other goes', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO]);
-  const first = stage.add({ accept: [{ kind: 'video', codecs: ['vp8', 'h264'] }] });
-  stage.frame(0, { key: true });
-  const second = stage.add({ accept: [{ kind: 'video', codecs: ['vp8'] }] });
-  t.is(stage.publication.stream.subscriberCount, 2);
-  t.deepEqual(payloads(second.sender.sent), ['K0.0', 'K0.1']);
-  stage.frame(40);
-  first.viewer.close();
-  stage.frame(80);
-  t.deepEqual(payloads(second.sender.sent).slice(2), ['P40.0', 'P40.1', 'P80.0', 'P80.1']);
-  stage.frame(120, { key: true });
-  stage.frame(160);
-  t.deepEqual(payloads(second.sender.sent).slice(6), ['K120.0', 'K120.1', 'P160.0', 'P160.1']);
-  t.is(stage.publication.stream.subscriberCount, 1);
-  t.deepEqual(new Set(steps(second.sender.sent.map(({ extended }) => extended))), new Set([1]));
-});
-
-test('after the last viewer nothing is left: no timer, no subscription, no group of the engine', (t) => {
-  const stage = new FanoutStage();
-  const viewers = Array.from({ length: 5 }, () => stage.add());
-  stage.frame(0, { key: true, packets: 100 });
-  stage.audio(0);
-  viewers.push(stage.add());
-  for (const { viewer } of viewers) viewer.close();
-  for (const { viewer } of viewers) viewer.close();
-  stage.time.advance(RTP_FANOUT_LINGER_MS);
-  stage.turn();
-  t.is(stage.time.pending, 0);
-  t.is(stage.publication.stream.subscriberCount, 0);
-  t.is(stage.engine.openGroups, 0);
-  t.is(stage.fanouts.size, 0);
-  for (const { log } of viewers) t.deepEqual(log, ['tracks video:vp8,audio:opus']);
-});
-
-test('a fan-out whose only viewer was refused does not stay', (t) => {
-  const stage = new FanoutStage([RTP_VIDEO]);
-  t.throws(() => stage.add({ accept: [{ kind: 'video', codecs: ['h264'] }] }));
-  stage.time.advance(RTP_FANOUT_LINGER_MS);
-  t.deepEqual([stage.fanouts.size, stage.time.pending, stage.publication.stream.subscriberCount], [0, 0, 0]);
-});
-
-test('the end of the stream is told to every viewer and closes the fan-out', (t) => {
-  const stage = new FanoutStage();
-  const a = stage.add();
-  const b = stage.add({ accept: [{ kind: 'audio', codecs: ['opus'] }] });
-  stage.publication.end('Stopped by publisher stop');
-  t.is(a.log.at(-1), 'end Stopped by publisher stop');
-  t.is(b.log.at(-1), 'end Stopped by publisher stop');
-  t.deepEqual([stage.fanouts.size, stage.time.pending, stage.engine.openGroups], [0, 0, 0]);
 });
