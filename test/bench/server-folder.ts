@@ -1,17 +1,22 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerProcess } from './server-process.ts';
 
-/** Plugins of the checkout; those without settings are off in a benchmark. */
-const ALL = ['rtmp', 'hls', 'http', 'cli'];
+/** What a benchmark changes about the server besides its plugins. */
+export interface ServerChanges {
+  /** Settings below `network`. */
+  readonly network?: Readonly<Record<string, unknown>>;
+  /** Options of node before the program. */
+  readonly nodeOptions?: readonly string[];
+}
 
 /** Runs our server with these plugins only, in a process of its own, while `work` measures it. */
-export async function withServer<T>(plugins: Readonly<Record<string, Readonly<Record<string, unknown>>>>, port: number, work: (server: ServerProcess) => Promise<T>): Promise<T> {
+export async function withServer<T>(plugins: Readonly<Record<string, Readonly<Record<string, unknown>>>>, port: number, work: (server: ServerProcess) => Promise<T>, changes: ServerChanges = {}): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'wcs-bench-'));
-  const off = Object.fromEntries(ALL.map((name) => [name, { enabled: false }]));
-  writeFileSync(join(folder, 'wcs.yml'), JSON.stringify({ network: { host: '127.0.0.1' }, log: { level: 'warn' }, plugins: { ...off, ...plugins } }));
-  const server = await ServerProcess.start(process.execPath, [...startArguments(), '--config', join(folder, 'wcs.yml'), '--state', join(folder, 'state')], port);
+  const off = Object.fromEntries(readdirSync('plugins').map((name) => [name, { enabled: false }]));
+  writeFileSync(join(folder, 'wcs.yml'), JSON.stringify({ network: { host: '127.0.0.1', ...changes.network }, log: { level: 'warn' }, plugins: { ...off, ...plugins } }));
+  const server = await ServerProcess.start(process.execPath, [...(changes.nodeOptions ?? []), ...startArguments(), '--config', join(folder, 'wcs.yml'), '--state', join(folder, 'state')], port);
   try {
     return await work(server);
   } finally {

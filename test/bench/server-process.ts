@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { until } from '../support/until.ts';
 
@@ -35,6 +35,11 @@ export class ServerProcess {
   residentBytes(): number {
     const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${this.#pid}/status`, 'utf8'));
     return Number(line?.[1] ?? 0) * 1024;
+  }
+
+  /** Open file descriptors: files, sockets and what the event loop needs. @see proc(5), /proc/PID/fd */
+  openHandles(): number {
+    return readdirSync(`/proc/${this.#pid}/fd`).length;
   }
 
   async stop(): Promise<void> {

@@ -13,13 +13,13 @@ export interface TestBrowser {
 }
 
 /** Starts headless Chromium with a profile of its own. `CHROMIUM` names another executable. */
-export async function openBrowser(options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number; readonly height?: number; readonly ignoreCertificateErrors?: boolean } = {}): Promise<TestBrowser> {
+export async function openBrowser(options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number; readonly height?: number; readonly ignoreCertificateErrors?: boolean; readonly flags?: readonly string[] } = {}): Promise<TestBrowser> {
   const profile = await mkdtemp(join(tmpdir(), 'wcs-browser-'));
-  const { colorScheme = 'light', width = 1280, height = 900, ignoreCertificateErrors = false } = options;
+  const { colorScheme = 'light', width = 1280, height = 900, ignoreCertificateErrors = false, flags = [] } = options;
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
     headless: true,
-    args: [...FLAGS, ...(ignoreCertificateErrors ? ['--ignore-certificate-errors'] : [])],
+    args: [...FLAGS, ...flags, ...(ignoreCertificateErrors ? ['--ignore-certificate-errors'] : [])],
     colorScheme,
     viewport: { width, height },
   });

@@ -1,0 +1,121 @@
+import koffi from 'koffi';
+
+/** Datagrams that one system call takes from a socket. */
+const BATCH = 32;
+const DATAGRAM_BYTES_MAX = 2048;
+const READY_MAX = 1024;
+const RECEIVE_BUFFER_BYTES = 1_000_000;
+
+const AF_INET = 2;
+const SOCK_DGRAM_NONBLOCK = 2 | 0x800;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const EPOLLIN = 1;
+const EPOLL_CTL_ADD = 1;
+/** `struct mmsghdr`, and where its length stands. */
+const MMSGHDR_BYTES = 64;
+const MMSGHDR_LENGTH_AT = 56;
+const IOVEC_BYTES = 16;
+/** `struct epoll_event` is packed on x86-64 alone. */
+const EPOLL_EVENT_BYTES = process.arch === 'x64' ? 12 : 16;
+const EPOLL_DATA_AT = EPOLL_EVENT_BYTES - 8;
+
+const libc = koffi.load(null);
+const call = {
+  socket: libc.func('int socket(int, int, int)') as (domain: number, type: number, protocol: number) => number,
+  connect: libc.func('int connect(int, void *, uint32_t)') as (fd: number, address: Buffer, length: number) => number,
+  setsockopt: libc.func('int setsockopt(int, int, int, void *, uint32_t)') as (fd: number, level: number, option: number, value: Buffer, length: number) => number,
+  send: libc.func('intptr_t send(int, void *, size_t, int)') as (fd: number, data: Uint8Array, length: number, flags: number) => number,
+  recvmmsg: libc.func('int recvmmsg(int, uintptr_t, uint32_t, int, uintptr_t)') as (fd: number, messages: number, count: number, flags: number, timeout: number) => number,
+  close: libc.func('int close(int)') as (fd: number) => number,
+  epollCreate: libc.func('int epoll_create1(int)') as (flags: number) => number,
+  epollControl: libc.func('int epoll_ctl(int, int, int, void *)') as (epoll: number, operation: number, fd: number, event: Buffer) => number,
+  epollWait: libc.func('int epoll_wait(int, uintptr_t, int, int)') as (epoll: number, events: number, count: number, timeoutMs: number) => number,
+};
+
+/** Memory that the system writes into, with its address. */
+function allocate(bytes: number): { readonly at: number; readonly bytes: Buffer } {
+  const memory: unknown = koffi.alloc('uint8_t', bytes);
+  return { at: Number(koffi.address(memory)), bytes: Buffer.from(koffi.view(memory, bytes)) };
+}
+
+/** Takes a datagram out of shared memory: what is wanted later must be copied. */
+export type Receiver = (memory: Buffer, at: number, length: number, nowMs: number) => void;
+
+/** A connected UDP socket of the load. */
+export interface LoadSocket {
+  send(datagram: Uint8Array): void;
+  close(): void;
+}
+
+/**
+ * Very many UDP sockets with little cost for each packet: one `epoll_wait` and one `recvmmsg` for each socket that has
+ * something, at each call of `receive`. The kernel keeps some 400 packets of a socket that is asked late.
+ */
+export class UdpSockets {
+  readonly #epoll = call.epollCreate(0);
+  readonly #receivers = new Map<number, Receiver>();
+  readonly #events = allocate(EPOLL_EVENT_BYTES * READY_MAX);
+  readonly #messages = allocate(MMSGHDR_BYTES * BATCH);
+  readonly #vectors = allocate(IOVEC_BYTES * BATCH);
+  readonly #datagrams = allocate(DATAGRAM_BYTES_MAX * BATCH);
+
+  constructor() {
+    for (let index = 0; index < BATCH; index++) {
+      this.#vectors.bytes.writeBigUInt64LE(BigInt(this.#datagrams.at + index * DATAGRAM_BYTES_MAX), index * IOVEC_BYTES);
+      this.#vectors.bytes.writeBigUInt64LE(BigInt(DATAGRAM_BYTES_MAX), index * IOVEC_BYTES + 8);
+      this.#messages.bytes.fill(0, index * MMSGHDR_BYTES, (index + 1) * MMSGHDR_BYTES);
+      this.#messages.bytes.writeBigUInt64LE(BigInt(this.#vectors.at + index * IOVEC_BYTES), index * MMSGHDR_BYTES + 16);
+      this.#messages.bytes.writeBigUInt64LE(1n, index * MMSGHDR_BYTES + 24);
+    }
+  }
+
+  get size(): number {
+    return this.#receivers.size;
+  }
+
+  /** Opens a socket towards an IPv4 address. */
+  open(address: string, port: number, receiver: Receiver): LoadSocket {
+    const fd = call.socket(AF_INET, SOCK_DGRAM_NONBLOCK, 0);
+    const name = Buffer.alloc(16);
+    name.writeUInt16LE(AF_INET, 0);
+    name.writeUInt16BE(port, 2);
+    name.set(address.split('.').map(Number), 4);
+    if (fd < 0 || call.connect(fd, name, name.length) !== 0) throw new Error(`No socket to ${address}:${port}, errno ${koffi.errno()}`);
+    const size = Buffer.alloc(4);
+    size.writeInt32LE(RECEIVE_BUFFER_BYTES);
+    call.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, size, size.length);
+    const event = Buffer.alloc(EPOLL_EVENT_BYTES);
+    event.writeUInt32LE(EPOLLIN, 0);
+    event.writeUInt32LE(fd, EPOLL_DATA_AT);
+    call.epollControl(this.#epoll, EPOLL_CTL_ADD, fd, event);
+    this.#receivers.set(fd, receiver);
+    return {
+      send: (datagram) => {
+        if (this.#receivers.has(fd)) call.send(fd, datagram, datagram.length, 0);
+      },
+      close: () => {
+        if (this.#receivers.delete(fd)) call.close(fd);
+      },
+    };
+  }
+
+  /** Hands over all that waits; gives the number of datagrams. */
+  receive(): number {
+    const ready = call.epollWait(this.#epoll, this.#events.at, READY_MAX, 0);
+    const nowMs = performance.now();
+    let total = 0;
+    for (let index = 0; index < ready; index++) total += this.#drain(this.#events.bytes.readUInt32LE(index * EPOLL_EVENT_BYTES + EPOLL_DATA_AT), nowMs);
+    return total;
+  }
+
+  #drain(fd: number, nowMs: number): number {
+    const receiver = this.#receivers.get(fd);
+    if (receiver === undefined) return 0;
+    const count = call.recvmmsg(fd, this.#messages.at, BATCH, 0, 0);
+    for (let index = 0; index < count; index++) {
+      receiver(this.#datagrams.bytes, index * DATAGRAM_BYTES_MAX, this.#messages.bytes.readUInt32LE(index * MMSGHDR_BYTES + MMSGHDR_LENGTH_AT), nowMs);
+    }
+    return Math.max(0, count);
+  }
+}

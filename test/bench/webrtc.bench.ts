@@ -1,0 +1,111 @@
+import type { Bench, BenchRow } from './bench.ts';
+import type { JoinReport, MeasureReport } from './load/webrtc-load/messages.ts';
+import { publishOne, settle, STREAM, withWebRtc, type WebRtcRun } from './webrtc-run.ts';
+
+const MEASURE_MS = 10_000;
+const PACE_MS = 25;
+const SAMPLED = 5;
+const VIEWERS = 150;
+const CROWD = 500;
+const IDLE_PEERS = 160;
+const PUBLISHERS = 4;
+const PICTURE_TIMEOUT_MS = 5000;
+
+/** Fan-out of one stream to many viewers. */
+interface Fanout {
+  readonly join: JoinReport;
+  readonly measured: MeasureReport;
+  /** Of the whole server process. */
+  readonly usPerPacket: number;
+  readonly cpuPercent: number;
+}
+
+async function fanout(run: WebRtcRun, viewers: number): Promise<Fanout> {
+  await publishOne(run);
+  await settle(2000);
+  const join = await run.load.run({ type: 'join', url: run.whep(STREAM), viewers, paceMs: PACE_MS, sampled: SAMPLED, pictureTimeoutMs: PICTURE_TIMEOUT_MS });
+  await settle();
+  const before = run.server.cpuMs();
+  const measured = await run.load.run({ type: 'measure', durationMs: MEASURE_MS });
+  const cpuMs = run.server.cpuMs() - before;
+  return { join, measured, usPerPacket: (cpuMs * 1000) / measured.packets, cpuPercent: cpuMs / measured.seconds / 10 };
+}
+
+function fanoutRows(who: string, viewers: number, { join, measured, usPerPacket, cpuPercent }: Fanout, baseline?: Fanout): BenchRow[] {
+  return [
+    { what: `${who}: server CPU per packet`, value: usPerPacket, unit: 'us', ...(baseline && { ratio: usPerPacket / baseline.usPerPacket }) },
+    { what: `${who}: server CPU`, value: cpuPercent, unit: '% of a core' },
+    { what: `${who}: viewers with a picture`, value: join.withPicture, unit: `of ${viewers} ${join.failures.join('; ')}` },
+    { what: `${who}: join to first picture, p95`, value: join.firstPictureMs.p95, unit: 'ms' },
+    { what: `${who}: delay added by the server, p50`, value: measured.delayMs.p50, unit: 'ms' },
+    { what: `${who}: delay added by the server, p95`, value: measured.delayMs.p95, unit: 'ms' },
+    { what: `${who}: packets lost or with a wrong tag`, value: measured.lost + measured.forged, unit: `of ${measured.packets}` },
+    { what: `${who}: least that a viewer got, of the mean`, value: measured.leastPackets / (measured.packets / measured.viewers), unit: '' },
+    { what: `${who}: longest silence of any viewer`, value: measured.longestSilenceMs.max, unit: 'ms' },
+  ];
+}
+
+/** What peers cost by themselves: a publisher that sends nothing, viewers that come in one after another and stay. */
+async function peers(run: WebRtcRun): Promise<BenchRow[]> {
+  const { server, load } = run;
+  const inspector = await run.inspect();
+  await publishOne(run);
+  await settle(2000);
+  // A few peers first, so that code that is loaded once is not counted as theirs.
+  const idle = { type: 'join', url: run.whep(STREAM), paceMs: PACE_MS, sampled: 0, pictureTimeoutMs: 0 } as const;
+  await load.run({ ...idle, viewers: 10 });
+  await load.run({ type: 'leave', by: 'delete' });
+  await load.run({ type: 'pause', isPaused: true });
+  await settle(2000);
+  const [memory, resident] = [await inspector.livingMemory(), server.residentBytes()];
+  const before = server.cpuMs();
+  await settle(2000);
+  const idleMsPerMs = (server.cpuMs() - before) / 2000;
+  const startedAtMs = performance.now();
+  const cpuAtStart = server.cpuMs();
+  const { joined } = await load.run({ ...idle, viewers: IDLE_PEERS });
+  const joinCpuMs = server.cpuMs() - cpuAtStart - idleMsPerMs * (performance.now() - startedAtMs);
+  const full = await inspector.livingMemory();
+  const residentFull = server.residentBytes();
+  const idleBefore = server.cpuMs();
+  await settle(MEASURE_MS);
+  const idleCpuMs = server.cpuMs() - idleBefore;
+  const heap = (full.heapBytes + full.externalBytes - memory.heapBytes - memory.externalBytes) / joined / 1000;
+  return [
+    { what: 'peer set-up: server CPU', value: joinCpuMs / joined, unit: 'ms' },
+    { what: 'peer: living memory, heap and buffers', value: heap, unit: 'KB' },
+    { what: 'peer: resident memory', value: (residentFull - resident) / joined / 1000, unit: 'KB' },
+    { what: `${joined} peers without media: server CPU`, value: idleCpuMs / MEASURE_MS * 100, unit: '% of a core' },
+  ];
+}
+
+/** Publishers without viewers. */
+async function ingest({ server, load, whip }: WebRtcRun): Promise<BenchRow[]> {
+  const urls = Array.from({ length: PUBLISHERS }, (_, index) => whip(`${STREAM}${index}`));
+  const { published, failures } = await load.run({ type: 'publish', urls });
+  await settle();
+  const before = server.cpuMs();
+  const measured = await load.run({ type: 'measure', durationMs: MEASURE_MS });
+  const cpuMs = server.cpuMs() - before;
+  return [{ what: `ingest of ${published} streams, ${Math.round(measured.published / measured.seconds)} packets/s: server CPU per packet`, value: (cpuMs * 1000) / measured.published, unit: `us ${failures.join('; ')}` }];
+}
+
+/** WebRTC over full ICE and DTLS, load in a process of its own; ratios of the `ffi` engine against `pure`. */
+const bench: Bench = {
+  name: 'webrtc',
+  async run() {
+    const pure = await withWebRtc('pure', (run) => fanout(run, VIEWERS));
+    const ffi = await withWebRtc('ffi', (run) => fanout(run, VIEWERS));
+    const crowd = await withWebRtc('ffi', (run) => fanout(run, CROWD));
+    const rows = [
+      ...fanoutRows(`pure, ${VIEWERS} viewers`, VIEWERS, pure),
+      ...fanoutRows(`ffi, ${VIEWERS} viewers`, VIEWERS, ffi, pure),
+      ...fanoutRows(`ffi, ${CROWD} viewers`, CROWD, crowd, pure),
+      ...(await withWebRtc('ffi', peers)),
+      ...(await withWebRtc('ffi', ingest)),
+    ];
+    return { title: `WebRTC of a 2 Mb/s stream (${ffi.join.profiles.join(', ')}), CPU of the server process`, rows };
+  },
+};
+
+export default bench;

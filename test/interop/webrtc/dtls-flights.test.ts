@@ -1,0 +1,65 @@
+import test from 'ava';
+import { mediaFolder } from '../../support/media-folder.ts';
+import { peerTest } from '../../support/peers.ts';
+import { releaseSecondPeers, SecondPlayer, SecondPublisher } from '../../support/second-peer.ts';
+import { anyOf, isChangeCipherSpec, isDtls, isHandshake, loseShare, onMatch, UdpRelay, type Rule } from '../../support/udp-relay.ts';
+import { until } from '../../support/until.ts';
+import { PeerBrowser } from '../../support/webrtc-page.ts';
+import { startBrowserServer } from '../../support/browser-server.ts';
+import { loadRtpClip } from '../../support/webrtc/rtp-clip.ts';
+
+test.after.always(() => releaseSecondPeers());
+
+/** Handshake messages that begin a datagram in each flight. @see RFC 6347 section 4.2.4, RFC 5246 section 7.4 */
+const FLIGHTS: readonly { readonly name: string; readonly toServer?: () => Rule; readonly toClient?: () => Rule }[] = [
+  { name: 'ClientHello', toServer: () => onMatch(isHandshake(1), 'drop') },
+  { name: 'ServerHello or HelloVerifyRequest', toClient: () => onMatch((datagram) => isHandshake(2)(datagram) || isHandshake(3)(datagram), 'drop') },
+  { name: "the server's certificate flight as a whole", toClient: () => onMatch(isDtls, 'drop', 4) },
+  { name: "the client's certificate, keys or Finished", toServer: () => onMatch((datagram) => isDtls(datagram) && !isHandshake(1)(datagram), 'drop', 1) },
+  { name: "the client's second flight as a whole", toServer: () => onMatch((datagram) => isDtls(datagram) && !isHandshake(1)(datagram), 'drop', 4) },
+  { name: "the server's ChangeCipherSpec and Finished", toClient: () => anyOf(onMatch(isChangeCipherSpec, 'drop'), onMatch((datagram) => datagram[0] === 22 && datagram[4] === 1, 'drop')) },
+];
+
+for (const { name, toServer, toClient } of FLIGHTS) {
+  peerTest(`a call connects though ${name} is lost once`, ['ffmpeg', 'chromium'], async (t) => {
+    t.timeout(120_000);
+    const server = await startBrowserServer(t);
+    await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
+    await server.streamIsLive('cam');
+    const [forLibrary, forBrowser] = [await UdpRelay.open(t), await UdpRelay.open(t)];
+    for (const relay of [forLibrary, forBrowser]) {
+      if (toServer !== undefined) relay.toServer = toServer();
+      if (toClient !== undefined) relay.toClient = toClient();
+    }
+    const player = await SecondPlayer.start(t, { url: server.whep('cam'), rewriteAnswer: (answer) => forLibrary.rewriteAnswer(answer) });
+    await until(() => player.video.frames.length > 0, 'a picture');
+    t.true(forLibrary.counters.toServer.dropped + forLibrary.counters.toClient.dropped > 0, 'the relay lost something');
+
+    const page = await (await PeerBrowser.start(t)).open('whip-whep');
+    await page.rewriteAnswers((answer) => forBrowser.rewriteAnswer(answer));
+    await page.call('whipWhep.play', server.whep('cam'));
+    const { connectedMs } = await page.playing(10);
+    t.log(`Chromium connected after ${connectedMs?.toFixed(0)} ms`);
+    t.true(forBrowser.counters.toServer.dropped + forBrowser.counters.toClient.dropped > 0, 'the relay lost something');
+  });
+}
+
+peerTest('ten calls connect through a network that loses 15 % of all packets', ['ffmpeg', 'chromium'], async (t) => {
+  t.timeout(120_000);
+  const server = await startBrowserServer(t);
+  await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
+  await server.streamIsLive('cam');
+  const browser = await PeerBrowser.start(t);
+  for (let call = 0; call < 10; call++) {
+    const relay = await UdpRelay.open(t);
+    relay.toServer = loseShare(0.15, 100 + call);
+    relay.toClient = loseShare(0.15, 200 + call);
+    const page = await browser.open('whip-whep');
+    await page.rewriteAnswers((answer) => relay.rewriteAnswer(answer));
+    await page.call('whipWhep.play', server.whep('cam'));
+    const { connectedMs } = await page.playing(10);
+    t.log(`call ${call}: ${connectedMs?.toFixed(0)} ms`);
+    await page.page.close();
+  }
+  t.pass();
+});
