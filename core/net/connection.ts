@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { HeldConnection } from './held-connection.ts';
 import { plainAddress } from './ip-address.ts';
 import { callOwner, type Owner } from './owner.ts';
 
@@ -19,7 +20,7 @@ export interface ConnectionHandler {
  * A TCP or TLS connection held by the kernel. Its socket listeners are made once and forward to the handler, so that
  * exchanging the handler costs one assignment and loses no byte.
  */
-export class Connection {
+export class Connection implements HeldConnection<ConnectionHandler> {
   readonly id: number;
   readonly remoteAddress: string;
   readonly remotePort: number;

@@ -8,7 +8,7 @@ import { HttpExchange, type HttpRequest, type HttpResponse } from './http-exchan
 import { answerClientError, applyTimeouts, HTTP_HEADERS_TIMEOUT_MS, HTTP_MAX_HEADER_BYTES, HTTP_REQUEST_TIMEOUT_MS, makeHttpServer, responseInsteadOfUpgrade, type AnyHttpServer, type HttpServerShape } from './http-server.ts';
 import { holderOf, KernelListener, type Holder, type Lease, type ListenOptions } from './lease.ts';
 import type { NetLog } from './net-log.ts';
-import { callOwner, type OnFault } from './owner.ts';
+import { callOwner, type OnFault, type Owner } from './owner.ts';
 import { bindServer, closeServer } from './socket-server.ts';
 import { MAX_CONNECTIONS, trackSockets, watchCertificate } from './tcp-listener.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -19,8 +19,18 @@ export const HTTP_CLOSE_GRACE_MS = 2_000;
 /** Serves an HTTP listener. */
 export interface HttpHandler {
   onRequest(exchange: HttpExchange): void;
-  /** Takes a connection out of HTTP (WebSocket). Without it such a request is served like any other. */
-  onUpgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /**
+   * Takes a connection out of HTTP (WebSocket). Without it such a request is served like any other.
+   *
+   * @param owner whose code the handler is
+   * @returns who says from now on whose the connection is; by default it stays with the lease that took it
+   */
+  onUpgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, owner: Owner): Owned | void;
+}
+
+/** Something whose owner may change. */
+export interface Owned {
+  readonly owner: Owner;
 }
 
 /** What `Listeners.http()` takes. */
@@ -61,7 +71,7 @@ export class HttpListener extends KernelListener<HttpHolder> {
   /** The streams that carry HTTP: the sockets, or TLS on top of them. */
   readonly #carriers: Set<Socket>;
   readonly #sessions = new Set<ServerHttp2Session>();
-  readonly #upgraded = new Map<Duplex, HttpHolder>();
+  readonly #upgraded = new Map<Duplex, Owned>();
   readonly #exchanges = new Map<HttpExchange, HttpHolder>();
   /** HTTP/1 connections with answers under way, and how many (pipelining). */
   readonly #answering = new Map<Duplex, number>();
@@ -153,7 +163,7 @@ export class HttpListener extends KernelListener<HttpHolder> {
 
   protected endAccepted(holder: HttpHolder): void {
     for (const [exchange, owner] of this.#exchanges) if (owner === holder) exchange.abandon();
-    for (const [socket, owner] of this.#upgraded) if (owner === holder) socket.destroy();
+    for (const [socket, owned] of this.#upgraded) if (owned.owner === holder) socket.destroy();
   }
 
   #onRequest(request: HttpRequest, response: HttpResponse): void {
@@ -195,14 +205,23 @@ export class HttpListener extends KernelListener<HttpHolder> {
       this.#onRequest(request, responseInsteadOfUpgrade(request, socket));
       return;
     }
-    this.#upgraded.set(socket, holder);
+    this.#upgraded.set(socket, { owner: holder });
+    this.#forgetWhenClosed(socket);
+    const take = (): void => {
+      const owned = holder.handler.onUpgrade?.(request, socket, head, holder);
+      if (typeof owned === 'object' && this.#upgraded.has(socket)) this.#upgraded.set(socket, owned);
+    };
+    if (!callOwner(holder, take)) socket.destroy();
+  }
+
+  /** Apart from its caller, whose lease and with it old code the listener would keep alive as long as the connection. */
+  #forgetWhenClosed(socket: Duplex): void {
     socket.once('close', () => this.#upgraded.delete(socket));
-    if (!callOwner(holder, () => holder.handler.onUpgrade?.(request, socket, head))) socket.destroy();
   }
 
   #adopt(holder: HttpHolder, socket: Duplex): boolean {
     if (socket.destroyed || !this.#upgraded.has(socket) || !this.isHeldBy(holder)) return false;
-    this.#upgraded.set(socket, holder);
+    this.#upgraded.set(socket, { owner: holder });
     return true;
   }
 

@@ -4,13 +4,14 @@ import { WcsError } from '../errors/wcs-error.ts';
 import type { BindUdp } from './bind-udp.ts';
 import type { Certificates } from './certificates.ts';
 import { HttpListener, shapeOf, type HttpHandler, type HttpLease, type HttpListenOptions } from './http-listener.ts';
-import type { ListenerRow, ListenOptions } from './lease.ts';
+import type { Lease, ListenerRow, ListenOptions } from './lease.ts';
 import { listenError } from './listen-error.ts';
 import { ListenerPool, type OpenListener, type PooledListener } from './listener-pool.ts';
 import type { NetLog } from './net-log.ts';
 import type { OnFault } from './owner.ts';
 import { TcpListener, type OnConnection, type TcpLease, type TcpListenOptions } from './tcp-listener.ts';
 import { UdpListener, type OnDatagram, type UdpLease, type UdpListenOptions } from './udp-listener.ts';
+import { WebSocketAcceptor, type OnWebSocket, type WebSocketListenOptions } from './websocket-acceptor.ts';
 
 /** A listener without leases stays bound this long, so that unload followed by load doesn't lose the port. */
 export const LISTENER_LINGER_MS = 1_000;
@@ -100,6 +101,13 @@ export class Listeners {
       return listener.acquire(options, handler, onFault);
     };
     return this.#acquire(this.#http, protocol, options, open, take, (listener) => hasShape(listener, options));
+  }
+
+  /**
+   * A share of `http:host:port` or `https:host:port` that takes WebSockets, not yet committed. Errors: those of `http()`.
+   */
+  websocket(options: WebSocketListenOptions, onWebSocket: OnWebSocket, onFault: OnFault): Promise<Lease> {
+    return this.http({ ...options, http2: false }, new WebSocketAcceptor(options, onWebSocket), onFault);
   }
 
   /** Every bound listener. */

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import type { Certificates } from './certificates.ts';
 import { Connection, type ConnectionHandler } from './connection.ts';
+import { nextConnectionId } from './held-connection.ts';
 import { holderOf, KernelListener, type Holder, type Lease, type ListenOptions } from './lease.ts';
 import type { NetLog } from './net-log.ts';
 import { callOwner, type OnFault } from './owner.ts';
@@ -36,8 +37,6 @@ interface TcpHolder extends Holder {
   readonly onConnection: OnConnection;
   readonly maxConnections: number;
 }
-
-let lastConnectionId = 0;
 
 /** A kernel-held TCP or TLS listener and all its connections. */
 export class TcpListener extends KernelListener<TcpHolder> {
@@ -120,7 +119,7 @@ export class TcpListener extends KernelListener<TcpHolder> {
   }
 
   #accept(socket: Socket): void {
-    const connection = new Connection(++lastConnectionId, socket, NOBODY);
+    const connection = new Connection(nextConnectionId(), socket, NOBODY);
     this.#connections.set(connection.id, connection);
     socket.once('close', () => {
       this.#connections.delete(connection.id);

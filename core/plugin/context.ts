@@ -4,10 +4,11 @@ import type { Log } from '../log/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Certificates } from '../net/certificates.ts';
 import type { HttpHandler, HttpLease, HttpListenOptions } from '../net/http-listener.ts';
-import type { ListenOptions } from '../net/lease.ts';
+import type { Lease, ListenOptions } from '../net/lease.ts';
 import type { PortRanges, RangeName } from '../net/port-ranges.ts';
 import type { OnConnection, TcpLease, TcpListenOptions } from '../net/tcp-listener.ts';
 import type { OnDatagram, UdpLease, UdpListenOptions } from '../net/udp-listener.ts';
+import type { OnWebSocket, WebSocketListenOptions } from '../net/websocket-acceptor.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { WebRoute } from '../web/web-routes.ts';
@@ -41,6 +42,7 @@ export interface PluginContext<Settings = unknown> {
     tls(options: ListenWish<TcpListenOptions>, onConnection: OnConnection): Promise<TcpLease>;
     udp(options: ListenWish<UdpListenOptions>, onDatagram: OnDatagram): Promise<UdpLease>;
     http(options: ListenWish<HttpListenOptions>, handler: HttpHandler): Promise<HttpLease>;
+    websocket(options: ListenWish<WebSocketListenOptions>, onWebSocket: OnWebSocket): Promise<Lease>;
   };
   /** Local ports of the server's ranges; `scope` defaults to the plugin's. Errors: NET_E_PORT_EXHAUSTED. */
   readonly ports: {

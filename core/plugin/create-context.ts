@@ -158,6 +158,7 @@ function listenOf(generation: Generation, services: KernelServices): PluginConte
     tls: (wish, onConnection) => lease(listeners.tls({ host, ...wish, ...owner }, onConnection, onFault), false),
     udp: (wish, onDatagram) => lease(listeners.udp({ host, ...wish, ...owner }, onDatagram, onFault), true),
     http: (wish, handler) => lease(listeners.http({ host, ...wish, ...owner }, handler, onFault), true),
+    websocket: (wish, onWebSocket) => lease(listeners.websocket({ host, ...wish, ...owner }, onWebSocket, onFault), false),
   };
 }
 

@@ -3,8 +3,10 @@ import type { Publication, PublishOptions } from '../media/publication.ts';
 import type { MediaBus } from '../media/media-bus.ts';
 import type { Stream } from '../media/stream.ts';
 import type { SubscribeOptions, Subscription } from '../media/subscription.ts';
-import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import { Connection } from '../net/connection.ts';
+import type { HeldConnection } from '../net/held-connection.ts';
 import type { Owner } from '../net/owner.ts';
+import { WebSocketConnection } from '../net/websocket-connection.ts';
 import { Scope } from '../scope/scope.ts';
 import type { SessionEntry } from '../sessions/sessions.ts';
 import { ScopedTimers } from './scoped-timers.ts';
@@ -13,7 +15,7 @@ import { subscribeInScope } from './scoped-media.ts';
 /** What the kernel keeps of a session while its plugin's code is swapped. */
 interface SessionResources {
   readonly entry: SessionEntry;
-  readonly connections: readonly Connection[];
+  readonly connections: readonly HeldConnection[];
   readonly publications: readonly Publication[];
 }
 
@@ -42,7 +44,7 @@ export class PluginSession {
   onGoodbye: ((reason: string) => void) | undefined;
   readonly #generation: SessionOwner;
   readonly #bus: MediaBus;
-  readonly #connections = new Map<Connection, () => void>();
+  readonly #connections = new Map<HeldConnection, () => void>();
   readonly #publications = new Map<Publication, () => void>();
 
   constructor(generation: SessionOwner, bus: MediaBus, resources: SessionResources) {
@@ -69,9 +71,14 @@ export class PluginSession {
     return this.scope.closed;
   }
 
-  /** Connections in the order in which they were attached. */
+  /** TCP and TLS connections in the order in which they were attached. */
   get connections(): readonly Connection[] {
-    return [...this.#connections.keys()];
+    return [...this.#connections.keys()].filter((connection) => connection instanceof Connection);
+  }
+
+  /** WebSockets in the order in which they were attached. */
+  get webSockets(): readonly WebSocketConnection[] {
+    return [...this.#connections.keys()].filter((connection) => connection instanceof WebSocketConnection);
   }
 
   /** Publications in the order in which they were made. */
@@ -80,9 +87,18 @@ export class PluginSession {
   }
 
   /** Takes a connection over: its events go to `handler`, and it is destroyed when the session closes. */
-  attach(connection: Connection, handler: ConnectionHandler): void {
+  attach<Handler>(connection: HeldConnection<Handler>, handler: Handler): void {
     if (!this.#connections.has(connection)) this.#hold(connection);
     connection.setHandler(handler, this.#generation.owner);
+  }
+
+  /** Lets go of a connection, which waits unread until another session attaches it. */
+  detach(connection: HeldConnection): void {
+    const letGo = this.#connections.get(connection);
+    if (letGo === undefined) return;
+    this.#connections.delete(connection);
+    letGo();
+    connection.setHandler(undefined);
   }
 
   /** Publishes a stream that is suspended (and may be resumed) should the session close without ending it. */
@@ -123,7 +139,7 @@ export class PluginSession {
    * @param take continues the session there; when it throws, this session goes on as it was and the error is returned
    */
   moveTo(next: SessionOwner, take: (session: PluginSession) => void): unknown {
-    const handlers = this.connections.map((connection) => connection.handler);
+    const handlers = [...this.#connections.keys()].map((connection) => ({ connection, handler: connection.handler }));
     this.#forgetRetired();
     const callbacks = this.publications.map((publication) => publication.callbacks);
     const facts = { ...this.entry };
@@ -136,7 +152,7 @@ export class PluginSession {
       const ended = successor.closed;
       successor.#letGo();
       if (!ended) this.entry.update({ ...facts, kill: (reason) => this.close(reason) });
-      this.connections.forEach((connection, index) => connection.setHandler(handlers[index], this.#generation.owner));
+      for (const { connection, handler } of handlers) connection.setHandler(handler, this.#generation.owner);
       this.publications.forEach((publication, index) => publication.setCallbacks(callbacks[index] ?? {}));
       // The successor ended the session before it threw: there is nothing to go on with.
       if (ended) this.close('error');
@@ -147,7 +163,7 @@ export class PluginSession {
   }
 
   #resources(): SessionResources {
-    return { entry: this.entry, connections: this.connections, publications: this.publications };
+    return { entry: this.entry, connections: [...this.#connections.keys()], publications: this.publications };
   }
 
   /** Closes the scope without touching what another session holds now. */
@@ -164,7 +180,7 @@ export class PluginSession {
     this.#generation.owner.run(() => this.scope.close()).catch((error: unknown) => this.#generation.fault(error));
   }
 
-  #hold(connection: Connection): void {
+  #hold(connection: HeldConnection): void {
     const held = this.scope.add('connection', () => {
       connection.setHandler(undefined);
       connection.destroy();

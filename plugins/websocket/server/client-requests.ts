@@ -1,0 +1,76 @@
+import { messageOf, SNAPSHOTS, type PluginContext, type PluginSession, type Snapshots } from 'wcs-core';
+import type { Effect } from '../session/client-session.ts';
+import type { ServerMessage } from '../wire/server-message.ts';
+import type { ClientLog } from './client-logs.ts';
+import type { WebSocketSettings } from './settings.ts';
+
+/** What a client asks beside its streams and its data. */
+export type RequestEffect = Extract<Effect, { type: 'snapshot' | 'askAvailable' | 'call' | 'debug' | 'bugReport' | 'logs' | 'browserMetrics' }>;
+
+/** Why there are no calls. */
+export const NO_CALLS = 'Telephone calls are not enabled on this server';
+const NO_SNAPSHOTS = 'Snapshots are not enabled on this server';
+
+/** What answering needs. */
+export interface RequestHost {
+  readonly ctx: PluginContext<WebSocketSettings>;
+  readonly session: PluginSession;
+  readonly log: ClientLog;
+  readonly onBrowserMetrics: () => void;
+  deliver(message: ServerMessage): void;
+}
+
+/** Answers what a client asks beside its streams and its data. */
+export class ClientRequests {
+  readonly #host: RequestHost;
+  #underWay = 0;
+
+  constructor(host: RequestHost) {
+    this.#host = host;
+  }
+
+  /** True while an answer is awaited. */
+  get pending(): boolean {
+    return this.#underWay > 0;
+  }
+
+  answer(effect: RequestEffect): void {
+    const { ctx, session, log } = this.#host;
+    switch (effect.type) {
+      case 'snapshot':
+        return session.background(this.#snapshot(effect.mediaSessionId, effect.name));
+      case 'askAvailable':
+        return this.#host.deliver({ type: 'availableStream', id: effect.mediaSessionId, available: ctx.media.find(effect.name)?.state === 'live' });
+      case 'call':
+        // A `fail` alone would leave the call hanging in the SDK.
+        if (effect.name === 'call') this.#host.deliver({ type: 'call', name: 'finish', call: { callId: effect.callId, status: 'FAILED', info: NO_CALLS } });
+        return this.#host.deliver({ type: 'fail', apiMethod: effect.name, id: effect.callId, info: NO_CALLS });
+      case 'debug':
+        return this.#host.deliver({ type: 'notifySessionDebugEvent', status: effect.command === 'start' ? 'STARTED' : 'STOPPED', file: log.file });
+      case 'bugReport':
+        return log.report(effect.report);
+      case 'logs':
+        return log.append(effect.logs);
+      case 'browserMetrics':
+        return this.#host.onBrowserMetrics();
+    }
+  }
+
+  async #snapshot(mediaSessionId: string, name: string): Promise<void> {
+    const { capabilities } = this.#host.ctx;
+    const tell = (type: string, payload: unknown): void => this.#host.deliver({ type: 'notifyStreamEvent', event: { mediaSessionId, type, payload } });
+    if (!capabilities.has(SNAPSHOTS)) {
+      tell('snapshotFailed', { info: NO_SNAPSHOTS });
+      return;
+    }
+    this.#underWay++;
+    try {
+      const picture = await capabilities.get<Snapshots>(SNAPSHOTS).take(name);
+      tell('snapshotCompleted', { snapshot: Buffer.from(picture).toString('base64') });
+    } catch (error) {
+      tell('snapshotFailed', { info: messageOf(error) });
+    } finally {
+      this.#underWay--;
+    }
+  }
+}

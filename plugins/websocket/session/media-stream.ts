@@ -1,0 +1,38 @@
+import type { StreamRequest } from '../wire/client-message.ts';
+import { roomOfStream } from '../wire/room-command.ts';
+import type { ServerMessage, StreamFacts, StreamStatus } from '../wire/server-message.ts';
+
+/** How far a stream is: being authorised, being answered, waiting for its media to flow, flowing. */
+export type StreamPhase = 'asking' | 'opening' | 'connecting' | 'live';
+
+/** A stream that a client publishes or plays, as plain data. */
+export interface MediaStream {
+  readonly facts: StreamFacts;
+  readonly provider: 'webrtc' | 'mse';
+  /** Name on the server; the access chain may give another than the client's. */
+  streamName: string;
+  phase: StreamPhase;
+  /** The room whose members hear of it. */
+  readonly room?: string | undefined;
+  /** What the client doesn't get, and what would mend it; goes with the status. */
+  remark?: string | undefined;
+}
+
+/** A stream of which nothing is known but the request. */
+export function mediaStream(request: StreamRequest, published: boolean, by: { readonly appKey: string; readonly sessionId: string }): MediaStream {
+  const { mediaSessionId, name, hasVideo, hasAudio, record, width, height, bitrate, quality, mediaProvider } = request;
+  return {
+    facts: { ...by, mediaSessionId, name, published, hasVideo, hasAudio, record, width, height, bitrate, quality, mediaProvider },
+    provider: mediaProvider === 'MSE' ? 'mse' : 'webrtc',
+    streamName: name,
+    phase: 'asking',
+    room: roomOfStream(request.custom),
+    // Size and quality other than the publisher's would be a transcoder's work.
+    ...(published || width + height + bitrate + quality === 0 ? {} : { remark: 'Played as published: width, height, bitrate and quality need a transcoder' }),
+  };
+}
+
+/** A status event of the stream. */
+export function statusOf({ facts, remark }: MediaStream, status: StreamStatus, info = remark): ServerMessage {
+  return { type: 'notifyStreamStatusEvent', stream: facts, status, ...(info === undefined ? {} : { info }) };
+}
