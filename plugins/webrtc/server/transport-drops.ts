@@ -8,6 +8,8 @@ export type DropCause =
   /** DTLS or media from an address that no connectivity check vouches for. */
   | 'unknownSource'
   | 'malformedStun'
+  /** A check that came before, from another address. */
+  | 'replayedCheck'
   /** Another live peer is at that address. */
   | 'addressTaken'
   | 'malformedDtls'

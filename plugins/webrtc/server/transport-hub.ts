@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { ProtocolError, WcsError, type Counter, type PluginContext, type TcpLease, type UdpLease } from 'wcs-core';
+import { ProtocolError, WcsError, type Counter, type PluginContext, type Scope, type TcpLease, type UdpLease } from 'wcs-core';
 import type { RtpSender, SenderOptions } from 'wcs-core/rtp/fanout/engine';
 import { consentFailure, type ConsentLimits } from '../session/consent.ts';
 import { judgeCheck, newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';
@@ -32,7 +32,8 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** What the hub needs beside the plugin's context. */
 export interface HubOptions {
   readonly settings: TransportSettings;
-  readonly openSender: (options: SenderOptions) => RtpSender;
+  /** `ctx.rtp.openSender`: the sender closes with the scope. */
+  readonly openSender: (options: SenderOptions, scope: Scope) => RtpSender;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
@@ -124,8 +125,8 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
     return this.#options.now();
   }
 
-  openSender(options: SenderOptions): RtpSender {
-    return this.#options.openSender(options);
+  openSender(options: SenderOptions, scope: Scope): RtpSender {
+    return this.#options.openSender(options, scope);
   }
 
   candidates(wish: 'udp' | 'tcp' | undefined): readonly Candidate[] {
@@ -151,7 +152,7 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
       identity: this.identity,
       drops: this.drops,
       now: () => this.now(),
-      openSender: (options) => this.openSender(options),
+      openSender: (options, scope) => this.openSender(options, scope),
       candidates: (wish) => this.#candidates(own.port, wish),
       setUfrag: (ufrag, checked) => this.setUfrag(ufrag, checked),
       forget: (peer) => this.forget(peer),
@@ -191,10 +192,11 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
       return;
     }
     const { peer, credentials } = outcome.checked;
+    if (peer.isReplay(flow, outcome.transactionId)) return this.drops.count('replayedCheck');
     // A live peer keeps its address: somebody else's check from there may be forged.
     if (!flow.claim(peer)) return this.drops.count('addressTaken');
     flow.send(outcome.response);
-    peer.onCheck(flow, credentials, outcome.nominated);
+    peer.onCheck(flow, credentials, outcome);
   }
 
   #contain(cause: 'malformedStun' | 'malformedDtls', work: () => void): void {

@@ -1,8 +1,9 @@
-import { WcsError, type Held, type PluginSession } from 'wcs-core';
+import { WcsError, type Held, type PluginSession, type Scope } from 'wcs-core';
 import type { RtpSender, SenderOptions } from 'wcs-core/rtp/fanout/engine';
 import type { ConsentFacts } from '../session/consent.ts';
 import { newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';
 import type { IceAgreement, PeerState } from '../session/peer-state.ts';
+import { SeenChecks } from '../session/seen-checks.ts';
 import { DtlsHandshake, type DtlsIdentity, type DtlsResult } from './dtls-handshake.ts';
 import type { Candidate, Fingerprint, LocalTransport, PeerTransport, RemoteAddress, RemoteTransport, TransportEnd, TransportEvents, TransportFailure } from './peer-transport.ts';
 import { SecureFlow } from './secure-flow.ts';
@@ -23,7 +24,7 @@ export interface PeerHost {
   readonly identity: DtlsIdentity;
   readonly drops: Drops;
   now(): number;
-  openSender(options: SenderOptions): RtpSender;
+  openSender(options: SenderOptions, scope: Scope): RtpSender;
   candidates(wish: 'udp' | 'tcp' | undefined): readonly Candidate[];
   /** Makes the peer known by a ufrag of ours, or not. */
   setUfrag(ufrag: string, checked: CheckedPeer<TransportPeer> | undefined): void;
@@ -54,6 +55,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
   readonly #held: Held;
   readonly #flows = new Set<TransportFlow>();
   readonly #counters = { packetsIn: 0, bytesIn: 0, dropped: 0 };
+  #seenChecks = new SeenChecks();
   #ice: IceAgreement;
   #previousIce: IceAgreement | undefined;
   /** Where we send to. */
@@ -118,9 +120,15 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     return this.local;
   }
 
+  /** True when a valid check was seen before and comes from somewhere new; its sender may repeat it. */
+  isReplay(flow: TransportFlow, transactionId: Buffer): boolean {
+    return flow.peer !== this && this.#seenChecks.has(transactionId);
+  }
+
   /** A valid check came by a flow that has been claimed. */
-  onCheck(flow: TransportFlow, credentials: IceAgreement['credentials'], nominated: boolean): void {
+  onCheck(flow: TransportFlow, credentials: IceAgreement['credentials'], { transactionId, nominated }: { readonly transactionId: Buffer; readonly nominated: boolean }): void {
     const nowMs = this.#host.now();
+    this.#seenChecks.add(transactionId);
     this.#firstCheckMs ??= nowMs;
     this.#lastCheckMs = nowMs;
     if (credentials === this.#ice.credentials && this.#previousIce !== undefined) {
@@ -182,6 +190,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
       ageMs: nowMs - this.#createdMs,
       checkedMs: since(this.#firstCheckMs, nowMs),
       silentMs: since(this.#lastCheckMs, nowMs),
+      seenChecks: this.#seenChecks.state(),
       flows: flows.flatMap((flow) => flow.state() ?? []),
       secure: this.#secure?.state(),
       counters: { ...this.#counters },
@@ -195,10 +204,11 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     this.#firstCheckMs = state.checkedMs === undefined ? undefined : nowMs - state.checkedMs;
     this.#lastCheckMs = state.silentMs === undefined ? undefined : nowMs - state.silentMs;
     Object.assign(this.#counters, state.counters);
+    this.#seenChecks = new SeenChecks(state.seenChecks);
     for (const flow of flows) this.#flows.add(flow);
     this.#selected = flows[0];
     this.#selectedCheckMs = nowMs;
-    if (state.secure !== undefined) this.#secure = new SecureFlow(state.secure, (options) => this.#host.openSender(options), this.#selected);
+    if (state.secure !== undefined) this.#secure = new SecureFlow(state.secure, (options) => this.#host.openSender(options, this.session.scope), this.#selected);
   }
 
   close(): void {
@@ -241,7 +251,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     if (this.#ended) return;
     this.#handshake = undefined;
     const beginning = { dtls: remnant, localKeys, remoteKeys, srtcpIndex: 0, receiver: { rtp: [], rtcp: [] } };
-    this.#secure = new SecureFlow(beginning, (options) => this.#host.openSender(options), this.#selected);
+    this.#secure = new SecureFlow(beginning, (options) => this.#host.openSender(options, this.session.scope), this.#selected);
     this.#events.onConnected();
   }
 

@@ -21,7 +21,7 @@ export type CheckRefusal = 'notRequest' | 'noCredentials' | 'unknownUfrag' | 'wr
 /** What becomes of a STUN message. */
 export type CheckOutcome<P> =
   /** A valid connectivity check; `response` is the success response to send back. */
-  | { readonly type: 'valid'; readonly checked: CheckedPeer<P>; readonly nominated: boolean; readonly response: Buffer }
+  | { readonly type: 'valid'; readonly checked: CheckedPeer<P>; readonly transactionId: Buffer; readonly nominated: boolean; readonly response: Buffer }
   /** `response` is an error response, when the message calls for one. */
   | { readonly type: 'refused'; readonly cause: CheckRefusal; readonly response?: Buffer };
 
@@ -53,7 +53,7 @@ export function judgeCheck<P>(datagram: Buffer, from: { readonly address: string
   if (attributeOf(message, STUN_ATTRIBUTE.iceControlled) !== undefined) return refusal(message, 'roleConflict', 487, pwd);
   const { transactionId } = message;
   const response = writeStun({ class: 'success', transactionId, attributes: [xorMappedAddress(from.address, from.port, transactionId)], password: pwd });
-  return { type: 'valid', checked, nominated: attributeOf(message, STUN_ATTRIBUTE.useCandidate) !== undefined, response };
+  return { type: 'valid', checked, transactionId, nominated: attributeOf(message, STUN_ATTRIBUTE.useCandidate) !== undefined, response };
 }
 
 function refusal<P>(message: StunMessage, cause: CheckRefusal, code: StunErrorCode, password?: string): CheckOutcome<P> {

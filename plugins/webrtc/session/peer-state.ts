@@ -53,6 +53,8 @@ export interface PeerState {
   readonly ageMs: number;
   readonly checkedMs?: number | undefined;
   readonly silentMs?: number | undefined;
+  /** Transaction ids of the last checks. */
+  readonly seenChecks: { readonly ids: Uint32Array; readonly next: number };
   /** The one that we send to is first. */
   readonly flows: readonly FlowState[];
   /** Present once connected. */

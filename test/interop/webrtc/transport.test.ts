@@ -116,7 +116,7 @@ test('our close tells the peer by a DTLS alert, and a close_notify of the peer e
   await until(() => one.transport.state === 'connected' && two.transport.state === 'connected', 'both connected');
 
   let told = 0;
-  left.dtls.dtls.onClose.subscribe(() => void told++);
+  left.dtls.dtls.onClose.subscribe(() => told++);
   one.transport.close();
   await until(() => told === 1, 'the peer is told');
   t.is(one.events.end, undefined, 'whoever closes needs no event');

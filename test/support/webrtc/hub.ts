@@ -1,6 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import type { Connection, ConnectionHandler } from '../../../core/net/connection.ts';
 import type { Listeners } from '../../../core/net/listeners.ts';
+import type { OnDatagram } from '../../../core/net/udp-listener.ts';
 import { PortRanges } from '../../../core/net/port-ranges.ts';
 import type { PluginContext } from '../../../core/plugin/context.ts';
 import type { PluginSession } from '../../../core/plugin/session.ts';
@@ -27,6 +28,8 @@ export interface TestHub {
   /** Intervals asked of the context. */
   readonly timers: number[];
   readonly port: number;
+  /** What the UDP listener calls. */
+  readonly onDatagram: (...parameters: Parameters<OnDatagram>) => void;
   /** Commits every lease: this hub has the listeners now. */
   serve(): void;
   /** Moves the clock and sweeps. */
@@ -38,7 +41,6 @@ export interface TestHub {
 export interface HubWish {
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly before?: TestHub;
-  readonly onSend?: () => void;
 }
 
 /** Makes a hub, listening. */
@@ -52,6 +54,7 @@ export async function openHub(t: ExecutionContext, { settings = {}, before }: Hu
   const timers: number[] = [];
   const sweeps: (() => void)[] = [];
   const leases: { commit(): void }[] = [];
+  let onUdp: OnDatagram = () => undefined;
   const ranges = new PortRanges();
   const owner = { name: 'webrtc', host: '127.0.0.1' };
   const leased = async <T extends { commit(): void; release(): void; endAccepted(): void }>(pending: Promise<T>): Promise<T> => {
@@ -79,19 +82,26 @@ export async function openHub(t: ExecutionContext, { settings = {}, before }: Hu
       },
     },
     listen: {
-      udp: (wish: { port: number; host?: string }, onDatagram: Parameters<Listeners['udp']>[1]) => leased(listeners.udp({ ...owner, ...wish }, onDatagram, noFault(t))),
+      udp: (wish: { port: number; host?: string }, onDatagram: OnDatagram) => {
+        if (wish.port !== 0 || leases.length === 0) onUdp = onDatagram;
+        return leased(listeners.udp({ ...owner, ...wish }, onDatagram, noFault(t)));
+      },
       tcp: (wish: { port: number; host?: string }, onConnection: Parameters<Listeners['tcp']>[1]) => leased(listeners.tcp({ ...owner, ...wish }, onConnection, noFault(t))),
     },
     ports: { single: (range: 'media') => ranges.single(range) },
     metrics: { counter: () => ({ inc: (by = 1, labels: { cause: string }) => void drops.set(labels.cause, (drops.get(labels.cause) ?? 0) + by) }) },
     stateFolder: () => folder,
-    background: (work: Promise<unknown>) => void work.catch(noFault(t)),
+    background: (work: Promise<unknown>) =>
+      void work.catch((error: unknown) => {
+        if (!scope.closed) t.fail(String(error));
+      }),
   } as unknown as PluginContext;
   const hub = new WebrtcTransportHub(ctx, { settings: transportSchema.parse({ port: before?.port ?? 0, ...settings }), openSender: testSender, now: time.nowMs });
   await hub.listen();
   t.teardown(() => scope.close());
   return {
     hub, time, scope, folder, listeners, drops, warnings, timers,
+    onDatagram: (...parameters) => onUdp(...parameters),
     port: hub.candidates(undefined)[0]?.port ?? 0,
     serve: () => {
       for (const lease of leases) lease.commit();
