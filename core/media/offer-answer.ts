@@ -20,6 +20,8 @@ export interface MediaOffer {
   /** Bounds of the publisher's video bitrate, bits per second. */
   readonly minBitrateBps?: number;
   readonly maxBitrateBps?: number;
+  /** The publisher would rather tell how its pictures are turned than turn them. @see 3GPP TS 26.114 section 7.4.5 */
+  readonly orientation?: boolean;
   readonly meta: StreamMeta;
 }
 

@@ -1,0 +1,119 @@
+import type { Acceptance, Codec, PluginContext, RtpMapping, RtpViewer, RtpViewerState, TrackDescriptor } from 'wcs-core';
+import { ntpOfUnixMs } from 'wcs-core/rtp/ntp';
+import { encodeRtcp, parseRtcp, SDES_CNAME, type RtcpPacket, type WritableRtcp } from 'wcs-core/rtp/rtcp';
+import type { Player, PlayRequest } from '../server/media-port.ts';
+import { EXTENSION, type AcceptedMedia } from '../wire/negotiate-answer.ts';
+
+/** Plain data of an `RtpPlayer`. */
+export interface RtpPlayerState {
+  readonly viewer: RtpViewerState;
+  readonly size: { readonly width: number; readonly height: number } | undefined;
+}
+
+/** Sends one stream to one peer over one transport, and does what the peer asks for in RTCP. */
+export class RtpPlayer implements Player {
+  readonly #request: PlayRequest;
+  readonly #viewer: RtpViewer;
+  #size: { readonly width: number; readonly height: number } | undefined;
+  #requested = { nacks: 0, keyFrames: 0 };
+
+  /**
+   * @param state of a player of the previous version
+   * @throws WcsError when the stream has ended
+   */
+  constructor(ctx: PluginContext, request: PlayRequest, state?: RtpPlayerState) {
+    const { stream, session, sender, media, sink } = request;
+    this.#request = request;
+    this.#size = state?.size;
+    this.#viewer = ctx.media.rtpFanout(stream, session.scope).add({
+      sender,
+      label: `webrtc ${session.id}`,
+      accept: media.map(acceptanceOf),
+      map: (track) => this.#mappingOf(track),
+      onTracks: (tracks) => this.#onTracks(tracks),
+      onMissing: ({ kind, codec, remedy }) => {
+        if (kind !== 'data') sink.onMissing(kind, codec, remedy);
+      },
+      onEnd: (reason) => sink.onEnded(reason),
+      ...(state === undefined ? {} : { resume: state.viewer }),
+    });
+  }
+
+  get facts(): Readonly<Record<string, unknown>> {
+    return { ...this.#viewer.counters, ...this.#requested };
+  }
+
+  takeVideoBits(): number {
+    return 0;
+  }
+
+  rtcp(compound: Uint8Array): void {
+    for (const packet of parseRtcp(compound)) this.#onRtcp(packet);
+  }
+
+  /** Sends the reports of the second. */
+  tick(nowMs: number): void {
+    const ntp = ntpOfUnixMs(Date.now());
+    for (const facts of this.#viewer.reports(nowMs)) {
+      const { ssrc, rtpTimestamp, packetCount, octetCount } = facts;
+      const report: WritableRtcp = { type: 'senderReport', ssrc, ntp, rtpTimestamp, packetCount, octetCount, reports: [] };
+      const description: WritableRtcp = { type: 'sourceDescription', chunks: [{ ssrc, items: [{ item: SDES_CNAME, text: this.#cname() }] }] };
+      this.#request.sender.sendRtcp(encodeRtcp([report, description]));
+    }
+  }
+
+  stop(): void {
+    this.#viewer.close();
+  }
+
+  exportState(): RtpPlayerState {
+    return { viewer: this.#viewer.state(), size: this.#size };
+  }
+
+  #onRtcp(packet: RtcpPacket): void {
+    switch (packet.type) {
+      case 'nack':
+        this.#requested.nacks += packet.sequences.length;
+        return this.#viewer.onNack(packet.mediaSsrc, packet.sequences);
+      case 'pli':
+        return this.#onKeyFrameRequest(packet.mediaSsrc);
+      case 'fir':
+        for (const { ssrc } of packet.entries) this.#onKeyFrameRequest(ssrc);
+        return;
+      default:
+    }
+  }
+
+  #onKeyFrameRequest(ssrc: number): void {
+    this.#requested.keyFrames++;
+    this.#viewer.onPli(ssrc);
+  }
+
+  /** The viewer's own numbers for a track; undefined for one that it cannot take. */
+  #mappingOf(track: TrackDescriptor): RtpMapping | undefined {
+    const media = this.#request.media.find(({ kind }) => kind === track.kind);
+    const codec = media?.codecs.find((candidate) => candidate.codec === track.codec);
+    const source = media === undefined ? undefined : this.#request.sourceOf(media);
+    if (media === undefined || codec === undefined || source === undefined) return undefined;
+    const { payloadType, rtxPayloadType } = codec;
+    const rtx = rtxPayloadType === undefined || source.rtxSsrc === undefined ? undefined : { ssrc: source.rtxSsrc, payloadType: rtxPayloadType };
+    const orientation = media.extensions.find(({ uri }) => uri === EXTENSION.orientation)?.id;
+    return { ssrc: source.ssrc, payloadType, ...(rtx === undefined ? {} : { rtx }), ...(orientation === undefined ? {} : { orientationExtensionId: orientation }) };
+  }
+
+  #onTracks(tracks: readonly TrackDescriptor[]): void {
+    const { width, height } = tracks.find(({ kind }) => kind === 'video') ?? {};
+    if (width === undefined || height === undefined || (width === this.#size?.width && height === this.#size.height)) return;
+    this.#size = { width, height };
+    this.#request.sink.onResize(width, height);
+  }
+
+  #cname(): string {
+    const [media] = this.#request.media;
+    return (media === undefined ? undefined : this.#request.sourceOf(media)?.cname) ?? this.#request.session.id;
+  }
+}
+
+function acceptanceOf({ kind, codecs }: AcceptedMedia): Acceptance {
+  return { kind, codecs: codecs.map(({ codec }): Codec => codec) };
+}

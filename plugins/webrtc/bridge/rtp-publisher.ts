@@ -1,0 +1,281 @@
+import type { MediaPacket, Publication, TrackDescriptor } from 'wcs-core';
+import { BUS_EXTENSION_ID } from 'wcs-core/rtp/bus-extensions';
+import { mapHeaderExtensions } from 'wcs-core/rtp/header-extensions';
+import { rtpPayloadType, rtpSsrc, rtpTimestamp, withoutPadding } from 'wcs-core/rtp/packet';
+import { encodeRtcp, parseRtcp, type ReportBlock, type SenderReport, type WritableRtcp } from 'wcs-core/rtp/rtcp';
+import type { Publisher, PublishSink } from '../server/media-port.ts';
+import { PublisherClock, type PublisherClockState } from '../session/publisher-clock.ts';
+import { ReceivedSource, type ReceivedSourceState } from '../session/received-source.ts';
+import { originalOf } from '../session/rtx.ts';
+import { SourceRouter, type SourceRouterState } from '../session/source-router.ts';
+import { EXTENSION, type AcceptedMedia, type NegotiatedCodec } from '../wire/negotiate-answer.ts';
+import { TrackWriter, type TrackWriterState } from './track-writer.ts';
+
+/** How often a publisher is told how it is received, and how much it may send. */
+const REPORT_MS = 1000;
+const ESTIMATE_MS = 500;
+/** Least time between two key frames that are asked for because packets were given up, or the format is unknown. */
+const KEY_FRAME_MS = 500;
+/** How long the first tracks wait for the others, and packets that wait with them, at most. */
+const HOLD_MS = 1000;
+const HELD_MAX = 1024;
+/** In the first byte of a packet. @see RFC 3550 section 5.1 */
+const EXTENSION_BIT = 0x10;
+
+/** What a publisher is made of. */
+export interface RtpPublisherOptions {
+  readonly publication: Publication;
+  readonly media: readonly AcceptedMedia[];
+  /** What the publisher may send, bits per second. */
+  readonly maxBitrateBps: number;
+  /** Our own SSRC in reports and feedback. */
+  readonly ssrc: number;
+  readonly sink: PublishSink;
+}
+
+interface HeldPacket {
+  readonly index: number;
+  readonly packet: MediaPacket;
+}
+
+/** Plain data of an `RtpPublisher`. */
+export interface RtpPublisherState {
+  readonly ssrc: number;
+  readonly router: SourceRouterState;
+  readonly clock: PublisherClockState;
+  readonly sources: readonly { readonly ssrc: number; readonly index: number; readonly state: ReceivedSourceState }[];
+  readonly tracks: readonly { readonly index: number; readonly state: TrackWriterState }[];
+  /** Undefined once the tracks are announced. */
+  readonly held: readonly HeldPacket[] | undefined;
+  readonly lastPacketMs: number | undefined;
+  readonly firCount: number;
+}
+
+interface Section {
+  readonly media: AcceptedMedia;
+  readonly codec: NegotiatedCodec;
+  readonly writer: TrackWriter;
+  /** Negotiated ids of the header extensions that go along, and the ids that they have on the bus. */
+  readonly busIds: ReadonlyMap<number, number>;
+}
+
+interface Source extends Section {
+  readonly received: ReceivedSource;
+}
+
+/** Turns the RTP of one publisher into tracks and packets of its publication, and tells it how it is received. */
+export class RtpPublisher implements Publisher {
+  readonly #options: RtpPublisherOptions;
+  readonly #router: SourceRouter;
+  readonly #clock: PublisherClock;
+  readonly #sections: ReadonlyMap<number, Section>;
+  readonly #sources = new Map<number, Source>();
+  /** Packets that came before all tracks were known: readers should see sound and picture begin together. */
+  #held: HeldPacket[] | undefined;
+  #lastPacketMs: number | undefined;
+  #videoBits = 0;
+  #reportDueMs = 0;
+  #estimateDueMs = 0;
+  #keyFrameDueMs = 0;
+  #firCount: number;
+
+  constructor(options: RtpPublisherOptions, state?: RtpPublisherState) {
+    const { media } = options;
+    this.#options = options;
+    this.#router = new SourceRouter(media, state?.router);
+    this.#clock = new PublisherClock(media.some(({ kind }) => kind === 'audio') ? 'audio' : 'video', state?.clock);
+    const saved = new Map(state?.tracks.map(({ index, state: track }) => [index, track]));
+    this.#sections = new Map(media.flatMap((section) => section.codecs.slice(0, 1).map((codec) => [section.index, sectionOf(section, codec, saved.get(section.index))])));
+    for (const source of state?.sources ?? []) {
+      const section = this.#sections.get(source.index);
+      if (section !== undefined) this.#addSource(section, source.ssrc, source.state);
+    }
+    this.#held = state === undefined ? [] : state.held?.slice();
+    this.#lastPacketMs = state?.lastPacketMs;
+    this.#firCount = state?.firCount ?? 0;
+  }
+
+  exportState(): RtpPublisherState {
+    return {
+      ssrc: this.#options.ssrc,
+      router: this.#router.exportState(),
+      clock: this.#clock.exportState(),
+      sources: [...this.#sources].map(([ssrc, { media, received }]) => ({ ssrc, index: media.index, state: received.exportState() })),
+      tracks: [...this.#sections].map(([index, { writer }]) => ({ index, state: writer.exportState() })),
+      held: this.#held,
+      lastPacketMs: this.#lastPacketMs,
+      firCount: this.#firCount,
+    };
+  }
+
+  get lastPacketMs(): number | undefined {
+    return this.#lastPacketMs;
+  }
+
+  get facts(): Readonly<Record<string, unknown>> {
+    return Object.fromEntries([...this.#sources.values()].map(({ media, received }) => [media.kind, { packets: received.packets, lost: received.lost, jitterMs: Math.round(received.jitterMs) }]));
+  }
+
+  takeVideoBits(): number {
+    const bits = this.#videoBits;
+    this.#videoBits = 0;
+    return bits;
+  }
+
+  rtp(packet: Uint8Array, indices: readonly number[], receivedAtMs: number): void {
+    const route = this.#router.route(packet, indices);
+    const section = route === undefined ? undefined : this.#sections.get(route.index);
+    if (route === undefined || section === undefined) return;
+    this.#lastPacketMs = receivedAtMs;
+    if (section.media.kind === 'video') this.#videoBits += packet.length * 8;
+    const { payloadType } = section.codec;
+    if (route.repeats === undefined) {
+      if (rtpPayloadType(packet) === payloadType) this.#take(section, packet, receivedAtMs, false);
+      return;
+    }
+    const original = originalOf(packet, route.repeats, payloadType);
+    if (original !== undefined) this.#take(section, original, receivedAtMs, true);
+  }
+
+  rtcp(compound: Uint8Array, receivedAtMs: number): void {
+    for (const packet of parseRtcp(compound)) if (packet.type === 'senderReport') this.#onSenderReport(packet, receivedAtMs);
+  }
+
+  tick(nowMs: number): void {
+    for (const source of this.#sources.values()) this.#askForLost(source, nowMs);
+    if (this.#held !== undefined) this.#announceWhenReady(nowMs);
+    if (nowMs >= this.#estimateDueMs) {
+      this.#estimateDueMs = nowMs + ESTIMATE_MS;
+      this.#sendEstimate();
+      this.#askForFormats(nowMs);
+    }
+    if (nowMs >= this.#reportDueMs) {
+      this.#reportDueMs = nowMs + REPORT_MS;
+      this.#sendReports(nowMs);
+    }
+  }
+
+  end(reason: string): void {
+    this.#options.publication.end(reason);
+  }
+
+  /** Asks the sender of a track for a key frame. */
+  requestKeyFrame(trackId: string): void {
+    for (const source of this.#sources.values()) if (source.writer.track?.id === trackId || source.media.kind === trackId) this.#requestKeyFrame(source);
+  }
+
+  #take(section: Section, rtp: Uint8Array, receivedAtMs: number, isRepeated: boolean): void {
+    const { media, codec, writer } = section;
+    const plain = onBus(rtp, section.busIds);
+    const ssrc = rtpSsrc(plain);
+    const source = this.#sources.get(ssrc) ?? this.#addSource(section, ssrc);
+    const sequence = source.received.received(plain, receivedAtMs, isRepeated);
+    if (sequence === undefined) return;
+    const ptsUs = this.#clock.timeUs(media.kind, codec.clockRateHz, rtpTimestamp(plain), receivedAtMs);
+    const before = writer.track;
+    const packet = writer.packet(plain, sequence, ptsUs, receivedAtMs);
+    if (packet === undefined) return;
+    if (this.#held !== undefined) return this.#hold(media.index, packet);
+    if (packet.track !== before) this.#options.publication.setTracks(this.#tracks());
+    this.#options.publication.writePacket(packet);
+  }
+
+  #addSource(section: Section, ssrc: number, state?: ReceivedSourceState): Source {
+    const { clockRateHz, feedback } = section.codec;
+    const source: Source = { ...section, received: new ReceivedSource(ssrc, clockRateHz, feedback.includes('nack'), state) };
+    this.#sources.set(ssrc, source);
+    return source;
+  }
+
+  #hold(index: number, packet: MediaPacket): void {
+    this.#held?.push({ index, packet });
+    this.#announceWhenReady(packet.receivedAtMs);
+  }
+
+  #announceWhenReady(nowMs: number): void {
+    const held = this.#held ?? [];
+    const [first] = held;
+    if (first === undefined) return;
+    const tracks = this.#tracks();
+    const waited = held.length >= HELD_MAX || nowMs - first.packet.receivedAtMs >= HOLD_MS;
+    if (tracks.length < this.#sections.size && !waited) return;
+    this.#held = undefined;
+    const { publication } = this.#options;
+    publication.setTracks(tracks);
+    for (const { index, packet } of held) {
+      // The format may have become better known since.
+      const track = this.#sections.get(index)?.writer.track ?? packet.track;
+      publication.writePacket(track === packet.track ? packet : { ...packet, track });
+    }
+  }
+
+  #tracks(): TrackDescriptor[] {
+    return [...this.#sections.values()].map(({ writer }) => writer.track).filter((track) => track !== undefined);
+  }
+
+  #onSenderReport(report: SenderReport, nowMs: number): void {
+    const source = this.#sources.get(report.ssrc);
+    if (source === undefined) return;
+    source.received.senderReport(report.ntp, nowMs);
+    this.#clock.report(source.media.kind, report.ntp, report.rtpTimestamp);
+  }
+
+  #askForLost(source: Source, nowMs: number): void {
+    const losses = source.received.losses(nowMs);
+    if (losses === undefined) return;
+    const { ssrc } = this.#options;
+    if (losses.sequences.length > 0) this.#send(source.media, { type: 'nack', senderSsrc: ssrc, mediaSsrc: source.received.ssrc, sequences: losses.sequences });
+    if (!losses.givenUp || source.media.kind !== 'video' || nowMs < this.#keyFrameDueMs) return;
+    this.#keyFrameDueMs = nowMs + KEY_FRAME_MS;
+    this.#requestKeyFrame(source);
+  }
+
+  /** A picture whose beginning was missed has to begin anew. */
+  #askForFormats(nowMs: number): void {
+    if (nowMs < this.#keyFrameDueMs) return;
+    for (const source of this.#sources.values()) {
+      if (source.media.kind !== 'video' || source.writer.track !== undefined) continue;
+      this.#keyFrameDueMs = nowMs + KEY_FRAME_MS;
+      this.#requestKeyFrame(source);
+    }
+  }
+
+  #requestKeyFrame({ media, codec: { feedback }, received }: Source): void {
+    const { ssrc: senderSsrc } = this.#options;
+    if (feedback.includes('nack pli')) return this.#send(media, { type: 'pli', senderSsrc, mediaSsrc: received.ssrc });
+    if (!feedback.includes('ccm fir')) return;
+    this.#firCount = (this.#firCount + 1) & 0xff;
+    this.#send(media, { type: 'fir', senderSsrc, entries: [{ ssrc: received.ssrc, commandSequence: this.#firCount }] });
+  }
+
+  #sendEstimate(): void {
+    const sources = [...this.#sources.values()].filter(({ codec }) => codec.feedback.includes('goog-remb'));
+    const [first] = sources;
+    if (first === undefined) return;
+    this.#send(first.media, { type: 'remb', senderSsrc: this.#options.ssrc, bitrateBps: this.#options.maxBitrateBps, ssrcs: sources.map(({ received }) => received.ssrc) });
+  }
+
+  #sendReports(nowMs: number): void {
+    for (const { media, received } of this.#sources.values()) {
+      const block = received.reportBlock(nowMs);
+      if (block !== undefined) this.#send(media, undefined, [block]);
+    }
+  }
+
+  /** Every compound begins with a report, so that peers without RFC 5506 take it. */
+  #send(media: AcceptedMedia, feedback: WritableRtcp | undefined, reports: readonly ReportBlock[] = []): void {
+    const report: WritableRtcp = { type: 'receiverReport', ssrc: this.#options.ssrc, reports };
+    this.#options.sink.sendRtcp(media.index, encodeRtcp(feedback === undefined ? [report] : [report, feedback]));
+  }
+}
+
+function sectionOf(media: AcceptedMedia, codec: NegotiatedCodec, state: TrackWriterState | undefined): Section {
+  const orientation = media.extensions.find(({ uri }) => uri === EXTENSION.orientation);
+  const busIds = new Map(orientation === undefined ? [] : [[orientation.id, BUS_EXTENSION_ID.orientation]]);
+  return { media, codec, writer: new TrackWriter(media, codec, state), busIds };
+}
+
+/** The packet as the bus carries it: without padding, and with header extensions under the bus's own ids. */
+function onBus(rtp: Uint8Array, busIds: ReadonlyMap<number, number>): Uint8Array {
+  return ((rtp[0] ?? 0) & EXTENSION_BIT) === 0 ? withoutPadding(rtp) : mapHeaderExtensions(rtp, busIds);
+}

@@ -1,0 +1,203 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { messageOf, parseStreamName, WcsError, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
+import { negotiateAnswer, type AnswerCapabilities, type NegotiatedAnswer } from '../wire/negotiate-answer.ts';
+import { formatAnswer, type AnswerSource } from '../wire/sdp-answer.ts';
+import { parseOffer } from '../wire/sdp-offer.ts';
+import { documented } from './documented-error.ts';
+import { MediaSession, type MediaSessionState, type SessionPlan, type SessionServices } from './media-session.ts';
+import type { MediaPort } from './media-port.ts';
+import type { TransportHub } from './peer-transport.ts';
+import type { WebRtcSettings } from './settings.ts';
+
+/** How often publishers are looked after, and how many of these steps make a viewer's turn. */
+const TICK_MS = 25;
+const VIEWER_TURN_TICKS = 40;
+const SSRC_MAX = 0xffff_ffff;
+
+/** An offer as it comes from any signalling; without a listener nobody is told what happens. */
+export type SessionOffer = Omit<MediaOffer, 'listener'> & { readonly listener: string | undefined };
+
+/** Answers offers, and looks after the sessions that come of them. */
+export class OfferAnswerService implements OfferAnswer {
+  readonly #ctx: PluginContext<WebRtcSettings>;
+  readonly #services: SessionServices;
+  readonly #sessions = new Map<string, MediaSession>();
+  readonly #byPluginSession = new Map<PluginSession, MediaSession>();
+  /** Viewers by turn, so that their reports are spread over the second. */
+  #turn = 0;
+
+  /** @param nowMs monotonic clock in milliseconds */
+  constructor(ctx: PluginContext<WebRtcSettings>, hub: TransportHub, media: MediaPort, nowMs: () => number) {
+    this.#ctx = ctx;
+    this.#services = {
+      media,
+      hub,
+      rtpActivityTimeoutMs: ctx.settings.rtpActivityTimeoutMs,
+      findStream: (name) => ctx.media.find(name),
+      nowMs,
+      tell: (listener, id, event) => {
+        if (ctx.capabilities.has(listener)) ctx.capabilities.get<MediaSessionListener>(listener).onMediaEvent(id, event);
+      },
+      onClosed: (session) => this.#forget(session),
+    };
+  }
+
+  /** Starts to look after the sessions: one timer for all of them. */
+  start(): void {
+    this.#ctx.timers.every(TICK_MS, () => this.#tick());
+  }
+
+  find(id: string): MediaSession | undefined {
+    return this.#sessions.get(id);
+  }
+
+  count(direction: 'publish' | 'play'): number {
+    let count = 0;
+    for (const { plan, isConnected } of this.#sessions.values()) if (isConnected && plan.direction === direction) count++;
+    return count;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  async answer(offer: SessionOffer): Promise<{ readonly sdp: string }> {
+    const session = await this.open(offer);
+    return { sdp: this.answerText(session) };
+  }
+
+  close(id: string, reason: string): void {
+    this.#sessions.get(id)?.close(reason);
+  }
+
+  /** Opens the session of an offer. @throws WcsError as `answer` does */
+  async open(offer: SessionOffer): Promise<MediaSession> {
+    try {
+      this.#check(offer.id);
+      return offer.direction === 'publish' ? await this.#publish(offer) : await this.#play(offer);
+    } catch (error) {
+      this.#ctx.log.debug('WebRTC offer refused', { stream: offer.name, direction: offer.direction, reason: messageOf(error) });
+      throw documented(error);
+    }
+  }
+
+  /** The answer of a session as it is now. */
+  answerText(session: MediaSession): string {
+    const { answer, originId, bitrate } = session.plan;
+    return formatAnswer(answer, {
+      sessionId: originId,
+      sessionVersion: session.sdpVersion,
+      transportOf: (media) => {
+        const { ufrag, pwd, fingerprint, candidates } = session.transportOf(media).local;
+        return { iceUfrag: ufrag, icePwd: pwd, fingerprint, candidates };
+      },
+      sourceOf: (media) => session.sourceOf(media),
+      bitrate,
+    });
+  }
+
+  exportSession(session: PluginSession): MediaSessionState | undefined {
+    return this.#byPluginSession.get(session)?.exportState();
+  }
+
+  importSession(session: PluginSession, state: MediaSessionState): void {
+    this.#remember(MediaSession.restore(this.#services, session, state));
+  }
+
+  #check(id: string): void {
+    if (this.#sessions.has(id)) throw new WcsError('OPERATION_E_CONFLICT', 'MediaSessionId is already in use');
+    const { maxSessions } = this.#ctx.settings;
+    if (this.#sessions.size >= maxSessions) throw new WcsError('NET_E_PORT_EXHAUSTED', `${maxSessions} WebRTC sessions are open; raise plugins.webrtc.maxSessions or try later.`);
+  }
+
+  async #publish(offer: SessionOffer): Promise<MediaSession> {
+    const name = parseStreamName(offer.name);
+    const answer = negotiateAnswer(parseOffer(offer.sdp), 'publish', this.#capabilities(offer.orientation ?? false));
+    return this.#openSession({ ...offer, name }, answer, []);
+  }
+
+  async #play(offer: SessionOffer): Promise<MediaSession> {
+    // A broken offer starts no source.
+    const parsed = parseOffer(offer.sdp);
+    const stream = await this.#ctx.media.resolve(offer.name, { params: offer.meta.params, signal: this.#ctx.scope.signal });
+    await this.#untilTracks(stream);
+    const { tracks } = stream;
+    const answer = negotiateAnswer(parsed, 'play', { ...this.#capabilities(true), tracks });
+    const accepted = answer.media.filter((media) => media.type === 'accepted');
+    const fits = tracks.some((track) => accepted.some(({ codecs }) => codecs.some(({ codec }) => codec === track.codec)));
+    const wanted = tracks.some(({ kind }) => accepted.some((media) => media.kind === kind));
+    if (tracks.length > 0 && !fits) {
+      const info = wanted ? 'Transcoding required, but disabled' : 'No common codecs';
+      throw new WcsError('MEDIA_E_NO_COMMON_CODEC', info, { details: { stream: stream.name, has: tracks.map(({ codec }) => codec) } });
+    }
+    const streamId = randomUUID();
+    const cname = randomUUID();
+    const sources = accepted.map(({ index, codecs }): readonly [number, AnswerSource] => {
+      const resends = codecs.some(({ rtxPayloadType }) => rtxPayloadType !== undefined);
+      return [index, { ssrc: newSsrc(), rtxSsrc: resends ? newSsrc() : undefined, cname, streamId, trackId: randomUUID() }];
+    });
+    return this.#openSession({ ...offer, name: stream.name }, answer, sources);
+  }
+
+  async #openSession(offer: SessionOffer, answer: NegotiatedAnswer, sources: SessionPlan['sources']): Promise<MediaSession> {
+    const { id, direction, name, owner, listener, meta, minBitrateBps, maxBitrateBps, transport } = offer;
+    const plan: SessionPlan = { id, direction, name, owner, listener, meta, answer, sources, bitrate: { minBps: minBitrateBps, maxBps: maxBitrateBps }, wish: transport, originId: String(randomInt(1, 2 ** 47)) };
+    const session = this.#ctx.sessions.open({ protocol: 'webrtc', kind: 'client', ...(meta.peer === undefined ? {} : { peer: meta.peer }) });
+    try {
+      const opened = await MediaSession.open(this.#services, session, plan);
+      // It may have been taken down while its port was being opened.
+      if (session.closed) throw new WcsError('SCOPE_E_CLOSED', 'Requested stream shutdown');
+      this.#check(id);
+      this.#remember(opened);
+      return opened;
+    } catch (error) {
+      session.onGoodbye = undefined;
+      for (const publication of session.publications) publication.end('Failed by error');
+      session.close('Failed by error');
+      throw error;
+    }
+  }
+
+  #capabilities(orientation: boolean): AnswerCapabilities {
+    const { codecs, simulcast } = this.#ctx.settings;
+    return { codecs, orientation, simulcast };
+  }
+
+  /** A publisher that has only just come will tell its tracks in a moment; a viewer of one that doesn't gets whatever comes. */
+  async #untilTracks(stream: Stream): Promise<void> {
+    if (stream.tracks.length > 0) return;
+    const limit = new AbortController();
+    const cancel = this.#ctx.timers.after(this.#ctx.settings.playWaitMs, () => limit.abort());
+    try {
+      await stream.ready(limit.signal);
+    } catch (error) {
+      if (!limit.signal.aborted) throw error;
+    } finally {
+      cancel();
+    }
+  }
+
+  #tick(): void {
+    const nowMs = this.#services.nowMs();
+    this.#turn = (this.#turn + 1) % VIEWER_TURN_TICKS;
+    let place = 0;
+    for (const session of this.#sessions.values()) {
+      place++;
+      if (session.plan.direction === 'publish' || place % VIEWER_TURN_TICKS === this.#turn) session.tick(nowMs);
+    }
+  }
+
+  #remember(session: MediaSession): void {
+    this.#sessions.set(session.plan.id, session);
+    this.#byPluginSession.set(session.session, session);
+  }
+
+  #forget(session: MediaSession): void {
+    this.#byPluginSession.delete(session.session);
+    if (this.#sessions.get(session.plan.id) === session) this.#sessions.delete(session.plan.id);
+  }
+}
+
+function newSsrc(): number {
+  return randomInt(1, SSRC_MAX);
+}
