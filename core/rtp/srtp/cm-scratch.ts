@@ -1,10 +1,14 @@
 const AES_BLOCK_BYTES = 16;
+const DIGEST_BYTES = 20;
 const INITIAL_BYTES = 2048;
 
 /** Working memory of counter mode, reused by every call; what it gives is good until the next call. */
 export class CmScratch {
+  readonly digest = Buffer.alloc(DIGEST_BYTES);
   #counters = new Uint8Array(INITIAL_BYTES);
-  #input = new Uint8Array(INITIAL_BYTES);
+  #input = Buffer.alloc(INITIAL_BYTES);
+  #text = new Uint32Array(INITIAL_BYTES / 4);
+  #keystream = new Uint32Array(INITIAL_BYTES / 4);
 
   /** The blocks whose encryption is the keystream: `iv`, with 0, 1, 2… in its last two bytes. @see RFC 3711 section 4.1.1 */
   counterBlocks(iv: Uint8Array, blocks: number): Uint8Array {
@@ -20,9 +24,23 @@ export class CmScratch {
     return counters.subarray(0, length);
   }
 
+  /** XORs a keystream of whole blocks over a part of `bytes`: in aligned words, which takes half the time that bytes take. */
+  xor(bytes: Uint8Array, from: number, to: number, keystream: Uint8Array): void {
+    const length = to - from;
+    if (this.#text.byteLength < keystream.length) {
+      this.#text = new Uint32Array(keystream.length / 4);
+      this.#keystream = new Uint32Array(keystream.length / 4);
+    }
+    const text = new Uint8Array(this.#text.buffer, 0, length);
+    text.set(bytes.subarray(from, to));
+    new Uint8Array(this.#keystream.buffer).set(keystream);
+    for (let word = (length + 3) >> 2; word-- > 0; ) this.#text[word] = (this.#text[word] ?? 0) ^ (this.#keystream[word] ?? 0);
+    bytes.set(text, from);
+  }
+
   /** Room for what a hash is to take. */
-  hashInput(length: number): Uint8Array {
-    if (this.#input.length < length) this.#input = new Uint8Array(length);
+  hashInput(length: number): Buffer {
+    if (this.#input.length < length) this.#input = Buffer.alloc(length);
     return this.#input;
   }
 }
