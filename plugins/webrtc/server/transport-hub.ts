@@ -86,7 +86,16 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
       this.#udpLease = await this.#ctx.listen.udp({ ...where, recvBufferBytes: RECEIVE_BUFFER_BYTES }, this.#udp.onDatagram);
       this.#udp.lease = this.#udpLease;
     }
-    if (tcp) this.#tcpLease = await this.#ctx.listen.tcp({ ...where, port: this.#udpLease?.address.port ?? port }, this.#tcp.onConnection);
+    if (tcp) this.#tcpLease = await this.#listenTcp(where, this.#udpLease?.address.port ?? port);
+  }
+
+  /** On the same number as UDP; where any would do and that one is taken, on another. */
+  #listenTcp(where: { readonly port: number; readonly host?: string }, port: number): Promise<TcpLease> {
+    const { listen } = this.#ctx;
+    return listen.tcp({ ...where, port }, this.#tcp.onConnection).catch((error: unknown) => {
+      if (where.port !== 0) throw error;
+      return listen.tcp(where, this.#tcp.onConnection);
+    });
   }
 
   start(): void {

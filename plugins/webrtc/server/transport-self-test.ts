@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { PluginContext, UdpLease } from 'wcs-core';
+import { messageOf, type PluginContext, type UdpLease } from 'wcs-core';
 import { parseStun, STUN_TRANSACTION_ID_BYTES } from '../wire/stun.ts';
 import { writeStun } from '../wire/stun-write.ts';
 
@@ -33,7 +33,10 @@ async function checkFamily(ctx: PluginContext, targets: readonly SelfTestTarget[
       // Somebody else's: the test goes on.
     }
   };
-  const lease = await ctx.listen.udp({ port: 0, ...(host === undefined ? {} : { host }) }, onAnswer);
+  const lease = await ctx.listen.udp({ port: 0, ...(host === undefined ? {} : { host }) }, onAnswer).catch((error: unknown) => {
+    ctx.log.info('The advertised addresses cannot be tested.', { reason: messageOf(error) });
+  });
+  if (lease === undefined) return;
   try {
     for (let tries = 0; tries < TRIES && waiting.size > 0; tries++) await askAgain(ctx, lease, waiting);
   } finally {
