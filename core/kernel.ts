@@ -25,6 +25,7 @@ import { createRootLog } from './log/root-log.ts';
 import { BatchWindow } from './media/batch-window.ts';
 import { MediaBus } from './media/media-bus.ts';
 import { rtpConverters } from './media/rtp-converters.ts';
+import { RtpFanouts } from './media/rtp-fanouts.ts';
 import type { MediaClock, MediaTimers } from './media/runtime.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Certificates } from './net/certificates.ts';
@@ -38,6 +39,7 @@ import { discoverPlugins, discoverPrebuilt } from './plugin/plugin-source.ts';
 import { superviseProcess } from './plugin/supervisor.ts';
 import { PluginWatcher } from './plugin/watcher.ts';
 import { createFanoutEngine } from './rtp/fanout/create.ts';
+import type { FanoutEngine } from './rtp/fanout/engine.ts';
 import { Scope } from './scope/scope.ts';
 import { WebRoutes } from './web/web-routes.ts';
 import { Sessions } from './sessions/sessions.ts';
@@ -209,6 +211,7 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
     ports: new PortRanges(ranges, { quarantineMs }),
     media: makeBus(config, log),
     fanout: { clock, timers, windowMs: () => batchWindow.ms },
+    rtpFanouts: makeRtpFanouts(rtpEngine, log),
     batchWindow,
     operations: new Operations(),
     web: new WebRoutes(),
@@ -230,6 +233,16 @@ const timers: MediaTimers = {
 };
 
 const clock: MediaClock = { nowMs: () => performance.now() };
+
+function makeRtpFanouts(engine: FanoutEngine, log: RootLog): RtpFanouts {
+  return new RtpFanouts({
+    clock,
+    timers,
+    defer: (work) => void setImmediate(work),
+    engine,
+    onFault: (error, label) => log.error(`Fault in ${label}: ${messageOf(error)}`, { err: error }),
+  });
+}
 
 function makeBus({ kernel: { media } }: Config, log: RootLog): MediaBus {
   const bus = new MediaBus({

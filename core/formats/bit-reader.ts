@@ -11,6 +11,13 @@ export class BitReader {
     this.#bytes = bytes;
   }
 
+  /** A reader of the same bytes that stands where this one does, for a look ahead. */
+  fork(): BitReader {
+    const reader = new BitReader(this.#bytes);
+    reader.#bit = this.#bit;
+    return reader;
+  }
+
   /** How many bits are left. */
   get remaining(): number {
     return 8 * this.#bytes.length - this.#bit;

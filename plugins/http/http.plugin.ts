@@ -24,9 +24,9 @@ class HttpServer implements PluginInstance<HttpSettings> {
   async prepare(ctx: PluginContext<HttpSettings>): Promise<void> {
     const { settings, log, scope, web } = ctx;
     const { operations, metrics, sessions, mediaBus, status } = this;
-    const { hlsPort, hlsTlsPort } = settings;
+    const { hlsPort, hlsTlsPort, tlsPort } = settings;
     const hlsScript = await readFile(require.resolve('hls.js/dist/hls.min.js'));
-    const pages = new Pages({ hlsPort, hlsTlsPort, hlsScript });
+    const pages = new Pages({ hlsPort, hlsTlsPort, tlsPort, hlsScript });
     const app = await createApp({ operations, metrics, status, gate: new Gate(this.users), pages, web, settings, log });
     scope.add('router', () => app.close());
     this.#app = app;

@@ -125,7 +125,7 @@ test.serial('a client that is away comes back to the new version, and a media so
   await viewer.status(id, 'PLAYING');
   first.end();
   await until(() => kernel.kernel.parts.sessions.list({ state: 'AWAY' }).length === 1);
-  await swap();
+  t.like(await swap(), { moved: 2, draining: 0 });
   const back = await SignallingClient.connect(port, { keepAlive: true, authToken: token });
   t.is(back.authToken, token);
   const media = await SignallingClient.open(port);

@@ -54,7 +54,7 @@ export async function startHttpApp(options: HttpTestOptions = {}): Promise<HttpT
     web,
     status: { health: () => state.health },
     gate: new Gate({ verify: (name, password) => Promise.resolve(PASSWORDS.get(name)?.password === password ? { name, role: PASSWORDS.get(name)!.role, sshPublicKeys: [] } : undefined) }),
-    pages: new Pages({ hlsPort, hlsTlsPort: 8445, hlsScript }),
+    pages: new Pages({ hlsPort, hlsTlsPort: 8445, tlsPort: 8444, hlsScript }),
     settings: { allowedOrigins: [...(options.allowedOrigins ?? [])] },
     log: recordingLog(errors),
   });

@@ -4,6 +4,8 @@ import { isKeySample as isH264Key, joinNals } from '../../core/formats/h264.ts';
 import { isKeySample as isHevcKey } from '../../core/formats/hevc.ts';
 import { isKeySample as isVp9Key } from '../../core/formats/vp9.ts';
 import { aacDepacketiser, aacPacketiser } from '../../core/rtp/payload/aac.ts';
+import { encodeStreamMuxConfig } from '../../core/rtp/payload/latm-config.ts';
+import { LatmDepacketiser, latmPacketiser } from '../../core/rtp/payload/latm.ts';
 import type { PayloadDepacketiser, PayloadPacketiser, UnitSink } from '../../core/rtp/payload/payload-format.ts';
 import { openDepacketiser, openPacketiser, type PayloadCodec } from '../../core/rtp/payload/payload-formats.ts';
 
@@ -74,6 +76,18 @@ function format(name: string, codec: PayloadCodec, clockRateHz: number, unit: Un
 
 const AAC_LBR = { clockRateHz: 48_000, mode: 'lbr' } as const;
 
+const AAC_LC_48K_STEREO = Uint8Array.of(0x11, 0x90);
+
+function latm(name: string, configInBand: boolean): FormatUnderTest {
+  const base = { clockRateHz: 48_000, configInBand };
+  const muxConfig = configInBand ? {} : { muxConfig: encodeStreamMuxConfig(AAC_LC_48K_STEREO) };
+  return {
+    ...format(name, 'aac', 48_000, audio(bytes(1, 900)), 1024),
+    packetiser: (maxPayloadBytes) => latmPacketiser({ ...base, codecConfig: AAC_LC_48K_STEREO, maxPayloadBytes }),
+    depacketiser: (emit) => new LatmDepacketiser({ ...base, ...muxConfig }, emit),
+  };
+}
+
 export const FORMATS: readonly FormatUnderTest[] = [
   format('H.264', 'h264', 90_000, h264Unit, 3000),
   format('HEVC', 'hevc', 90_000, hevcUnit, 3000),
@@ -87,6 +101,8 @@ export const FORMATS: readonly FormatUnderTest[] = [
     packetiser: (maxPayloadBytes) => aacPacketiser({ ...AAC_LBR, maxPayloadBytes }),
     depacketiser: (emit) => aacDepacketiser(AAC_LBR, emit),
   },
+  latm('LATM with its configuration in band', true),
+  latm('LATM with its configuration out of band', false),
   format('G.711', 'pcma', 8000, audio(bytes(1, 160)), 160, false),
   format('G.722', 'g722', 8000, audio(bytes(1, 160)), 160, false),
   format('G.729', 'g729', 8000, audio(fc.integer({ min: 0, max: 1 }).chain((frames) => fc.constantFrom(10 * frames + 10, 10 * frames + 2).chain((size) => bytes(size, size)))), 160, false),

@@ -1,4 +1,11 @@
-import { byId, formatBits, formatDuration, setText } from './common.js';
+/**
+ * The player page. It plays by one of two back ends, `startWhep` and `startHls`, which are given
+ * `{ video, name, query, onReady(), onNote(text), onFailure(failure) }` and answer `{ stop(), facts() }`; `facts().progress` changes while media comes. Whichever plays
+ * says by `onFailure` why it doesn't, never before it has answered; what is done about it is decided here.
+ */
+import { byId, formatDuration, setText } from './common.js';
+import { playlistUrl, startHls } from './player-hls.js';
+import { startWhep } from './player-whep.js';
 
 /** First and longest wait before the stream is asked for again. */
 const RETRY_MIN_MS = 1500;
@@ -6,29 +13,21 @@ const RETRY_MAX_MS = 6000;
 const FACTS_MS = 500;
 /** A picture that stands still for so long is asked for anew. */
 const STALL_MS = 8000;
+const FACTS = ['latency', 'roundTrip', 'buffer', 'resolution', 'bitrate', 'bandwidth', 'lost', 'packetsLost', 'codec', 'protocol', 'played'];
 
 const video = byId('video');
 const query = new URLSearchParams(location.search);
 const name = query.get('name')?.trim() ?? '';
+const START = { webrtc: startWhep, hls: startHls };
 
-let hls;
+/** What plays now; it is not what was chosen after a fall-back. */
+let via = query.get('via') === 'hls' ? 'hls' : 'webrtc';
+let playback;
 let retryTimer;
 let retryMs = RETRY_MIN_MS;
-let recoveries = 0;
 let playingSince;
-let lastTime = 0;
+let lastProgress;
 let lastMovedAt = 0;
-
-/** The playlist on the HLS server of this host; what else the page was asked with (a token) is passed on. */
-function playlistUrl() {
-  const secure = location.protocol === 'https:';
-  const { hlsPort, hlsTlsPort } = document.body.dataset;
-  const url = new URL(`${location.protocol}//${location.hostname}:${secure ? hlsTlsPort : hlsPort}`);
-  const segment = encodeURIComponent(name);
-  url.pathname = `/${segment}/${segment}.m3u8`;
-  for (const [key, value] of query) if (key !== 'name') url.searchParams.append(key, value);
-  return url.href;
-}
 
 function setState(text, kind) {
   setText(byId('state'), text);
@@ -43,16 +42,42 @@ function draw({ state, kind = 'warn', headline, advice = '', busy = false, retry
   byId('spinner').hidden = !busy;
   byId('retry').hidden = !retry;
   byId('open').hidden = !open;
-  byId('open').href = open ? playlistUrl() : '#';
+  byId('open').href = open ? playlistUrl(name, query) : '#';
   byId('curtain').hidden = false;
   byId('unmute').hidden = true;
 }
 
+/** A sentence about the way of playing, below the title; what it offers is to take the other way. */
+function note(text, offer) {
+  byId('note').hidden = text === undefined;
+  setText(byId('note-text'), text ?? '');
+  byId('note-action').hidden = offer === undefined;
+  byId('note-action').dataset.via = offer ?? '';
+  setText(byId('note-action'), offer === 'hls' ? 'Watch by HLS' : 'Try real time again');
+}
+
 function stop() {
   clearTimeout(retryTimer);
-  hls?.destroy();
-  hls = undefined;
+  playback?.stop();
+  playback = undefined;
   playingSince = undefined;
+}
+
+function start() {
+  stop();
+  for (const input of byId('via').elements) input.checked = input.value === via;
+  if (via === 'webrtc') note();
+  // Whoever doesn't play any more has nothing to say.
+  const abort = new AbortController();
+  const ifCurrent = (react) => (fact) => void (abort.signal.aborted || react(fact));
+  const started = START[via]({ video, name, query, onReady: ifCurrent(play), onNote: ifCurrent((text) => note(text, 'hls')), onFailure: ifCurrent(onFailure) });
+  playback = {
+    facts: () => started.facts(),
+    stop: () => {
+      abort.abort();
+      started.stop();
+    },
+  };
 }
 
 /** Waits a little longer each time, up to `RETRY_MAX_MS`, and asks again. */
@@ -68,26 +93,39 @@ function wait(headline, advice) {
 }
 
 /** No answer at all: the server is down, or its certificate is not trusted on the HLS port. */
-function waitForServer() {
-  const secure = location.protocol === 'https:';
-  const advice = secure
+function waitForServer({ server, opens = false }) {
+  const advice = opens
     ? "If the certificate of this server isn't trusted, the browser refuses it silently: open the stream's address once and accept it. The player goes on by itself."
     : 'The player goes on by itself as soon as it answers.';
-  draw({ state: 'no connection', kind: 'bad', headline: "The HLS server doesn't answer", advice, busy: true, open: secure });
+  draw({ state: 'no connection', kind: 'bad', headline: `The ${server} doesn't answer`, advice, busy: true, open: opens });
   startLater();
 }
 
-function refuse(advice) {
+function giveUp(state, headline, advice, retry) {
   stop();
-  draw({ state: 'refused', kind: 'bad', headline: "You aren't allowed to watch this stream", advice, retry: true });
+  draw({ state, kind: 'bad', headline, advice, retry });
 }
 
-function onFailure(status, wasPlaying) {
-  if (status === 401 || status === 403) refuse('Ask for a link with a valid token, then open that one.');
-  else if (wasPlaying) wait('The stream has stopped', 'It goes on here by itself when its publisher comes back.');
-  else if (status === 404) wait("The stream isn't there yet", `Nobody publishes ${name} at the moment. It starts here by itself as soon as someone does.`);
-  else if (status === 0 || status === undefined) waitForServer();
-  else wait("The stream isn't ready", `The HLS server answered ${status}. The player tries again.`);
+function fallBack(reason) {
+  via = 'hls';
+  note(`${reason} Playing by HLS instead, some seconds later than real time.`, 'webrtc');
+  draw({ state: 'connecting', headline: 'Connecting …', busy: true });
+  start();
+}
+
+function onFailure(failure) {
+  const wasPlaying = playingSince !== undefined;
+  const { type } = failure;
+  if (type === 'refused') giveUp('refused', "You aren't allowed to watch this stream", 'Ask for a link with a valid token, then open that one.', true);
+  else if (type === 'unsupported') giveUp('unsupported', failure.headline, 'Use a current version of Chrome, Edge, Firefox or Safari.', false);
+  else if (type === 'impossible') fallBack(failure.reason);
+  else if (type === 'lost') wait('The connection is lost', 'The player connects again by itself.');
+  else if (type === 'undecodable') wait("The picture can't be shown", "This browser couldn't decode the stream. The player tries again.");
+  else if (wasPlaying || type === 'ended') wait('The stream has stopped', 'It goes on here by itself when its publisher comes back.');
+  else if (type === 'absent') wait("The stream isn't there yet", `Nobody publishes ${name} at the moment. It starts here by itself as soon as someone does.`);
+  else if (type === 'silent') wait('Nothing comes of this stream', 'It is there, but its publisher sends nothing at the moment. The player tries again.');
+  else if (type === 'unreachable') waitForServer(failure);
+  else wait("The stream isn't ready", failure.advice);
 }
 
 /** Plays with sound where the browser allows it, else without and offers to turn it on. */
@@ -103,6 +141,7 @@ async function play() {
 }
 
 function onPlaying() {
+  if (playback === undefined) return;
   byId('curtain').hidden = true;
   video.hidden = false;
   retryMs = RETRY_MIN_MS;
@@ -111,93 +150,62 @@ function onPlaying() {
   setState('live', 'good');
 }
 
-function onHlsError(data) {
-  if (!data.fatal) return;
-  const wasPlaying = playingSince !== undefined;
-  if (data.type === Hls.ErrorTypes.MEDIA_ERROR && recoveries++ < 2) hls.recoverMediaError();
-  else if (data.type === Hls.ErrorTypes.NETWORK_ERROR) onFailure(data.response?.code, wasPlaying);
-  else wait("The picture can't be shown", "This browser couldn't decode the stream. The player tries again.");
-}
-
-function startWithHls() {
-  const noRetry = { default: { maxTimeToFirstByteMs: 12_000, maxLoadTimeMs: 20_000, timeoutRetry: null, errorRetry: null } };
-  hls = new Hls({ lowLatencyMode: true, backBufferLength: 30, maxLiveSyncPlaybackRate: 1.1, manifestLoadPolicy: noRetry });
-  hls.on(Hls.Events.ERROR, (_event, data) => onHlsError(data));
-  hls.on(Hls.Events.MANIFEST_PARSED, () => {
-    recoveries = 0;
-    void play();
-  });
-  hls.loadSource(playlistUrl());
-  hls.attachMedia(video);
-}
-
-/** Browsers that play HLS by themselves tell no status, so that it is asked for first. */
-async function startNatively() {
-  try {
-    const response = await fetch(playlistUrl(), { cache: 'no-store' });
-    if (!response.ok) return onFailure(response.status, false);
-    video.src = playlistUrl();
-    await play();
-  } catch {
-    onFailure(undefined, false);
-  }
-}
-
-function start() {
-  stop();
-  if (window.Hls?.isSupported()) startWithHls();
-  else if (video.canPlayType('application/vnd.apple.mpegurl') !== '') void startNatively();
-  else draw({ state: 'unsupported', kind: 'bad', headline: "This browser can't play HLS", advice: 'Use a current version of Chrome, Edge, Firefox or Safari.' });
-}
-
-function bufferAhead() {
-  const { buffered, currentTime } = video;
-  for (let index = 0; index < buffered.length; index++) {
-    if (buffered.start(index) <= currentTime + 0.1 && buffered.end(index) >= currentTime) return buffered.end(index) - currentTime;
-  }
-  return 0;
-}
-
-/** A live stream that ended leaves the last picture standing without any error. */
-function checkStall(now) {
-  if (video.currentTime !== lastTime || video.paused) {
-    lastTime = video.currentTime;
+/** A live stream that ended may leave the last picture standing without any error. */
+function checkStall(progress, now) {
+  if (progress !== lastProgress || video.paused) {
+    lastProgress = progress;
     lastMovedAt = now;
   } else if (now - lastMovedAt > STALL_MS) {
     wait('The stream has stopped', 'It goes on here by itself when its publisher comes back.');
   }
 }
 
-function showFacts() {
+async function showFacts() {
   if (playingSince === undefined) return;
   const now = performance.now();
-  const latencyS = hls?.latency;
-  setText(byId('fact-latency'), latencyS > 0 ? `${latencyS.toFixed(1)} s` : '–');
-  setText(byId('fact-resolution'), video.videoWidth > 0 ? `${video.videoWidth}×${video.videoHeight}` : 'no video');
-  setText(byId('fact-buffer'), `${bufferAhead().toFixed(1)} s`);
-  setText(byId('fact-bandwidth'), hls?.bandwidthEstimate > 0 ? formatBits(hls.bandwidthEstimate) : '–');
-  const quality = video.getVideoPlaybackQuality?.();
-  setText(byId('fact-lost'), quality === undefined ? '–' : `${quality.droppedVideoFrames} of ${quality.totalVideoFrames}`);
-  setText(byId('fact-played'), formatDuration(now - playingSince));
-  checkStall(now);
+  const shown = playback;
+  const { progress, ...facts } = await shown.facts();
+  if (playback !== shown || playingSince === undefined) return;
+  const all = { ...facts, resolution: video.videoWidth > 0 ? `${video.videoWidth}×${video.videoHeight}` : 'no video', played: formatDuration(now - playingSince) };
+  for (const fact of FACTS) {
+    byId(`fact-${fact}`).parentElement.hidden = all[fact] === undefined;
+    setText(byId(`fact-${fact}`), all[fact] ?? '');
+  }
+  checkStall(progress, now);
+}
+
+/** The way that the user takes stands in the address, so that a link or a reload takes it too. */
+function choose(next) {
+  via = next;
+  query.set('via', via);
+  history.replaceState(null, '', `?${query}`);
+  note();
+  retryMs = RETRY_MIN_MS;
+  begin();
 }
 
 function begin() {
+  draw({ state: 'connecting', headline: 'Connecting …', busy: true });
+  start();
+}
+
+function setUp() {
   setText(byId('title'), name);
   document.title = `${name} · WCS Core`;
-  draw({ state: 'connecting', headline: 'Connecting …', busy: true });
+  byId('via').hidden = false;
+  byId('via').addEventListener('change', (event) => choose(event.target.value));
+  byId('note-action').addEventListener('click', (event) => choose(event.currentTarget.dataset.via));
   video.addEventListener('playing', onPlaying);
   video.addEventListener('volumechange', () => (byId('unmute').hidden ||= !video.muted));
   byId('unmute').addEventListener('click', () => {
     video.muted = false;
     video.focus();
   });
-  byId('retry').addEventListener('click', () => {
-    draw({ state: 'connecting', headline: 'Connecting …', busy: true });
-    start();
-  });
-  setInterval(showFacts, FACTS_MS);
-  start();
+  byId('retry').addEventListener('click', begin);
+  addEventListener('pagehide', stop);
+  addEventListener('pageshow', (event) => event.persisted && begin());
+  setInterval(() => void showFacts(), FACTS_MS);
+  begin();
 }
 
 if (name === '') {
@@ -205,5 +213,5 @@ if (name === '') {
   byId('choose').hidden = false;
   byId('facts').hidden = true;
 } else {
-  begin();
+  setUp();
 }

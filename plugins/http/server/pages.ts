@@ -7,20 +7,42 @@ import commonScript from '../pages/common.client.js';
 import dashboardScript from '../pages/dashboard.client.js';
 import faviconImage from '../pages/favicon.svg';
 import indexPage from '../pages/index.html';
+import playerHlsScript from '../pages/player-hls.client.js';
+import playerWhepScript from '../pages/player-whep.client.js';
 import playerScript from '../pages/player.client.js';
 import playerPage from '../pages/player.html';
+import publishCaptureScript from '../pages/publish-capture.client.js';
+import publishWhipScript from '../pages/publish-whip.client.js';
+import publishScript from '../pages/publish.client.js';
+import publishPage from '../pages/publish.html';
+import streamNameScript from '../pages/stream-name.client.js';
 import style from '../pages/style.css';
+import webRtcScript from '../pages/webrtc.client.js';
 
 /** What the pages are told of the server. */
 export interface PageFacts {
   readonly hlsPort: number;
   readonly hlsTlsPort: number;
+  /** Where the pages are served encrypted. */
+  readonly tlsPort: number | 'off';
   /** Text of hls.js, which the player page runs. */
   readonly hlsScript: string | Buffer;
 }
 
-/** Names of everything that is served as it is. */
-export type PageName = 'index.html' | 'player.html' | 'api.html' | 'common.js' | 'dashboard.js' | 'player.js' | 'api.js' | 'style.css' | 'favicon.svg' | 'hls.min.js';
+/** Scripts of the pages by the name that the browser asks for. */
+const SCRIPTS = {
+  'api.js': apiScript,
+  'common.js': commonScript,
+  'dashboard.js': dashboardScript,
+  'player.js': playerScript,
+  'player-hls.js': playerHlsScript,
+  'player-whep.js': playerWhepScript,
+  'publish.js': publishScript,
+  'publish-capture.js': publishCaptureScript,
+  'publish-whip.js': publishWhipScript,
+  'stream-name.js': streamNameScript,
+  'webrtc.js': webRtcScript,
+} as const;
 
 interface Page {
   readonly body: Buffer;
@@ -33,21 +55,19 @@ const TYPES: Readonly<Record<string, string>> = { html: 'text/html', js: 'text/j
 /** The pages run nothing but their own scripts and load nothing from elsewhere. */
 const STRICT_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** The dashboard, the player, the API page and what they load. */
+/** The dashboard, the player, the publishing page, the API page and what they load. */
 export class Pages {
   readonly #pages: ReadonlyMap<string, Page>;
 
   constructor(facts: PageFacts) {
-    const { hlsPort, hlsTlsPort, hlsScript } = facts;
+    const { hlsPort, hlsTlsPort, tlsPort, hlsScript } = facts;
     const player = playerPage.replace('{{hlsPort}}', String(hlsPort)).replace('{{hlsTlsPort}}', String(hlsTlsPort));
-    this.#pages = new Map<PageName, Page>([
+    this.#pages = new Map<string, Page>([
       ['index.html', pageOf('html', indexPage, STRICT_POLICY)],
       ['api.html', pageOf('html', apiPage, STRICT_POLICY)],
       ['player.html', pageOf('html', player, playerPolicy(hlsPort, hlsTlsPort))],
-      ['common.js', pageOf('js', commonScript)],
-      ['dashboard.js', pageOf('js', dashboardScript)],
-      ['player.js', pageOf('js', playerScript)],
-      ['api.js', pageOf('js', apiScript)],
+      ['publish.html', pageOf('html', publishPage.replace('{{tlsPort}}', String(tlsPort)), STRICT_POLICY)],
+      ...Object.entries(SCRIPTS).map(([name, text]): [string, Page] => [name, pageOf('js', text)]),
       ['style.css', pageOf('css', style)],
       ['favicon.svg', pageOf('svg', faviconImage)],
       ['hls.min.js', pageOf('js', hlsScript)],
@@ -71,6 +91,7 @@ export class Pages {
 /** The routes of the pages, but for `/`, which the statistics share. */
 export function addPageRoutes(app: FastifyInstance, pages: Pages): void {
   app.get('/player', (_request, reply) => pages.send(reply, 'player.html'));
+  app.get('/publish', (_request, reply) => pages.send(reply, 'publish.html'));
   app.get('/api', (_request, reply) => pages.send(reply, 'api.html'));
   app.get('/favicon.ico', (_request, reply) => pages.send(reply, 'favicon.svg'));
   app.get<{ Params: { name: string } }>('/assets/:name', (request, reply) => {

@@ -1,38 +1,14 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import test from 'ava';
 import type { Page } from 'playwright-core';
-import { openBrowser } from '../../support/browser.ts';
-import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
+import { fakeHls, openHttpPage, shoot } from '../../support/http-page.ts';
+import type { TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
-
-interface Setup {
-  readonly server: TestKernel;
-  readonly base: string;
-  readonly page: Page;
-  /** What the browser complained of: scripts that failed, resources that a policy refused. */
-  readonly complaints: string[];
-}
-
-async function setUp(teardown: (work: () => Promise<void>) => void, options: { hlsPort?: number; colorScheme?: 'light' | 'dark' } = {}): Promise<Setup> {
-  const { hlsPort = 1, ...browserOptions } = options;
-  const [port = 0] = await freePorts(1);
-  const server = await startTestKernel({ plugins: { http: { port, tlsPort: 'off', hlsPort } } });
-  teardown(() => server.stop());
-  const browser = await openBrowser(browserOptions);
-  teardown(() => browser.close());
-  const page = await browser.context.newPage();
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => {
-    if (/Content Security Policy|Refused/.test(message.text())) complaints.push(message.text());
-  });
-  return { server, base: `http://127.0.0.1:${port}`, page, complaints };
-}
 
 /** Publishes a stream with some frames, as a plugin would. */
 function publish({ kernel }: TestKernel, name: string): void {
@@ -50,26 +26,8 @@ async function signIn(page: Page, password: string): Promise<void> {
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
-/** Screenshots go to the folder that `WCS_SCREENSHOTS` names, for a person to look at. */
-async function shoot(page: Page, name: string): Promise<void> {
-  const folder = process.env['WCS_SCREENSHOTS'];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
-}
-
-/** An HLS server that answers every playlist with `status.code`. */
-async function fakeHls(code: number): Promise<{ server: Server; port: number; status: { code: number }; asked: string[] }> {
-  const status = { code };
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(request.url ?? '');
-    response.writeHead(status.code, { 'Access-Control-Allow-Origin': '*' }).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { server, port: (server.address() as AddressInfo).port, status, asked };
-}
-
 test.serial('The dashboard asks for the password, then shows streams, plugins and ports, and changes plugins', async (t) => {
-  const { server, base, page, complaints } = await setUp((work) => t.teardown(work));
+  const { server, base, page, complaints } = await openHttpPage((work) => t.teardown(work));
   server.kernel.parts.sessions.open({ protocol: 'rtmp', plugin: 'rtmp', kind: 'client', peer: { address: '203.0.113.7', port: 51000 }, kill: () => undefined });
   await page.goto(base);
   await page.getByLabel('Password').waitFor();
@@ -96,7 +54,7 @@ test.serial('The dashboard asks for the password, then shows streams, plugins an
 });
 
 test.serial('The dashboard is legible in the dark and on a narrow screen', async (t) => {
-  const { server, base, page, complaints } = await setUp((work) => t.teardown(work), { colorScheme: 'dark' });
+  const { server, base, page, complaints } = await openHttpPage((work) => t.teardown(work), { colorScheme: 'dark' });
   publish(server, 'studio');
   publish(server, 'camera-2');
   await page.goto(base);
@@ -112,7 +70,7 @@ test.serial('The dashboard is legible in the dark and on a narrow screen', async
 });
 
 test.serial('The API page lists the operations and sends one', async (t) => {
-  const { server, base, page, complaints } = await setUp((work) => t.teardown(work));
+  const { server, base, page, complaints } = await openHttpPage((work) => t.teardown(work));
   await page.goto(`${base}/api`);
   await signIn(page, server.password);
   await page.getByLabel('Filter operations').fill('plugin/info');
@@ -132,7 +90,7 @@ test.serial('The API page lists the operations and sends one', async (t) => {
 test.serial('The player waits for a stream that is not there, and says why another is not shown', async (t) => {
   const hls = await fakeHls(404);
   t.teardown(() => hls.server.close());
-  const { base, page, complaints } = await setUp((work) => t.teardown(work), { hlsPort: hls.port });
+  const { base, page, complaints } = await openHttpPage((work) => t.teardown(work), { hlsPort: hls.port });
   await page.goto(`${base}/player?name=${encodeURIComponent('front/door')}&token=abc`);
   await page.getByRole('heading', { name: "The stream isn't there yet" }).waitFor();
   await shoot(page, 'player-waiting');
@@ -154,7 +112,7 @@ test.serial('The player waits for a stream that is not there, and says why anoth
 test.serial('The player without a name asks for one', async (t) => {
   const hls = await fakeHls(404);
   t.teardown(() => hls.server.close());
-  const { base, page, complaints } = await setUp((work) => t.teardown(work), { hlsPort: hls.port });
+  const { base, page, complaints } = await openHttpPage((work) => t.teardown(work), { hlsPort: hls.port });
   await page.goto(`${base}/player`);
   await page.getByLabel('Stream name').fill('studio');
   await shoot(page, 'player-choose');
@@ -192,7 +150,7 @@ async function liveHls(teardown: (work: () => void) => void): Promise<{ port: nu
 
 test.serial('The player starts by itself when the stream comes, muted where the browser wants it, and waits again when it goes', async (t) => {
   const hls = await liveHls((work) => t.teardown(work));
-  const { base, page, complaints } = await setUp((work) => t.teardown(work), { hlsPort: hls.port });
+  const { base, page, complaints } = await openHttpPage((work) => t.teardown(work), { hlsPort: hls.port });
   // Whatever a test asks the page counts as a deed of the user, so that the browser's own rule never applies; this is it.
   await page.addInitScript(`
     let clicked = false;

@@ -7,13 +7,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import type { MediaFrame, MediaPacket } from '../../../core/media/frame.ts';
 import { rtpConverters } from '../../../core/media/rtp-converters.ts';
-import { parseRtp } from '../../../core/rtp/packet.ts';
+import { encodeRtp, parseRtp } from '../../../core/rtp/packet.ts';
 import { FormatProbe, type FormatFacts } from '../../../core/rtp/payload/format-probe.ts';
+import { encodeStreamMuxConfig } from '../../../core/rtp/payload/latm-config.ts';
+import { LatmDepacketiser, latmPacketiser } from '../../../core/rtp/payload/latm.ts';
 import type { PayloadCodec } from '../../../core/rtp/payload/payload-formats.ts';
 import { SequenceUnwrapper } from '../../../core/rtp/sequence.ts';
 import { readIvfClip, readMp4Clip, type Clip } from '../../support/clip.ts';
 import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, scratchFolder, testInputs } from '../../support/ffmpeg.ts';
-import { toHex } from '../../support/rtp-payload.ts';
+import { sendUnits, toHex } from '../../support/rtp-payload.ts';
 import { until } from '../../support/until.ts';
 
 const real = hasFfmpeg ? test.serial : test.serial.skip;
@@ -33,12 +35,12 @@ interface Peer {
   readonly fmtp?: string;
 }
 
+/** Without VP9, of which this ffmpeg speaks the layout of an early draft (RFC 9628 moved every flag), and AV1, of which it has none. */
 const PEERS: readonly Peer[] = [
   { name: 'H.264', codec: 'h264', encoders: ENCODERS.h264, rtpmap: 'H264/90000', fmtp: 'packetization-mode=1' },
   { name: 'H.264 with B frames', codec: 'h264', encoders: ENCODERS.h264BFrames, rtpmap: 'H264/90000', fmtp: 'packetization-mode=1' },
   { name: 'HEVC', codec: 'hevc', encoders: ENCODERS.hevc, rtpmap: 'H265/90000' },
   { name: 'VP8', codec: 'vp8', encoders: ['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', '2M', '-g', '25'], rtpmap: 'VP8/90000' },
-  { name: 'VP9', codec: 'vp9', encoders: [...ENCODERS.vp9, '-b:v', '2M'], rtpmap: 'VP9/90000' },
   { name: 'Opus', codec: 'opus', encoders: ENCODERS.opus, rtpmap: 'opus/48000/2' },
   {
     name: 'AAC', codec: 'aac', encoders: ENCODERS.aac, rtpmap: 'MPEG4-GENERIC/48000/2',
@@ -116,7 +118,9 @@ for (const peer of PEERS) {
   });
 
   real(`packets of ${peer.name} that ffmpeg sends become the frames that it sent`, async (t) => {
-    const { track, frames } = await clipOf(peer);
+    const { track, frames: all } = await clipOf(peer);
+    // Of AAC, which it collects to several frames a packet, ffmpeg never sends the last ones.
+    const frames = peer.codec === 'aac' ? all.slice(0, -4) : all;
     const socket = await openSocket();
     const [, depacketiser] = rtpConverters();
     if (depacketiser?.type !== 'depacketiser') throw new Error('The second converter is no depacketiser');
@@ -135,8 +139,9 @@ for (const peer of PEERS) {
     });
     const { port } = socket.address();
     await ffmpeg('-readrate', '4', '-i', pathOf(peer), '-c', 'copy', '-f', 'rtp', `rtp://127.0.0.1:${port}?pkt_size=1200`);
-    await until(() => got.length === frames.length, `${frames.length} frames`, 2000).catch(() => undefined);
+    await until(() => got.length >= frames.length, `${frames.length} frames`, 2000);
     socket.close();
+    if (peer.codec === 'aac') got.length = Math.min(got.length, frames.length);
     t.deepEqual(got.map(({ data }) => md5(data)), frames.map(({ data }) => md5(data)));
     const firstUs = frames[0]!.ptsUs;
     t.deepEqual(got.map(({ ptsUs }) => Math.round((ptsUs - 1_000_000) / 1000)), frames.map(({ ptsUs }) => Math.round((ptsUs - firstUs) / 1000)));
@@ -147,3 +152,40 @@ for (const peer of PEERS) {
     }
   });
 }
+
+const LATM = { clockRateHz: 48_000, configInBand: false } as const;
+const AAC_PEER = PEERS.find(({ codec }) => codec === 'aac')!;
+
+real('ffmpeg plays our packets of MP4A-LATM', async (t) => {
+  const { track, frames } = await clipOf(AAC_PEER);
+  const codecConfig = track.codecConfig!;
+  const port = await freePair();
+  const sdp = join(folder, `${port}.sdp`);
+  const fmtp = `profile-level-id=1;cpresent=0;config=${toHex(encodeStreamMuxConfig(codecConfig))}`;
+  writeFileSync(sdp, `v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio ${port} RTP/AVP 96\na=rtpmap:96 MP4A-LATM/48000/2\na=fmtp:96 ${fmtp}\n`);
+  const player = ffmpeg('-protocol_whitelist', 'file,udp,rtp', '-analyzeduration', '500000', '-i', sdp, '-c', 'copy', '-frames:a', String(CHECKED_FRAMES), '-f', 'framemd5', '-');
+  await until(() => isBound(port), 'ffmpeg listens');
+  const socket = await openSocket();
+  const units = frames.map(({ data, key }, index) => ({ data, key, timestamp: 1024 * index }));
+  for (const [sequenceNumber, { payload, timestamp, marker }] of sendUnits(latmPacketiser({ ...LATM, codecConfig }), units).entries()) {
+    socket.send(encodeRtp({ payloadType: 96, sequenceNumber, timestamp, ssrc: 1, marker, payload }), port, '127.0.0.1');
+    await pause(5);
+  }
+  socket.close();
+  t.deepEqual(sumsIn(await player), frames.slice(0, CHECKED_FRAMES).map(({ data }) => md5(data)));
+});
+
+real('packets of MP4A-LATM that ffmpeg sends become the frames that it sent', async (t) => {
+  const { track, frames } = await clipOf(AAC_PEER);
+  const socket = await openSocket();
+  const got: string[] = [];
+  const depacketiser = new LatmDepacketiser({ ...LATM, muxConfig: encodeStreamMuxConfig(track.codecConfig!) }, ({ data }) => void got.push(md5(data)));
+  socket.on('message', (rtp) => {
+    const { payload, timestamp, marker } = parseRtp(rtp);
+    depacketiser.push(payload, timestamp, marker, false);
+  });
+  await ffmpeg('-readrate', '4', '-i', pathOf(AAC_PEER), '-c', 'copy', '-f', 'rtp', '-rtpflags', 'latm', `rtp://127.0.0.1:${socket.address().port}?pkt_size=1200`);
+  await until(() => got.length >= frames.length - 4, 'frames', 2000);
+  socket.close();
+  t.deepEqual(got, frames.slice(0, got.length).map(({ data }) => md5(data)));
+});

@@ -73,7 +73,8 @@ test('alerts and handshakes in the clear end no connected peer, whoever sends th
   peer.send(plainRecord(21, 1, 0, Buffer.alloc(26, 1)));
   peer.send(plainRecord(22, 0, 0, Buffer.alloc(60, 1)));
   peer.send(Buffer.alloc(13, 22));
-  await until(() => hub.drops.get('unexpectedDtls') === 3 && hub.drops.get('malformedDtls') === 1, 'four drops');
+  // At least: on a slow machine the client repeats a flight or two of its own.
+  await until(() => (hub.drops.get('unexpectedDtls') ?? 0) >= 3 && hub.drops.get('malformedDtls') === 1, 'four drops');
   t.deepEqual(events.log, ['connected']);
 });
 

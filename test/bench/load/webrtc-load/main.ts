@@ -15,6 +15,8 @@ import { Viewer } from './viewer.ts';
 
 const JOIN_TIMEOUT_MS = 20_000;
 const FAILURES_TOLD = 3;
+/** Handshakes at once of viewers that come in turn: a slow machine makes them come slower, not fail. */
+const HANDSHAKES_MAX = 8;
 const RECEIVE_EVERY_MS = 2;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -78,14 +80,16 @@ class Load {
   async #join({ url, viewers: count, paceMs, sampled, pictureTimeoutMs }: Extract<LoadCommand, { type: 'join' }>): Promise<JoinReport> {
     const certificate = await this.#credentials();
     const failures: string[] = [];
-    const opening: Promise<void>[] = [];
+    const opening = new Set<Promise<void>>();
     const viewers: Viewer[] = [];
     for (let index = 0; index < count; index++) {
       const viewer = new Viewer(index < sampled ? this.#sent : undefined);
       viewers.push(viewer);
       const joined = viewer.join({ sockets: this.#sockets, certificate, url }, JOIN_TIMEOUT_MS);
-      opening.push(joined.catch((error: unknown) => void failures.push(String(error))));
+      const settled = joined.catch((error: unknown) => void failures.push(String(error))).finally(() => void opening.delete(settled));
+      opening.add(settled);
       if (paceMs > 0) await sleep(paceMs);
+      if (paceMs > 0 && opening.size >= HANDSHAKES_MAX) await Promise.race(opening);
     }
     await Promise.all(opening);
     const deadlineMs = performance.now() + pictureTimeoutMs;
