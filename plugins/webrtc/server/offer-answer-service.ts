@@ -159,8 +159,7 @@ export class OfferAnswerService implements OfferAnswer {
   }
 
   #capabilities(orientation: boolean): AnswerCapabilities {
-    const { codecs, simulcast } = this.#ctx.settings;
-    return { codecs, orientation, simulcast };
+    return { codecs: this.#ctx.settings.codecs, orientation, simulcast: false };
   }
 
   /** A publisher that has only just come will tell its tracks in a moment; a viewer of one that doesn't gets whatever comes. */

@@ -17,8 +17,6 @@ export const settingsSchema = z.strictObject({
   playWaitMs: z.number().int().min(0).max(60_000).default(3000),
   /** Sessions, all together; further ones are refused. */
   maxSessions: z.number().int().min(1).default(10_000),
-  /** Several layers of one picture from publishers that offer them. */
-  simulcast: z.boolean().default(false),
   whip: z
     .strictObject({
       enabled: z.boolean().default(true),
