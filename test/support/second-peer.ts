@@ -12,6 +12,14 @@ const CNAME = 'second-peer';
 const TICK_MS = 5;
 const NACK_PACKETS_KEPT = 1024;
 
+/** The binding frees what the library still uses when one of its objects is collected: none may be, until the process ends. */
+const kept: unknown[] = [];
+
+function keep<T>(object: T): T {
+  kept.push(object);
+  return object;
+}
+
 /** A peer of libdatachannel: its ICE, DTLS, SRTP and RTCP are nobody's of ours. */
 class Connection {
   readonly pc: PeerConnection;
@@ -20,17 +28,17 @@ class Connection {
   session: HttpSession | undefined;
 
   constructor(direction: Direction) {
-    this.pc = new PeerConnection(CNAME, { iceServers: [], bindAddress: '127.0.0.1', disableAutoNegotiation: true });
-    const video = new Video('video', direction);
+    this.pc = keep(new PeerConnection(CNAME, { iceServers: [], bindAddress: '127.0.0.1', disableAutoNegotiation: true }));
+    const video = keep(new Video('video', direction));
     video.addH264Codec(PayloadType.VIDEO);
-    const audio = new Audio('audio', direction);
+    const audio = keep(new Audio('audio', direction));
     audio.addOpusCodec(PayloadType.AUDIO);
     if (direction === 'SendOnly') {
       video.addSSRC(SSRC.video, CNAME, 'stream', 'video');
       audio.addSSRC(SSRC.audio, CNAME, 'stream', 'audio');
     }
-    this.audio = this.pc.addTrack(audio);
-    this.video = this.pc.addTrack(video);
+    this.audio = keep(this.pc.addTrack(audio));
+    this.video = keep(this.pc.addTrack(video));
   }
 
   get state(): string {
@@ -68,8 +76,8 @@ export class SecondPublisher {
   readonly #connection = new Connection('SendOnly');
   readonly #clip: RtpClip;
   readonly #configs = {
-    video: new RtpPacketizationConfig(SSRC.video, CNAME, PayloadType.VIDEO, TICKS_PER_MS.video * 1000),
-    audio: new RtpPacketizationConfig(SSRC.audio, CNAME, PayloadType.AUDIO, TICKS_PER_MS.audio * 1000),
+    video: keep(new RtpPacketizationConfig(SSRC.video, CNAME, PayloadType.VIDEO, TICKS_PER_MS.video * 1000)),
+    audio: keep(new RtpPacketizationConfig(SSRC.audio, CNAME, PayloadType.AUDIO, TICKS_PER_MS.audio * 1000)),
   };
   #next = 0;
   #startedAtMs = 0;
@@ -77,12 +85,12 @@ export class SecondPublisher {
   private constructor(clip: RtpClip) {
     this.#clip = clip;
     const chain = (packetizer: RtpPacketizer, track: Track): void => {
-      packetizer.addToChain(new RtcpSrReporter(packetizer.rtpConfig));
-      packetizer.addToChain(new RtcpNackResponder(NACK_PACKETS_KEPT));
+      packetizer.addToChain(keep(new RtcpSrReporter(keep(packetizer.rtpConfig))));
+      packetizer.addToChain(keep(new RtcpNackResponder(NACK_PACKETS_KEPT)));
       track.setMediaHandler(packetizer);
     };
-    chain(new H264RtpPacketizer('Length', this.#configs.video), this.#connection.video);
-    chain(new RtpPacketizer(this.#configs.audio), this.#connection.audio);
+    chain(keep(new H264RtpPacketizer('Length', this.#configs.video)), this.#connection.video);
+    chain(keep(new RtpPacketizer(this.#configs.audio)), this.#connection.audio);
   }
 
   static async start(t: ExecutionContext, clip: RtpClip, { url, rewriteAnswer = same }: SecondPeerOptions): Promise<SecondPublisher> {
@@ -127,7 +135,7 @@ export class SecondPlayer {
 
   private constructor() {
     // A handler that reports; one for each track, because it keeps that track's numbers.
-    const reporting = (): MediaHandler => new RtcpReceivingSession();
+    const reporting = (): MediaHandler => keep(new RtcpReceivingSession());
     this.#connection.video.setMediaHandler(reporting());
     this.#connection.audio.setMediaHandler(reporting());
     this.#connection.video.onMessage((packet) => this.#onVideo(packet));

@@ -26,7 +26,7 @@ for (const codec of ['VP8', 'H264'] as const) {
 
     t.is(await player.call('whipWhep.stop'), 200);
     t.is(await publisher.call('whipWhep.stop'), 200);
-    await until(async () => ((await server.kernel.call('session.find', {})) as unknown[]).length === 0, 'both sessions to end');
+    await until(async () => ((await server.kernel.call('session.list', {})) as unknown[]).length === 0, 'both sessions to end');
   });
 }
 
@@ -52,7 +52,7 @@ peerTest('a page that is closed without a word leaves no session behind', ['chro
   const player = await browser.open('whip-whep');
   await player.call('whipWhep.play', server.whep('cam'));
   await player.playing(10);
-  const sessions = async (): Promise<number> => ((await server.kernel.call('session.find', {})) as unknown[]).length;
+  const sessions = async (): Promise<number> => ((await server.kernel.call('session.list', {})) as unknown[]).length;
   t.is(await sessions(), 2);
   await player.page.close();
   await until(async () => (await sessions()) === 1, 'the end of the player', 12_000);

@@ -46,7 +46,7 @@ peerTest('a player that says good-bye by a DTLS alert alone is gone from the lis
   const server = await withPublisher(t);
   const client = await TestClient.connect(t, { url: server.whep('cam') });
   await until(() => client.video.frames.length > 0, 'a picture');
-  const sessions = async (): Promise<number> => ((await server.kernel.call('session.find', {})) as unknown[]).length;
+  const sessions = async (): Promise<number> => ((await server.kernel.call('session.list', {})) as unknown[]).length;
   t.is(await sessions(), 2);
   client.transport.close();
   await until(async () => (await sessions()) === 1, 'the session to end', 3000);
