@@ -115,11 +115,13 @@ function warningOf(header) {
  */
 export function watchConnection(peer, { onConnected, onFailed, onClosed }) {
   peer.addEventListener('connectionstatechange', () => {
+    // There is no transport to watch before the answer.
+    for (const { transport } of [...peer.getReceivers(), ...peer.getSenders()]) {
+      if (transport !== null) transport.onstatechange = () => transport.state === 'closed' && onClosed();
+    }
     if (peer.connectionState === 'connected') onConnected();
     if (peer.connectionState === 'failed') onFailed();
   });
-  const transports = [...peer.getReceivers(), ...peer.getSenders()].map(({ transport }) => transport).filter((transport) => transport !== null);
-  for (const transport of new Set(transports)) transport.addEventListener('statechange', () => transport.state === 'closed' && onClosed());
 }
 
 /** Figures of a connection, now and then: what comes or goes in `direction` (`inbound` or `outbound`) and by which way. */

@@ -15,7 +15,7 @@ interface Setup extends HttpPage {
 /** The pages, and all that they play and publish by. */
 async function setUp(t: ExecutionContext): Promise<Setup> {
   const [media = 0, hls = 0, rtmp = 0] = await freePorts(3);
-  const plugins = { webrtc: { port: media }, hls: { port: hls, tlsPort: 'off' }, rtmp: { port: rtmp } };
+  const plugins = { webrtc: { port: media }, hls: { port: hls, tlsPort: 0 }, rtmp: { port: rtmp } };
   const http = await openHttpPage((work) => t.teardown(work), { hlsPort: hls, plugins, flags: WEBRTC_FLAGS });
   t.teardown(() => {
     if (!t.passed) t.log(http.server.logLines.slice(-40).join(''));

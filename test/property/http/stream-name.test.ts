@@ -4,7 +4,7 @@ import { parseStreamName } from '../../../core/access/stream-name.ts';
 import streamNameScript from '../../../plugins/http/pages/stream-name.client.js';
 
 /** The browser's module, run here. */
-const { faultOfName } = (await import(`data:text/javascript,${encodeURIComponent(streamNameScript)}`)) as { faultOfName(text: string): string | undefined };
+const { faultOfName } = (await import(`data:text/javascript,${encodeURIComponent(streamNameScript)}`)) as { readonly faultOfName: (text: string) => string | undefined };
 
 function serverTakes(text: string): boolean {
   try {
