@@ -11,7 +11,7 @@ interface Setup {
   readonly kernel: TestKernel;
   readonly port: number;
   readonly media: FakeOfferAnswer;
-  swap(): Promise<{ readonly moved: number; readonly draining: number }>;
+  readonly swap: () => Promise<{ readonly moved: number; readonly draining: number }>;
 }
 
 async function start(t: ExecutionContext): Promise<Setup> {

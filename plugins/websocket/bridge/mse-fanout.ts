@@ -1,4 +1,4 @@
-import type { FanoutViewer, MediaFrame, PluginContext, Scope, Stream, Subscription, TcpFanout, TrackDescriptor } from 'wcs-core';
+import type { Acceptance, FanoutViewer, MediaFrame, PluginContext, Scope, Stream, Subscription, TcpFanout, TrackDescriptor } from 'wcs-core';
 import type { MseSocket } from '../server/mse-port.ts';
 import { INFO } from '../session/infos.ts';
 import { appendConfigs, appendFrame, UnitBuffer } from './unit-writer.ts';
@@ -12,6 +12,10 @@ export interface MseViewer {
 
 /** Pictures in another order than they are shown cannot be played: each unit has one time only. */
 const B_FRAMES = `${INFO.transcodingDisabled}: the stream has B-frames`;
+const ACCEPTED: readonly Acceptance[] = [
+  { kind: 'video', codecs: ['h264'] },
+  { kind: 'audio', codecs: ['aac'] },
+];
 const TOO_SLOW = 'Reader is too slow';
 
 /** One stream for all its MSE players: serialised once, the same buffer for everybody. */
@@ -100,10 +104,7 @@ export class MseFanout {
   #subscribe(): Subscription {
     return this.#stream.subscribe({
       plane: 'frames',
-      accept: [
-        { kind: 'video', codecs: ['h264'] },
-        { kind: 'audio', codecs: ['aac'] },
-      ],
+      accept: ACCEPTED,
       onMismatch: 'omit',
       from: 'live',
       label: 'MSE players',
@@ -131,11 +132,23 @@ export class MseFanout {
 
   /** What keeps the stream from being played; undefined when it can be, or nothing is known yet. */
   #fault(): string | undefined {
-    if (this.#tracks === undefined) return undefined;
+    if (this.#tracks === undefined) return this.#isRefused() ? INFO.noCommonCodecs : undefined;
     if (this.#tracks.length === 0) return INFO.noCommonCodecs;
     const video = this.#tracks.find(({ kind }) => kind === 'video');
     if (video === undefined && this.#stream.tracks.some(({ kind }) => kind === 'video')) return INFO.transcodingDisabled;
     return video?.hasBFrames === true || isReordered(this.#gop()) ? B_FRAMES : undefined;
+  }
+
+  /** True when nothing of the stream can be had: a reader that omits what doesn't fit would wait for ever. */
+  #isRefused(): boolean {
+    if (this.#stream.tracks.length === 0) return false;
+    try {
+      const sink = { onTracks: () => undefined, onEnd: () => undefined };
+      this.#stream.subscribe({ plane: 'frames', accept: ACCEPTED, onMismatch: 'refuse', from: 'live', label: 'MSE probe', sink }).close();
+      return false;
+    } catch {
+      return true;
+    }
   }
 
   #onFrame(frame: MediaFrame): void {

@@ -124,6 +124,7 @@ class BusMsePlayer implements MsePlayer, MseViewer {
       this.#stream = await this.#ctx.media.resolve(streamName, { params, signal });
       if (signal.aborted) return;
       this.#cancelTimeout = session.timers.after(TRACKS_TIMEOUT_MS, () => this.#fail(INFO.failed));
+      await this.#stream.ready(signal);
       this.#join(this.#stream);
     } catch (error) {
       if (signal.aborted) return;

@@ -17,6 +17,8 @@ import { StreamDesk, type MsePlaybackState } from './stream-desk.ts';
 /** Longest message of a client that isn't authorised: what it says is kept as long as its session. */
 const MAX_CONNECTION_LENGTH = 32 * 1024;
 
+const MAX_BACKLOG_BEFORE_PING_BYTES = 64 * 1024;
+
 /** A client as plain data, for the next version of the plugin. */
 export interface PeerState {
   readonly machine: ClientSessionState;
@@ -163,7 +165,8 @@ export class ClientPeer {
     if (!this.machine.established && this.#awaySinceMs === undefined && nowMs - this.#acceptedAtMs >= connectTimeoutMs && !this.machine.pending) return this.#closeControl(1008, 'No connection in time');
     for (const [socket, keepAlive] of [...this.#keepAlives]) {
       const verdict = keepAlive.tick(nowMs);
-      if (verdict === 'ping') socket.sendText(PING);
+      // Behind media that waits a ping would come too late to tell anything.
+      if (verdict === 'ping' && socket.backlogBytes < MAX_BACKLOG_BEFORE_PING_BYTES) socket.sendText(PING);
       // It doesn't read, so that it would not hear of a close either.
       if (verdict === 'lost') socket.destroy();
     }

@@ -12,7 +12,7 @@ type Fields = Readonly<Record<string, unknown>>;
 interface Frame {
   readonly conn: number;
   readonly dir: 'open' | 'c2s' | 's2c' | 'close';
-  readonly msg?: { readonly message: string; readonly data: readonly unknown[] };
+  readonly msg?: Received;
   /** First byte of a binary message, hexadecimal. */
   readonly binary?: string;
   readonly code?: number;
@@ -52,12 +52,16 @@ class Replay {
 
   async play(frame: Frame): Promise<void> {
     const { conn, dir, msg } = frame;
-    if (dir === 'open') return void this.#clients.set(conn, await SignallingClient.open(this.#port));
+    if (dir === 'open') this.#clients.set(conn, await SignallingClient.open(this.#port));
     const client = this.#clients.get(conn)!;
-    if (dir === 'close') return frame.code === 1001 ? undefined : client.end();
-    if (frame.binary !== undefined) return this.#expectBinary(conn, frame.binary);
-    if (msg === undefined) return;
-    if (dir === 'c2s') return client.socket.send(this.#withTokens(JSON.stringify(msg)));
+    if (dir === 'close' && frame.code !== 1001) client.end();
+    if (frame.binary !== undefined) await this.#expectBinary(conn, frame.binary);
+    if (msg !== undefined && dir === 'c2s') client.socket.send(this.#withTokens(JSON.stringify(msg)));
+    if (msg !== undefined && dir === 's2c') await this.#expect(conn, msg);
+  }
+
+  async #expect(conn: number, msg: Received): Promise<void> {
+    const client = this.#clients.get(conn)!;
     this.#stimulate(msg.data[0] as Fields, msg.message);
     const came = await this.#next(conn);
     this.#t.is(came.message, msg.message);

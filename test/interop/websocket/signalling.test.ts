@@ -9,7 +9,7 @@ interface Server {
   readonly port: number;
   readonly tlsPort: number;
   readonly media: FakeOfferAnswer;
-  connect(fields?: Readonly<Record<string, unknown>>): Promise<SignallingClient>;
+  readonly connect: (fields?: Readonly<Record<string, unknown>>) => Promise<SignallingClient>;
 }
 
 async function start(t: ExecutionContext, settings: Readonly<Record<string, unknown>> = {}): Promise<Server> {
@@ -206,7 +206,7 @@ test('three members of a room hear of each other in the order that the SDK needs
   t.deepEqual(alice.roomEvents, [{ name: 'STATE', info: [] }]);
   media.connects = false;
   const camera = alice.stream('publishStream', 'r-Alice-1', { custom: { name: 'r' } });
-  await alice.next('setRemoteSDP' as string);
+  await alice.next('setRemoteSDP');
   t.is((await bob.data(join)).status, 'ACCEPTED');
   t.deepEqual(bob.roomEvents, [{ name: 'STATE', info: ['Alice'] }]);
   media.tell(camera, { type: 'connected' });
