@@ -108,7 +108,7 @@ export class LiveStream implements Stream {
   }
 
   get makesKeyFrames(): boolean {
-    return this.#publisher?.makesKeyFrames ?? false;
+    return this.#publisher?.makesKeyFrames === true && this.#keyFrames.areAnswered;
   }
 
   get stats(): StreamStats {

@@ -21,7 +21,7 @@ export interface Stream {
   readonly state: 'live' | 'suspended' | 'ended';
   /** Monotonic milliseconds. */
   readonly createdAtMs: number;
-  /** True while the publisher makes key frames on request. */
+  /** True while the publisher makes key frames on request; false also for one that was asked and made none. */
   readonly makesKeyFrames: boolean;
   /** Facts of the present (or last) publisher. */
   readonly meta: StreamMeta;

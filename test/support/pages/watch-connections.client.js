@@ -20,7 +20,8 @@
         Object.assign(video, { muted: true, autoplay: true, playsInline: true, srcObject: new MediaStream([track]) });
         video.style.cssText = 'width: 64px; position: fixed; bottom: 0';
         document.documentElement.append(video);
-        video.requestVideoFrameCallback(() => (entry.firstPictureMs = performance.now() - entry.bornMs));
+        // Not requestVideoFrameCallback: a page that is not in front shows nothing, and still has its picture.
+        video.addEventListener('loadeddata', () => (entry.firstPictureMs ??= performance.now() - entry.bornMs));
       });
     }
 
