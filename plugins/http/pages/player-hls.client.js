@@ -43,7 +43,7 @@ function startWithHls({ video, name, query, onReady, onFailure }) {
     recoveries = 0;
     onReady();
   });
-  hls.on(Hls.Events.BUFFER_CODECS, (_event, { video: picture, audio: sound }) => (codecs = [picture?.codec, sound?.codec]));
+  hls.on(Hls.Events.BUFFER_CODECS, (_event, { video: picture, audio: sound, audiovideo: both }) => (codecs = [picture, sound, both].flatMap((track) => track?.codec?.split(',') ?? [])));
   hls.loadSource(playlistUrl(name, query));
   hls.attachMedia(video);
   return { stop: () => hls.destroy(), facts: () => ({ ...factsOf(video), ...factsOfHls(hls, codecs) }) };
@@ -84,7 +84,7 @@ function factsOf(video) {
 }
 
 function factsOfHls({ latency, bandwidthEstimate }, codecs) {
-  const names = codecs.filter((codec) => codec !== undefined).map((codec) => CODECS[codec.slice(0, 4).toLowerCase()] ?? codec);
+  const names = codecs.map((codec) => CODECS[codec.trim().slice(0, 4).toLowerCase()] ?? codec);
   return {
     latency: latency > 0 ? `${latency.toFixed(1)} s` : '–',
     bandwidth: bandwidthEstimate > 0 ? formatBits(bandwidthEstimate) : '–',
