@@ -32,6 +32,7 @@ function startWithHls({ video, name, query, onReady, onFailure }) {
   const noRetry = { default: { maxTimeToFirstByteMs: 12_000, maxLoadTimeMs: 20_000, timeoutRetry: null, errorRetry: null } };
   const hls = new Hls({ lowLatencyMode: true, backBufferLength: 30, maxLiveSyncPlaybackRate: 1.1, manifestLoadPolicy: noRetry });
   let recoveries = 0;
+  let codecs = [];
   hls.on(Hls.Events.ERROR, (_event, { fatal, type, response }) => {
     if (!fatal) return;
     if (type === Hls.ErrorTypes.MEDIA_ERROR && recoveries++ < 2) hls.recoverMediaError();
@@ -42,9 +43,10 @@ function startWithHls({ video, name, query, onReady, onFailure }) {
     recoveries = 0;
     onReady();
   });
+  hls.on(Hls.Events.BUFFER_CODECS, (_event, { video: picture, audio: sound, audiovideo: both }) => (codecs = [picture, sound, both].flatMap((track) => track?.codec?.split(',') ?? [])));
   hls.loadSource(playlistUrl(name, query));
   hls.attachMedia(video);
-  return { stop: () => hls.destroy(), facts: () => ({ ...factsOf(video), ...factsOfHls(hls) }) };
+  return { stop: () => hls.destroy(), facts: () => ({ ...factsOf(video), ...factsOfHls(hls, codecs) }) };
 }
 
 /** Browsers that play HLS by themselves tell no status, so that it is asked for first. */
@@ -81,13 +83,12 @@ function factsOf(video) {
   };
 }
 
-function factsOfHls({ latency, bandwidthEstimate, levels, currentLevel }) {
-  const { videoCodec, audioCodec } = levels[currentLevel] ?? {};
-  const codecs = [videoCodec, audioCodec].filter((codec) => codec !== undefined).map((codec) => CODECS[codec.slice(0, 4).toLowerCase()] ?? codec);
+function factsOfHls({ latency, bandwidthEstimate }, codecs) {
+  const names = codecs.map((codec) => CODECS[codec.trim().slice(0, 4).toLowerCase()] ?? codec);
   return {
     latency: latency > 0 ? `${latency.toFixed(1)} s` : '–',
     bandwidth: bandwidthEstimate > 0 ? formatBits(bandwidthEstimate) : '–',
-    codec: codecs.length === 0 ? undefined : codecs.join(' · '),
+    codec: names.length === 0 ? undefined : names.join(' · '),
   };
 }
 

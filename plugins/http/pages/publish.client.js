@@ -271,6 +271,7 @@ function explainInsecurity() {
     ? 'Browsers give camera and microphone to encrypted pages only. The same page is there encrypted; a certificate that the server made for itself has to be accepted once.'
     : 'Browsers give camera and microphone to encrypted pages and to localhost only. Open this page so, in a current browser.';
   cover({ headline: "This page can't use the camera here", advice, secure: hasTls });
+  for (const field of byId('setup').elements) field.disabled = true;
   if (hasTls) byId('secure').href = Object.assign(new URL(location.href), { protocol: 'https:', port: tlsPort }).href;
 }
 

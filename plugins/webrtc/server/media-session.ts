@@ -182,6 +182,7 @@ export class MediaSession {
   close(reason: string): void {
     this.session.onGoodbye = undefined;
     if (reason !== 'Stopped by session disconnect') this.#publisher?.end(reason);
+    this.#hangUp();
     this.session.close(reason);
   }
 
@@ -246,7 +247,13 @@ export class MediaSession {
 
   #sayGoodbye(reason: string): void {
     const { failed, info = reason } = this.#ending;
+    this.#hangUp();
     this.#tell({ type: 'ended', failed, info });
+  }
+
+  /** A browser that is told learns of the end at once, not by the silence after it. */
+  #hangUp(): void {
+    for (const { transport } of this.#links) if (transport?.state === 'connected') transport.close();
   }
 
   #tell(event: MediaSessionEvent): void {
