@@ -197,6 +197,7 @@ function recordKeys({ cipher }: CipherContext): { readonly read: RecordKey; read
   };
 }
 
+/** Everything in memory of its own: a view would keep the pool that it was cut from. */
 function resultOf(server: DtlsServer, lastFlight: readonly Buffer[]): DtlsResult | undefined {
   const { srtpProfile } = server.srtp;
   const keys = recordKeys(server.cipher);
@@ -205,7 +206,7 @@ function resultOf(server: DtlsServer, lastFlight: readonly Buffer[]): DtlsResult
   const profile = isGcm ? 'AEAD_AES_128_GCM' : 'AES_CM_128_HMAC_SHA1_80';
   const exported: Readonly<Record<'localKey' | 'localSalt' | 'remoteKey' | 'remoteSalt', Uint8Array>> = server.extractSessionKeys(MASTER_KEY_BYTES, isGcm ? GCM_SALT_BYTES : CM_SALT_BYTES);
   return {
-    remnant: { readKey: keys.read.key, readSalt: keys.read.salt, writeKey: keys.write.key, writeSalt: keys.write.salt, nextSequence: sequenceAfter(lastFlight), lastFlight },
+    remnant: { readKey: keys.read.key, readSalt: keys.read.salt, writeKey: keys.write.key, writeSalt: keys.write.salt, nextSequence: sequenceAfter(lastFlight), lastFlight: lastFlight.map((datagram) => Uint8Array.from(datagram)) },
     localKeys: { profile, masterKey: Uint8Array.from(exported.localKey), masterSalt: Uint8Array.from(exported.localSalt) },
     remoteKeys: { profile, masterKey: Uint8Array.from(exported.remoteKey), masterSalt: Uint8Array.from(exported.remoteSalt) },
   };
