@@ -3,6 +3,8 @@ import type { Publication } from '../../core/media/publication.ts';
 import { WcsError } from '../../core/errors/wcs-error.ts';
 import type { TestKernel } from './test-kernel.ts';
 
+const LISTENER = 'websocket-media';
+
 /** Stands for the media side of browsers: answers every offer, publishes names on the bus, and says what a test wants said. */
 export class FakeOfferAnswer {
   readonly offers: MediaOffer[] = [];
@@ -41,7 +43,9 @@ export class FakeOfferAnswer {
 
   /** Tells the signalling what happens to a media session. */
   tell(id: string, event: MediaSessionEvent): void {
-    this.#kernel.kernel.parts.capabilities.get<MediaSessionListener>('websocket-media').onMediaEvent(id, event);
+    const { capabilities } = this.#kernel.kernel.parts;
+    // The server may be stopping.
+    if (capabilities.has(LISTENER)) capabilities.get<MediaSessionListener>(LISTENER).onMediaEvent(id, event);
   }
 }
 

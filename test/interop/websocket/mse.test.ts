@@ -29,7 +29,7 @@ async function playing(port: number, client: SignallingClient, name: string): Pr
 const failure = async (client: SignallingClient, name: string): Promise<unknown> => (await client.status(client.stream('playStream', name, { mediaProvider: 'MSE' }), 'FAILED')).info;
 const sdpOf = (client: SignallingClient, id: string): unknown => client.received.find(({ message, data }) => message === 'setRemoteSDP' && data[0] === id)?.data[1];
 
-test('a player gets the configurations, then everything from the last key frame on, one unit a message', async (t) => {
+test.serial('a player gets the configurations, then everything from the last key frame on, one unit a message', async (t) => {
   const { port, publish } = await start(t);
   const source = publish('cam');
   for (let count = 0; count < 14; count++) source.write();
@@ -53,7 +53,7 @@ test('a player gets the configurations, then everything from the last key frame 
   for (const one of [client, media]) one.end();
 });
 
-test('what MSE cannot show is refused by name, and a sound that it cannot play is left out and named', async (t) => {
+test.serial('what MSE cannot show is refused by name, and a sound that it cannot play is left out and named', async (t) => {
   const { port, publish } = await start(t);
   const client = await SignallingClient.connect(port);
   publish('vp8', [{ kind: 'video', codec: 'vp8' }, { kind: 'audio' }]);
@@ -71,7 +71,7 @@ test('what MSE cannot show is refused by name, and a sound that it cannot play i
   for (const one of [client, media]) one.end();
 });
 
-test('a stream that turns out to have B-frames ends its players', async (t) => {
+test.serial('a stream that turns out to have B-frames ends its players', async (t) => {
   const { port, publish } = await start(t);
   const source = publish('cam');
   source.write();
@@ -86,7 +86,7 @@ test('a stream that turns out to have B-frames ends its players', async (t) => {
   client.end();
 });
 
-test('media sockets go to the playbacks in their order; one too many, or of an unknown session, is closed', async (t) => {
+test.serial('media sockets go to the playbacks in their order; one too many, or of an unknown session, is closed', async (t) => {
   const { port, publish, kernel } = await start(t, { connectTimeoutMs: 500 });
   for (const name of ['a', 'b']) publish(name, [{ kind: 'audio' }]).write();
   const second = kernel.kernel.parts.media.find('b')!;
@@ -112,7 +112,7 @@ test('media sockets go to the playbacks in their order; one too many, or of an u
   client.end();
 });
 
-test('a media socket that breaks off ends its playback after a moment', async (t) => {
+test.serial('a media socket that breaks off ends its playback after a moment', async (t) => {
   const { port, publish } = await start(t);
   publish('cam').write();
   const client = await SignallingClient.connect(port);
@@ -123,7 +123,7 @@ test('a media socket that breaks off ends its playback after a moment', async (t
   client.end();
 });
 
-test('a player that does not read is put out, and others go on', async (t) => {
+test.serial('a player that does not read is put out, and others go on', async (t) => {
   t.timeout(60_000);
   const { port, publish, kernel } = await start(t);
   const source = publish('cam');

@@ -33,7 +33,7 @@ async function start(t: ExecutionContext, settings: Readonly<Record<string, unkn
 
 const faults = (kernel: TestKernel): number => kernel.kernel.host.slot('websocket').faultsSeen;
 
-test('a client connects, is echoed what it said but its password, and gets a token', async (t) => {
+test.serial('a client connects, is echoed what it said but its password, and gets a token', async (t) => {
   const { connect, tlsPort, kernel } = await start(t);
   const client = await connect({ custom: { a: 1 }, sipLogin: '1001', sipPassword: 'secret' });
   const [user] = client.all('getUserData');
@@ -49,7 +49,7 @@ test('a client connects, is echoed what it said but its password, and gets a tok
   t.is(faults(kernel), 0);
 });
 
-test('publishing and playing go by the offer and answer of the media side, and each ends in a status', async (t) => {
+test.serial('publishing and playing go by the offer and answer of the media side, and each ends in a status', async (t) => {
   const { connect, media, kernel } = await start(t);
   const [publisher, player] = [await connect(), await connect()];
   const published = publisher.stream('publishStream', 'cam', { transport: 'TCP', minBitrate: 300, maxBitrate: 900, custom: { token: 't1' } });
@@ -82,7 +82,7 @@ test('publishing and playing go by the offer and answer of the media side, and e
   t.is(faults(kernel), 0);
 });
 
-test('what cannot be published or played fails with the documented text and no answer before it', async (t) => {
+test.serial('what cannot be published or played fails with the documented text and no answer before it', async (t) => {
   const { connect, media, kernel } = await start(t, { maxStreamsPerSession: 4 });
   const [first, second] = [await connect(), await connect()];
   const published = first.stream('publishStream', 'cam');
@@ -113,7 +113,7 @@ test('what cannot be published or played fails with the documented text and no a
   t.is(faults(kernel), 0);
 });
 
-test('without a media side publishing fails and says so', async (t) => {
+test.serial('without a media side publishing fails and says so', async (t) => {
   const [port = 0, tlsPort = 0] = await freePorts(2);
   const kernel = await startTestKernel({ plugins: { websocket: { port, tlsPort } } });
   t.teardown(() => kernel.stop());
@@ -123,7 +123,7 @@ test('without a media side publishing fails and says so', async (t) => {
   client.end();
 });
 
-test('a stop while the offer is being answered is answered at once, and the media side told when it has answered', async (t) => {
+test.serial('a stop while the offer is being answered is answered at once, and the media side told when it has answered', async (t) => {
   const { connect, media } = await start(t);
   const client = await connect();
   let open = (): void => undefined;
@@ -138,7 +138,7 @@ test('a stop while the offer is being answered is answered at once, and the medi
   t.deepEqual(client.names, ['getUserData', 'notifyStreamStatusEvent']);
 });
 
-test('mute states and data reach every player, and late ones hear what is muted', async (t) => {
+test.serial('mute states and data reach every player, and late ones hear what is muted', async (t) => {
   const { connect } = await start(t);
   const [publisher, early, late] = [await connect(), await connect(), await connect()];
   const published = publisher.stream('publishStream', 'cam');
@@ -161,7 +161,7 @@ test('mute states and data reach every player, and late ones hear what is muted'
   t.deepEqual(late.names.slice(-2), ['notifyStreamStatusEvent', 'notifyStreamEvent'], 'after the status');
 });
 
-test('availability is the text "true" or "false"; snapshots, calls and unknown messages are answered clearly', async (t) => {
+test.serial('availability is the text "true" or "false"; snapshots, calls and unknown messages are answered clearly', async (t) => {
   const { connect, kernel } = await start(t);
   const client = await connect();
   await client.status(client.stream('publishStream', 'cam'), 'PUBLISHING');
@@ -196,7 +196,7 @@ test('availability is the text "true" or "false"; snapshots, calls and unknown m
   t.is(faults(kernel), 0);
 });
 
-test('three members of a room hear of each other in the order that the SDK needs', async (t) => {
+test.serial('three members of a room hear of each other in the order that the SDK needs', async (t) => {
   const { connect, media } = await start(t);
   const member = (login: string): Promise<SignallingClient> => connect({ appKey: 'roomApp', custom: { login, token: 'x' } });
   const [alice, bob, carol] = [await member('Alice'), await member('Bob'), await member('Carol')];
@@ -235,7 +235,7 @@ test('three members of a room hear of each other in the order that the SDK needs
   t.is(bob.roomEvents.at(-1)?.name, 'LEFT');
 });
 
-test('silent clients are pinged and ended after the missed answers; others stay', async (t) => {
+test.serial('silent clients are pinged and ended after the missed answers; others stay', async (t) => {
   const { connect } = await start(t, { pingIntervalMs: 100, pingProbes: 3 });
   const [alive, dead] = [await connect(), await connect()];
   dead.answersPings = false;
@@ -245,7 +245,7 @@ test('silent clients are pinged and ended after the missed answers; others stay'
   t.is(alive.close, undefined);
 });
 
-test('sockets that do not connect, say nonsense or are too many are closed with a reason', async (t) => {
+test.serial('sockets that do not connect, say nonsense or are too many are closed with a reason', async (t) => {
   const { port, connect, kernel } = await start(t, { connectTimeoutMs: 300, maxConnectionsPerAddress: 3 });
   const closeOf = async (use: (client: SignallingClient) => void): Promise<SignallingClient['close']> => {
     const client = await SignallingClient.open(port);
@@ -265,7 +265,7 @@ test('sockets that do not connect, say nonsense or are too many are closed with 
   t.is(faults(kernel), 0);
 });
 
-test('a client that asked for it comes back with its token; its streams and rooms are over', async (t) => {
+test.serial('a client that asked for it comes back with its token; its streams and rooms are over', async (t) => {
   const { connect, kernel, media } = await start(t, { resumeMs: 400 });
   const custom = { login: 'Alice' };
   const first = await connect({ appKey: 'roomApp', keepAlive: true, custom });
@@ -296,7 +296,7 @@ test('a client that asked for it comes back with its token; its streams and room
   t.is(faults(kernel), 0);
 });
 
-test('the access chain decides on connecting, streams and data, and may give another name', async (t) => {
+test.serial('the access chain decides on connecting, streams and data, and may give another name', async (t) => {
   const { connect, port, kernel, media } = await start(t);
   const asked: unknown[] = [];
   kernel.kernel.parts.access.use({
@@ -321,7 +321,7 @@ test('the access chain decides on connecting, streams and data, and may give ano
   t.deepEqual(asked[1], { action: 'connect', streamName: undefined, app: 'b', params: { token: 't' } });
 });
 
-test('an operator ends a session; its client is told by the close', async (t) => {
+test.serial('an operator ends a session; its client is told by the close', async (t) => {
   const { connect, kernel, media } = await start(t);
   const client = await connect();
   const id = client.stream('publishStream', 'cam');
