@@ -47,7 +47,8 @@ export class WebRtcLoad {
       this.#waiting.push({ resolve, reject });
       this.#child.stdin?.write(`${JSON.stringify(command)}\n`);
     });
-    const answer = JSON.parse(line) as LoadAnswers[Type] | { readonly error: string };
+    // JSON has no word for what was not measured.
+    const answer = JSON.parse(line, (_key, value: unknown) => value ?? Number.NaN) as LoadAnswers[Type] | { readonly error: string };
     if ('error' in answer) throw new Error(answer.error);
     return answer;
   }
