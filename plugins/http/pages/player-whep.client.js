@@ -7,8 +7,7 @@ const FIRST_MEDIA_MS = 8000;
 /** How long one kind of media waits for the other before it goes on alone. */
 const OTHER_KIND_MS = 3000;
 
-const NO_SOUND = "This stream's sound can't come in real time: WebRTC doesn't carry AAC, for one. Enable the transcoder plugin, or watch by HLS.";
-const SILENT = 'No sound comes in real time: the stream has none, or one that WebRTC does not carry, such as AAC. HLS carries it.';
+const NO_SOUND = "This stream's sound can't come in real time: WebRTC doesn't carry AAC, for one. Enable the transcoder plugin.";
 
 /** Starts to play, and answers `{ stop, facts }`. See player.client.js for what it is given. */
 export function startWhep(parts) {
@@ -53,9 +52,8 @@ class WhepPlayback {
       const { leave, refused, warning } = await negotiate(this.#peer, endpoint, { token: query.get('token'), signal: this.#abort.signal });
       this.#leave = leave;
       if (this.#abort.signal.aborted) return leave();
-      const hasSound = !refused.includes('audio');
-      if (warning !== undefined || !hasSound) onNote(warning ?? NO_SOUND);
-      this.#timers = [setTimeout(() => void this.#checkStart(), FIRST_MEDIA_MS), setTimeout(() => void this.#checkKinds(hasSound && warning === undefined), OTHER_KIND_MS)];
+      if (refused.includes('audio')) onNote(warning ?? NO_SOUND);
+      this.#timers = [setTimeout(() => void this.#checkStart(), FIRST_MEDIA_MS), setTimeout(() => void this.#checkKinds(warning), OTHER_KIND_MS)];
       video.srcObject = this.#stream;
       onReady();
     } catch (error) {
@@ -107,12 +105,12 @@ class WhepPlayback {
     else this.#fail({ type: 'impossible', reason: "This browser got the stream's video and could not show it." });
   }
 
-  /** A stream of one kind plays without waiting for the other; missing sound is told. */
-  async #checkKinds(soundIsExpected) {
+  /** A stream of one kind plays without waiting for the other; where sound is missing, the server's warning says why. */
+  async #checkKinds(warning) {
     const { video, audio } = await readStats(this.#peer, 'inbound');
     const [pictures, sounds] = [video, audio].map((each) => each?.packetsReceived ?? 0);
     if (pictures === 0 && sounds > 0) for (const track of this.#stream.getVideoTracks()) this.#stream.removeTrack(track);
-    if (pictures > 0 && sounds === 0 && soundIsExpected) this.#parts.onNote(SILENT);
+    if ((pictures === 0 || sounds === 0) && warning !== undefined) this.#parts.onNote(warning);
   }
 }
 

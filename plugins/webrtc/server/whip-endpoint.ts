@@ -9,6 +9,7 @@ import type { WebRtcSettings } from './settings.ts';
 const SDP = 'application/sdp';
 const SDP_FRAGMENT = 'application/trickle-ice-sdpfrag';
 const METHODS = ['OPTIONS', 'POST', 'PATCH', 'DELETE'];
+const KIND_WORDS: Readonly<Partial<Record<string, string>>> = { audio: 'sound', video: 'picture' };
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 
 /**
@@ -76,7 +77,7 @@ export class WhipEndpoint {
       meta: { plugin: 'webrtc', protocol: this.#protocol, sessionId: id, peer: { address: remoteAddress, port: remotePort }, params },
     });
     if (signal.aborted) session.close('Stopped by session disconnect');
-    const headers = { ...this.#linkHeaders(), 'Content-Type': SDP, Location: `${request.path.replace(/\/+$/, '')}/${id}`, ETag: etagOf(session), 'Accept-Patch': SDP_FRAGMENT };
+    const headers = { ...this.#linkHeaders(), ...this.#warningHeaders(session), 'Content-Type': SDP, Location: `${request.path.replace(/\/+$/, '')}/${id}`, ETag: etagOf(session), 'Accept-Patch': SDP_FRAGMENT };
     return { status: 201, headers, body: this.#service.answerText(session) };
   }
 
@@ -127,11 +128,20 @@ export class WhipEndpoint {
   }
 
   #corsHeaders(): Record<string, string> {
-    return { 'Access-Control-Allow-Origin': this.#ctx.settings.whip.allowOrigin, 'Access-Control-Expose-Headers': 'Location, ETag, Link, Accept-Patch, Retry-After' };
+    return { 'Access-Control-Allow-Origin': this.#ctx.settings.whip.allowOrigin, 'Access-Control-Expose-Headers': 'Location, ETag, Link, Warning, Accept-Patch, Retry-After' };
   }
 
   #preflightHeaders(): Record<string, string> {
     return { 'Access-Control-Allow-Methods': METHODS.join(', '), 'Access-Control-Allow-Headers': 'Authorization, Content-Type, If-Match', 'Access-Control-Max-Age': '86400' };
+  }
+
+  /** What the stream has and this viewer can't take, in words for the person who watches. @see RFC 7234 section 5.5 */
+  #warningHeaders({ plan }: MediaSession): Record<string, string> {
+    if (plan.direction === 'publish') return {};
+    const taken = plan.answer.media.flatMap((media) => (media.type === 'accepted' ? media.codecs.map(({ codec }) => codec) : []));
+    const missing = (this.#ctx.media.find(plan.name)?.tracks ?? []).filter(({ kind, codec }) => KIND_WORDS[kind] !== undefined && !taken.includes(codec));
+    const sentences = missing.map(({ kind, codec }) => `This stream's ${KIND_WORDS[kind] ?? kind} is ${codec.toUpperCase()}, which WebRTC can't carry to this viewer.`);
+    return sentences.length === 0 ? {} : { Warning: `299 - "${sentences.join(' ')} Enable the transcoder plugin."` };
   }
 
   #linkHeaders(): Record<string, readonly string[]> {

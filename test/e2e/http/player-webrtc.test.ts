@@ -144,7 +144,6 @@ test.serial('The player tells in the dark and on a narrow screen that real time 
   await page.setViewportSize({ width: 390, height: 800 });
   await shoot(page, 'player-no-sound-narrow');
   t.is(await page.evaluate<number>('document.documentElement.scrollWidth'), 390, 'the page does not scroll sideways');
-  media.kinds = ['video', 'audio'];
   media.headers = { Warning: '299 - "The sound is AAC; enable the \\"transcoder\\" plugin."' };
   await page.reload();
   await page.getByText('The sound is AAC; enable the "transcoder" plugin.').waitFor();

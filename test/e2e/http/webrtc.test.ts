@@ -85,7 +85,7 @@ peerTest('A stream with AAC plays its picture in real time, says where the sound
   await page.goto(`${base}/player?name=camera&via=webrtc`);
   await stateIs(page, 'live');
   await advances(page);
-  await page.locator('#note').getByText(/AAC/).waitFor();
+  await page.locator('#note').getByText("This stream's sound is AAC, which WebRTC can't carry to this viewer. Enable the transcoder plugin.").waitFor();
   await shoot(page, 'webrtc-player-aac');
   await page.getByRole('button', { name: 'Watch by HLS' }).click();
   await stateIs(page, 'live');

@@ -62,7 +62,7 @@ peerTest('The player page plays with low latency and goes on through a reload of
   const plugin = new PluginUnderTest('hls', join(checkout, 'plugins/hls/hls.plugin.ts'));
   t.teardown(() => plugin.remove());
   const { server, page, complaints } = await setUp(t, { plugins: { hls: { path: plugin.folder } } });
-  await page.goto(`http://127.0.0.1:${server.ports.http}/player?name=demo`);
+  await page.goto(`http://127.0.0.1:${server.ports.http}/player?name=demo&via=hls`);
   await advances(page);
   const { width, latencyS } = await until(async () => {
     const now = await playback(page);
@@ -85,7 +85,7 @@ peerTest('The player page plays over HTTPS', ['ffmpeg', 'chromium'], async (t) =
   const { server, page, complaints } = await setUp(t);
   const asked: string[] = [];
   page.on('request', (request) => asked.push(request.url()));
-  await page.goto(`https://127.0.0.1:${server.ports.httpTls}/player?name=demo`);
+  await page.goto(`https://127.0.0.1:${server.ports.httpTls}/player?name=demo&via=hls`);
   await advances(page);
   t.true(asked.some((url) => url.startsWith(`https://127.0.0.1:${server.ports.hlsTls}/demo/`)));
   t.deepEqual(asked.filter((url) => !/^(?:https:\/\/127\.0\.0\.1:|blob:|data:)/.test(url)), []);
@@ -115,7 +115,7 @@ peerTest('The dashboard shows the stream and its viewer, and swaps a plugin by i
   const { server, page, complaints } = await setUp(t, { plugins: { rtmp: { path: plugin.folder } } });
   publishLoop(t, server, 'camera-2', 'small.mp4');
   const viewer = await page.context().newPage();
-  await viewer.goto(`http://127.0.0.1:${server.ports.http}/player?name=demo`);
+  await viewer.goto(`http://127.0.0.1:${server.ports.http}/player?name=demo&via=hls`);
   await advances(viewer);
   await page.bringToFront();
   await page.goto(`http://127.0.0.1:${server.ports.http}/`);

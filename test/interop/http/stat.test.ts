@@ -47,7 +47,7 @@ test('Health is 503 while plugins start and stop, else 200, and tells the senten
 test('Pages come with a policy, their type and a tag that saves sending them again', async (t) => {
   const http = await startHttpApp({ hlsPort: 9082 });
   t.teardown(() => http.close());
-  for (const [path, type] of [['/', 'html'], ['/player?name=x', 'html'], ['/api', 'html'], ['/assets/dashboard.js', 'javascript'], ['/assets/style.css', 'css'], ['/assets/hls.min.js', 'javascript'], ['/favicon.ico', 'svg']] as const) {
+  for (const [path, type] of [['/', 'html'], ['/player?name=x', 'html'], ['/publish', 'html'], ['/api', 'html'], ['/assets/dashboard.js', 'javascript'], ['/assets/webrtc.js', 'javascript'], ['/assets/style.css', 'css'], ['/assets/hls.min.js', 'javascript'], ['/favicon.ico', 'svg']] as const) {
     const response = await fetch(http.base + path);
     t.is(response.status, 200, path);
     t.regex(response.headers.get('content-type') ?? '', new RegExp(type));
