@@ -201,14 +201,16 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
   const { quarantineMs, ...ranges } = kernel.ports;
   const batchWindow = new BatchWindow(timers);
   const rtpEngine = createFanoutEngine({ tier: kernel.network.rtpEngine, log: log.child({ component: 'rtp' }) });
+  const netLog = rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS);
+  const listeners = new Listeners({ log: netLog, certificates, bindUdp: (host, port) => rtpEngine.bindUdp?.(host, port) });
   return {
     config,
     log,
     users,
     certificates,
     rtpEngine,
-    listeners: new Listeners({ log: rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS), certificates, bindUdp: (host, port) => rtpEngine.bindUdp?.(host, port) }),
-    ports: new PortRanges(ranges, { quarantineMs }),
+    listeners,
+    ports: new PortRanges(ranges, { quarantineMs, boundPorts: () => listeners.boundPorts() }),
     media: makeBus(config, log),
     fanout: { clock, timers, windowMs: () => batchWindow.ms },
     rtpFanouts: makeRtpFanouts(rtpEngine, log),

@@ -110,6 +110,11 @@ export class Listeners {
     return this.http({ ...options, http2: false }, new WebSocketAcceptor(options, onWebSocket), onFault);
   }
 
+  /** Ports that listeners of ours have, whatever the protocol. */
+  boundPorts(): ReadonlySet<number> {
+    return new Set([this.#tcp, this.#udp, this.#http].flatMap((pool) => pool.listeners().map((listener) => listener.address.port)));
+  }
+
   /** Every bound listener. */
   list(): ListenerRow[] {
     return [this.#tcp, this.#udp, this.#http].flatMap((pool) => pool.listeners().map((listener) => listener.row()));

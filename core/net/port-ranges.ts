@@ -51,13 +51,13 @@ export class PortRanges {
   readonly #pools: ReadonlyMap<RangeName, PortPool>;
 
   /**
-   * @param options `clock` gives monotonic milliseconds
+   * @param options `clock` gives monotonic milliseconds; `boundPorts` are those of our own listeners, which are left out
    * @throws WcsError CONFIG_E_INVALID when a range is empty, no port range, or overlaps another
    */
-  constructor(ranges: Readonly<Record<RangeName, PortRange>> = DEFAULT_PORT_RANGES, options: { readonly quarantineMs?: number; readonly clock?: () => number } = {}) {
+  constructor(ranges: Readonly<Record<RangeName, PortRange>> = DEFAULT_PORT_RANGES, options: { readonly quarantineMs?: number; readonly clock?: () => number; readonly boundPorts?: () => ReadonlySet<number> } = {}) {
     checkRanges(Object.entries(ranges));
-    const { quarantineMs = PORT_QUARANTINE_MS, clock = () => performance.now() } = options;
-    this.#pools = new Map(RANGE_NAMES.map((name) => [name, new PortPool(name, ranges[name], quarantineMs, clock)]));
+    const { quarantineMs = PORT_QUARANTINE_MS, clock = () => performance.now(), boundPorts = () => new Set() } = options;
+    this.#pools = new Map(RANGE_NAMES.map((name) => [name, new PortPool(name, ranges[name], { quarantineMs, clock, boundPorts })]));
   }
 
   /** @throws WcsError NET_E_PORT_EXHAUSTED */
@@ -102,6 +102,12 @@ function checkRanges(ranges: readonly (readonly [string, PortRange])[]): void {
 
 type PortState = 'free' | 'busy' | 'quarantined';
 
+interface PoolOptions {
+  readonly quarantineMs: number;
+  readonly clock: () => number;
+  readonly boundPorts: () => ReadonlySet<number>;
+}
+
 /** One range. Searches go round from where the last one ended, so that a port is reused as late as possible. */
 class PortPool {
   readonly #name: RangeName;
@@ -109,21 +115,25 @@ class PortPool {
   readonly #states: PortState[];
   readonly #quarantineMs: number;
   readonly #clock: () => number;
+  readonly #boundPorts: () => ReadonlySet<number>;
+  /** As of the search under way. */
+  #bound: ReadonlySet<number> = new Set();
   /** In order of `untilMs`. */
   readonly #resting: { readonly port: number; readonly untilMs: number }[] = [];
   #busy = 0;
   #next = 0;
 
-  constructor(name: RangeName, range: PortRange, quarantineMs: number, clock: () => number) {
+  constructor(name: RangeName, range: PortRange, { quarantineMs, clock, boundPorts }: PoolOptions) {
     this.#name = name;
     this.#range = range;
     this.#states = Array.from({ length: range.to - range.from + 1 }, () => 'free');
     this.#quarantineMs = quarantineMs;
     this.#clock = clock;
+    this.#boundPorts = boundPorts;
   }
 
   takePair(): number {
-    this.#endQuarantines();
+    this.#prepare();
     const port = this.#search((candidate) => candidate % 2 === 0 && this.#isFree(candidate) && this.#isFree(candidate + 1));
     if (port === undefined) throw this.#exhausted('pair of ports');
     this.#occupy(port);
@@ -133,7 +143,7 @@ class PortPool {
 
   /** Prefers a port that makes no pair any more, so that singles don't use up the pairs. */
   takeSingle(): number {
-    this.#endQuarantines();
+    this.#prepare();
     const isOdd = (candidate: number): boolean => this.#isFree(candidate) && !this.#isFree(candidate ^ 1);
     const port = this.#search(isOdd) ?? this.#search((candidate) => this.#isFree(candidate));
     if (port === undefined) throw this.#exhausted('port');
@@ -158,8 +168,13 @@ class PortPool {
     return { free: this.#states.length - this.#busy - this.#resting.length, busy: this.#busy, quarantined: this.#resting.length };
   }
 
+  #prepare(): void {
+    this.#endQuarantines();
+    this.#bound = this.#boundPorts();
+  }
+
   #isFree(port: number): boolean {
-    return this.#states[port - this.#range.from] === 'free';
+    return this.#states[port - this.#range.from] === 'free' && !this.#bound.has(port);
   }
 
   #occupy(port: number): void {

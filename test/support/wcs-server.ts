@@ -17,6 +17,10 @@ export interface ServerPorts {
   readonly http: number;
   readonly httpTls: number;
   readonly ssh: number;
+  readonly webSocket: number;
+  readonly webSocketTls: number;
+  /** WebRTC, UDP and TCP. */
+  readonly media: number;
 }
 
 /** Sections of wcs.yml. */
@@ -93,8 +97,9 @@ export class WcsServer {
 
   /** Starts the process and waits for nothing. */
   static async launch(t: ExecutionContext, options: ServerOptions = {}): Promise<WcsServer> {
-    const [rtmp = 0, hls = 0, hlsTls = 0, http = 0, httpTls = 0, ssh = 0] = await freePorts(6);
-    return new WcsServer(t, mkdtempSync(join(tmpdir(), 'wcs-server-')), { rtmp, hls, hlsTls, http, httpTls, ssh }, options);
+    const [rtmp = 0, hls = 0, hlsTls = 0, http = 0, httpTls = 0, ssh = 0, webSocket = 0, webSocketTls = 0, media = 0] = await freePorts(9);
+    const ports = { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket, webSocketTls, media };
+    return new WcsServer(t, mkdtempSync(join(tmpdir(), 'wcs-server-')), ports, options);
   }
 
   /** Starts the server and waits until it says that it runs. */
@@ -187,6 +192,8 @@ export function configText(ports: ServerPorts, { plugins = {}, config = {} }: Se
     hls: { port: ports.hls, tlsPort: ports.hlsTls },
     http: { port: ports.http, tlsPort: ports.httpTls, hlsPort: ports.hls, hlsTlsPort: ports.hlsTls },
     cli: { port: ports.ssh },
+    websocket: { port: ports.webSocket, tlsPort: ports.webSocketTls },
+    webrtc: { port: ports.media },
   };
   const names = [...new Set([...Object.keys(standard), ...Object.keys(plugins)])];
   const merged = Object.fromEntries(names.map((name) => [name, { ...standard[name], ...plugins[name] }]));

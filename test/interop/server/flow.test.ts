@@ -66,7 +66,7 @@ peerTest('OpenSSH lists plugins, finds the stream and reloads a plugin while it 
   const ssh = { port: server.ports.ssh, user: 'admin', password: server.password };
   const list = await sshRun(ssh, ['plugin', 'list']);
   t.is(list.code, 0, list.err);
-  for (const name of ['cli', 'hls', 'http', 'rtmp']) t.regex(list.out, new RegExp(`^${name}\\s+active`, 'm'));
+  for (const name of ['cli', 'hls', 'http', 'rtmp', 'webrtc', 'websocket']) t.regex(list.out, new RegExp(`^${name}\\s+active`, 'm'));
   const found = await sshRun(ssh, ['stream', 'find', 'demo', '--json']);
   t.is(found.code, 0, found.err);
   t.like(JSON.parse(found.out), [{ name: 'demo', status: 'PUBLISHING', mediaProvider: 'rtmp', videoCodec: 'h264', width: 1280 }]);

@@ -35,7 +35,7 @@ peerTest('SIGTERM drains and exits 0 with a publisher and a player connected', [
   // Both were told or cut: neither hangs on a server that is gone.
   await Promise.all([publisher.finished, player.finished]);
   const labels = server.log.map(({ msg }) => String(msg));
-  for (const name of ['rtmp', 'hls', 'http', 'cli']) t.true(labels.includes(`${name}@1 ends`), labels.join('\n'));
+  for (const name of ['rtmp', 'hls', 'http', 'cli', 'websocket', 'webrtc']) t.true(labels.includes(`${name}@1 ends`), labels.join('\n'));
 });
 
 test.serial('A second signal exits at once, with the number of the signal', async (t) => {

@@ -22,10 +22,10 @@ test.serial('The first start prints every listener, the dashboard and a password
   t.teardown(() => rmSync(state, { recursive: true, force: true }));
   const server = await WcsServer.start(t, { knownPassword: false, stateDir: state });
   await until(() => /Admin password .*\n/.test(server.stdout), 'the password');
-  const { rtmp, hls, hlsTls, http, httpTls, ssh } = server.ports;
+  const { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket: websocket, webSocketTls, media: webrtc } = server.ports;
   const text = server.printed.join('\n');
-  for (const [name, port] of Object.entries({ rtmp, hls, http, cli: ssh })) t.regex(text, new RegExp(`^  ${name} .*127\\.0\\.0\\.1:${port}$`, 'm'));
-  for (const port of [hlsTls, httpTls]) t.regex(text, new RegExp(`127\\.0\\.0\\.1:${port}$`, 'm'));
+  for (const [name, port] of Object.entries({ rtmp, hls, http, cli: ssh, websocket, webrtc })) t.regex(text, new RegExp(`^  ${name} .*127\\.0\\.0\\.1:${port}$`, 'm'));
+  for (const port of [hlsTls, httpTls, webSocketTls]) t.regex(text, new RegExp(`127\\.0\\.0\\.1:${port}$`, 'm'));
   t.true(text.includes(`http://localhost:${http}/  user admin`), text);
   const password = /Admin password \(shown this once\): (\S+)/.exec(text)?.[1] ?? '';
   t.true(password.length >= 12);
@@ -54,7 +54,7 @@ test.serial('Health is 503 while a plugin still prepares, then 200 with the plug
   await server.running();
   const late = await server.health();
   t.like(late, { httpStatus: 200, status: 'ok' });
-  t.deepEqual(late?.plugins.map(({ name, state }) => `${name} ${state}`), ['cli active', 'hls active', 'http active', 'rtmp active', 'slow active']);
+  t.deepEqual(late?.plugins.map(({ name, state }) => `${name} ${state}`), ['cli active', 'hls active', 'http active', 'rtmp active', 'slow active', 'webrtc active', 'websocket active']);
 });
 
 test.serial('A wrong wcs.yml ends the start with code 1, naming line and key', async (t) => {
@@ -84,7 +84,7 @@ test.serial('A port that is taken fails that plugin alone, with a sentence that 
   const health = await server.health();
   t.like(health, { httpStatus: 200, status: 'degraded' });
   t.like(health?.plugins.find(({ name }) => name === 'hls'), { state: 'failed', error: sentence });
-  t.deepEqual(health?.plugins.filter(({ state }) => state === 'active').map(({ name }) => name), ['cli', 'http', 'rtmp']);
+  t.deepEqual(health?.plugins.filter(({ state }) => state === 'active').map(({ name }) => name), ['cli', 'http', 'rtmp', 'webrtc', 'websocket']);
   const publisher = new RtmpClient(server.ports.rtmp);
   t.teardown(() => publisher.close());
   await publisher.publish('demo');

@@ -63,3 +63,13 @@ test('ranges that overlap or are no ranges are refused by name', (t) => {
     t.throws(() => ranges(bad), { code: 'CONFIG_E_INVALID', message: /ports\.media/ });
   }
 });
+
+test('ports that our own listeners have are given to nobody, alone or in a pair, as long as they have them', (t) => {
+  const bound = new Set([31_000, 31_003]);
+  const pool = new PortRanges({ ...DEFAULT_PORT_RANGES, media: { from: 31_000, to: 31_005 } }, { boundPorts: () => bound });
+  t.deepEqual(pool.pair('media').rtpPort, 31_004);
+  t.throws(() => pool.pair('media'), { code: 'NET_E_PORT_EXHAUSTED' });
+  t.deepEqual([pool.single('media').port, pool.single('media').port].sort(), [31_001, 31_002]);
+  bound.clear();
+  t.is(pool.single('media').port, 31_003);
+});
