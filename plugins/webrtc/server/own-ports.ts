@@ -42,7 +42,7 @@ export class OwnPorts {
     const flows = new UdpFlows(this.#onPacket);
     try {
       const host = this.#host === undefined ? {} : { host: this.#host };
-      flows.lease = await this.#ctx.listen.udp({ ...host, port: reserved.port, setting: 'ports.media' }, flows.onDatagram);
+      flows.lease = await this.#ctx.listen.udp({ ...host, port: reserved.port, setting: 'ports.media', forRtp: true }, flows.onDatagram);
       return flows;
     } catch (error) {
       reserved.release();

@@ -83,7 +83,7 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
     this.#identity = await openDtlsIdentity(this.#ctx.stateFolder(), this.#ctx.log);
     const where = { port, ...(host === undefined ? {} : { host }) };
     if (udpPorts === 'shared') {
-      this.#udpLease = await this.#ctx.listen.udp({ ...where, recvBufferBytes: RECEIVE_BUFFER_BYTES }, this.#udp.onDatagram);
+      this.#udpLease = await this.#ctx.listen.udp({ ...where, recvBufferBytes: RECEIVE_BUFFER_BYTES, forRtp: true }, this.#udp.onDatagram);
       this.#udp.lease = this.#udpLease;
     }
     if (tcp) this.#tcpLease = await this.#listenTcp(where, this.#udpLease?.address.port ?? port);
