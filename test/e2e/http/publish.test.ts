@@ -50,17 +50,18 @@ test.serial('The publishing page shows a preview, publishes with the name, the c
 });
 
 test.serial('A publisher that goes live changes its camera and bitrate without a new session, and leaves none behind', async (t) => {
-  const { base, page, complaints, media } = await setUp((work) => t.teardown(work), { flags: [...WEBRTC_FLAGS, '--use-fake-device-for-media-stream=device-count=2'] });
+  const { base, page, complaints, media } = await setUp((work) => t.teardown(work), { flags: [...WEBRTC_FLAGS, '--use-fake-device-for-media-stream=device-count=3'] });
   await page.goto(`${base}/publish?name=studio`);
   await start(page);
   await stateIs(page, 'live');
+  // The browser's second camera gives depth instead of pictures.
   const cameras = await page.locator('#picture option').allTextContents();
-  await page.locator('#picture').selectOption({ label: cameras.find((label) => /fake_device_1/.test(label)) ?? '' });
+  await page.locator('#picture').selectOption({ label: cameras.find((label) => /fake_device_2/.test(label)) ?? '' });
   await page.locator('#bitrate').selectOption('500000');
   await page.locator('#height').selectOption('360');
-  await until(() => page.evaluate<boolean>("document.getElementById('preview').videoHeight === 360"), 'the smaller picture');
+  await until(() => page.evaluate<boolean>("document.getElementById('preview').videoHeight === 360"), 'the smaller picture', 20_000);
   const before = await media.framesReceived();
-  await until(async () => (await media.framesReceived()) > before + 25, 'pictures go on');
+  await until(async () => (await media.framesReceived()) > before + 25, 'pictures go on', 20_000);
   await page.locator('#sound').selectOption('none');
   t.true(await page.getByRole('button', { name: 'Mute sound' }).isDisabled());
   t.is(media.asked('POST').length, 1);
