@@ -3,6 +3,7 @@ export interface HttpSession {
   readonly answer: string;
   /** Undefined when the server named no place for the session. */
   readonly location: string | undefined;
+  readonly etag?: string;
   /** Ends the session. Gives the status of the answer. */
   end(): Promise<number>;
 }
@@ -30,10 +31,12 @@ export async function postOffer(url: string, sdp: string, signal?: AbortSignal):
   const body = await response.text();
   if (response.status !== 201) throw new OfferRefused(response.status, body);
   const header = response.headers.get('location');
+  const etag = response.headers.get('etag');
   const location = header === null ? undefined : new URL(header, url).href;
   return {
     answer: body,
     location,
+    ...(etag === null ? {} : { etag }),
     end: async () => {
       if (location === undefined) throw new Error('The server gave no Location.');
       const ended = await fetch(location, { method: 'DELETE', headers: CLOSE });
