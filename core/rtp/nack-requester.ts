@@ -33,8 +33,12 @@ export interface NackDecision {
   readonly givenUp: number;
 }
 
+/** The estimate of the round trip moves by an eighth of each difference. @see RFC 6298 section 2 */
+const RTT_GAIN = 8;
+
 interface Missing {
   readonly sinceMs: number;
+  askedMs: number;
   dueMs: number;
   requests: number;
 }
@@ -51,6 +55,7 @@ export class NackRequester {
   /** Requests still allowed; refilled over time up to a second's worth. */
   #tokens: number;
   #refilledMs: number | undefined;
+  #rttMs: number | undefined;
 
   constructor(limits: Partial<NackLimits> = {}) {
     this.#limits = { ...DEFAULT_NACK_LIMITS, ...limits };
@@ -62,6 +67,11 @@ export class NackRequester {
     return this.#missing.size;
   }
 
+  /** From a request to the packet that answers it, smoothed; undefined before the first answer. */
+  get rttMs(): number | undefined {
+    return this.#rttMs;
+  }
+
   /** Notes a packet, original or retransmitted, by its extended sequence number. */
   received(sequence: number, nowMs: number): void {
     if (this.#highest === undefined) {
@@ -69,6 +79,7 @@ export class NackRequester {
       return;
     }
     if (sequence <= this.#highest) {
+      this.#measure(this.#missing.get(sequence), nowMs);
       this.#missing.delete(sequence);
       return;
     }
@@ -81,15 +92,15 @@ export class NackRequester {
       this.#missing.clear();
       return;
     }
-    for (let missing = holeStart; missing < sequence; missing += 1) this.#missing.set(missing, { sinceMs: nowMs, dueMs: nowMs + this.#limits.reorderMs, requests: 0 });
+    for (let missing = holeStart; missing < sequence; missing += 1) this.#missing.set(missing, { sinceMs: nowMs, askedMs: nowMs, dueMs: nowMs + this.#limits.reorderMs, requests: 0 });
   }
 
   /**
    * What to ask for now; a packet that is answered here counts as asked for.
    *
-   * @param rttMs round trip to the sender, where it is known: asking again any sooner would be for nothing
+   * @param rttMs round trip to the sender, by default as measured: asking again any sooner would be for nothing
    */
-  due(nowMs: number, rttMs: number = DEFAULT_RTT_MS): NackDecision {
+  due(nowMs: number, rttMs: number = this.#rttMs ?? DEFAULT_RTT_MS): NackDecision {
     this.#refill(nowMs);
     const sequences: number[] = [];
     const intervalMs = Math.max(this.#limits.minIntervalMs, rttMs);
@@ -101,6 +112,7 @@ export class NackRequester {
         this.#tokens -= 1;
         missing.dueMs = nowMs + intervalMs * BACK_OFF ** missing.requests;
         missing.requests += 1;
+        missing.askedMs = nowMs;
         sequences.push(sequence);
       }
     }
@@ -119,6 +131,13 @@ export class NackRequester {
     this.#missing.clear();
     this.#highest = undefined;
     this.#givenUp = 0;
+  }
+
+  /** A packet that was asked for twice doesn't say which request it answers. @see RFC 6298 section 3 */
+  #measure(missing: Missing | undefined, nowMs: number): void {
+    if (missing?.requests !== 1) return;
+    const tookMs = nowMs - missing.askedMs;
+    this.#rttMs = this.#rttMs === undefined ? tookMs : this.#rttMs + (tookMs - this.#rttMs) / RTT_GAIN;
   }
 
   #isHopeless(missing: Missing, nowMs: number): boolean {

@@ -8,6 +8,7 @@ import { EXTENSION, type AcceptedMedia } from '../wire/negotiate-answer.ts';
 export interface RtpPlayerState {
   readonly viewer: RtpViewerState;
   readonly size: { readonly width: number; readonly height: number } | undefined;
+  readonly videoOctets: { readonly sent: number; readonly told: number };
 }
 
 /** Sends one stream to one peer over one transport, and does what the peer asks for in RTCP. */
@@ -16,6 +17,8 @@ export class RtpPlayer implements Player {
   readonly #viewer: RtpViewer;
   #size: { readonly width: number; readonly height: number } | undefined;
   #requested = { nacks: 0, keyFrames: 0 };
+  /** Payload of pictures as far as it was reported, and what of it `takeVideoBits` has told. */
+  #videoOctets: { readonly sent: number; readonly told: number };
 
   /**
    * @param state of a player of the previous version
@@ -25,6 +28,7 @@ export class RtpPlayer implements Player {
     const { stream, session, sender, media, sink } = request;
     this.#request = request;
     this.#size = state?.size;
+    this.#videoOctets = state?.videoOctets ?? { sent: 0, told: 0 };
     this.#viewer = ctx.media.rtpFanout(stream, session.scope).add({
       sender,
       label: `webrtc ${session.id}`,
@@ -44,7 +48,9 @@ export class RtpPlayer implements Player {
   }
 
   takeVideoBits(): number {
-    return 0;
+    const { sent, told } = this.#videoOctets;
+    this.#videoOctets = { sent, told: sent };
+    return (sent - told) * 8;
   }
 
   rtcp(compound: Uint8Array): void {
@@ -54,7 +60,9 @@ export class RtpPlayer implements Player {
   /** Sends the reports of the second. */
   tick(nowMs: number): void {
     const ntp = ntpOfUnixMs(Date.now());
-    for (const facts of this.#viewer.reports(nowMs)) {
+    const reports = this.#viewer.reports(nowMs);
+    this.#noteVideo(reports);
+    for (const facts of reports) {
       const { ssrc, rtpTimestamp, packetCount, octetCount } = facts;
       const report: WritableRtcp = { type: 'senderReport', ssrc, ntp, rtpTimestamp, packetCount, octetCount, reports: [] };
       const description: WritableRtcp = { type: 'sourceDescription', chunks: [{ ssrc, items: [{ item: SDES_CNAME, text: this.#cname() }] }] };
@@ -67,7 +75,15 @@ export class RtpPlayer implements Player {
   }
 
   exportState(): RtpPlayerState {
-    return { viewer: this.#viewer.state(), size: this.#size };
+    return { viewer: this.#viewer.state(), size: this.#size, videoOctets: this.#videoOctets };
+  }
+
+  #noteVideo(reports: readonly { readonly ssrc: number; readonly octetCount: number }[]): void {
+    const sources = this.#request.media.filter(({ kind }) => kind === 'video').map((media) => this.#request.sourceOf(media));
+    const ssrcs = sources.flatMap((source) => (source === undefined ? [] : [source.ssrc, source.rtxSsrc]));
+    const sent = reports.filter(({ ssrc }) => ssrcs.includes(ssrc)).reduce((sum, { octetCount }) => sum + octetCount, 0);
+    // A line that waits for its key frame reports nothing.
+    this.#videoOctets = { ...this.#videoOctets, sent: Math.max(sent, this.#videoOctets.sent) };
   }
 
   #onRtcp(packet: RtcpPacket): void {

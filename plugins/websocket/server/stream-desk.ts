@@ -134,7 +134,7 @@ export class StreamDesk {
 
   #offer(stream: MediaStream, request: StreamRequest, params: Readonly<Record<string, string>>): MediaOffer {
     const { session, peer } = this.#host;
-    const { sdp, transport, minBitrate, maxBitrate } = request;
+    const { sdp, transport, orientation, minBitrate, maxBitrate } = request;
     return {
       id: stream.facts.mediaSessionId,
       sdp,
@@ -142,6 +142,7 @@ export class StreamDesk {
       name: stream.streamName,
       owner: `websocket:${session.id}`,
       listener: MEDIA_LISTENER,
+      orientation,
       ...(transport === undefined ? {} : { transport }),
       ...(minBitrate === 0 ? {} : { minBitrateBps: minBitrate * 1000 }),
       ...(maxBitrate === 0 ? {} : { maxBitrateBps: maxBitrate * 1000 }),

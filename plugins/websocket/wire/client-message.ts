@@ -36,6 +36,8 @@ export interface StreamRequest {
   readonly height: number;
   readonly quality: number;
   readonly transport?: 'udp' | 'tcp';
+  /** The client would tell how its pictures are turned instead of turning them. @see 3GPP TS 26.114 section 7.4.5 */
+  readonly orientation: boolean;
   /** Where the stream is to be republished. */
   readonly rtmpUrl?: string;
 }
@@ -134,6 +136,7 @@ function streamRequest(fields: Fields): StreamRequest {
     width: positive(fields.width),
     height: positive(fields.height),
     quality: positive(fields.quality),
+    orientation: fields.cvoExtension === true,
     ...(transport === 'udp' || transport === 'tcp' ? { transport } : {}),
     ...(rtmpUrl === '' ? {} : { rtmpUrl }),
   };

@@ -12,6 +12,8 @@ export interface LocalDescription {
   readonly ssrc?: { readonly video: number; readonly audio: number };
   /** Offer retransmission of video in a stream of its own. @see RFC 4588 */
   readonly rtx?: boolean;
+  /** Offer the orientation of video under this id. @see 3GPP TS 26.114 section 7.4.5 */
+  readonly orientationId?: number;
 }
 
 /** What an answer says about the other side. */
@@ -42,6 +44,7 @@ function section(local: LocalDescription, kind: 'audio' | 'video'): string[] {
   const rtx = local.rtx === true ? [`a=rtpmap:${VIDEO_RTX} rtx/90000`, `a=fmtp:${VIDEO_RTX} apt=${VIDEO}`] : [];
   const video = [`a=rtpmap:${VIDEO} H264/90000`, ...['nack', 'nack pli', 'ccm fir', 'goog-remb'].map((feedback) => `a=rtcp-fb:${VIDEO} ${feedback}`), `a=fmtp:${VIDEO} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f`, ...rtx];
   const audio = [`a=rtpmap:${AUDIO} opus/48000/2`, `a=fmtp:${AUDIO} minptime=10;useinbandfec=1`];
+  const orientation = kind === 'video' && local.orientationId !== undefined ? [`a=extmap:${local.orientationId} urn:3gpp:video-orientation`] : [];
   const types = kind === 'audio' ? [AUDIO] : [VIDEO, ...(local.rtx === true ? [VIDEO_RTX] : [])];
   return [
     `m=${kind} 9 UDP/TLS/RTP/SAVPF ${types.join(' ')}`,
@@ -53,6 +56,7 @@ function section(local: LocalDescription, kind: 'audio' | 'video'): string[] {
     `a=fingerprint:${local.fingerprint}`,
     'a=setup:actpass',
     `a=mid:${kind === 'audio' ? 0 : 1}`,
+    ...orientation,
     `a=${local.direction}`,
     'a=rtcp-mux',
     'a=rtcp-rsize',

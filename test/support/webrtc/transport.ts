@@ -46,8 +46,8 @@ export interface MediaKeys {
 
 /** Controlling ICE agent and DTLS client towards one candidate of an ICE-lite server. */
 export class ClientTransport {
-  readonly ufrag = randomBytes(3).toString('hex');
-  readonly pwd = randomBytes(12).toString('hex');
+  ufrag = randomBytes(3).toString('hex');
+  pwd = randomBytes(12).toString('hex');
   /** Checks that the server answered. */
   checksAnswered = 0;
   readonly #options: TransportOptions;
@@ -92,6 +92,20 @@ export class ClientTransport {
     this.#remote = { ...remote };
     this.#check();
     return this.#connected;
+  }
+
+  /** New credentials of our own, for a restart of ICE. @see RFC 8445 section 9 */
+  renew(): void {
+    this.ufrag = randomBytes(3).toString('hex');
+    this.pwd = randomBytes(12).toString('hex');
+  }
+
+  /** Checks with the new credentials of both sides from now on. */
+  restart(remote: { readonly ufrag: string; readonly pwd: string }): void {
+    this.#remote = { ...this.#remote, ...remote };
+    clearTimeout(this.#timer);
+    this.checksAnswered = 0;
+    this.#check();
   }
 
   /** Takes a datagram from the server. */

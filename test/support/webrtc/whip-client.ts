@@ -3,9 +3,13 @@ export interface HttpSession {
   readonly answer: string;
   /** Undefined when the server named no place for the session. */
   readonly location: string | undefined;
+  readonly etag?: string;
   /** Ends the session. Gives the status of the answer. */
   end(): Promise<number>;
 }
+
+/** Kept-alive connections would look like something that a server left behind. */
+const CLOSE = { Connection: 'close' } as const;
 
 /** A refusal. */
 export class OfferRefused extends Error {
@@ -23,17 +27,19 @@ export class OfferRefused extends Error {
  * @throws OfferRefused for any status but 201
  */
 export async function postOffer(url: string, sdp: string, signal?: AbortSignal): Promise<HttpSession> {
-  const response = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: sdp, ...(signal && { signal }) });
+  const response = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/sdp', ...CLOSE }, body: sdp, ...(signal && { signal }) });
   const body = await response.text();
   if (response.status !== 201) throw new OfferRefused(response.status, body);
   const header = response.headers.get('location');
+  const etag = response.headers.get('etag');
   const location = header === null ? undefined : new URL(header, url).href;
   return {
     answer: body,
     location,
+    ...(etag === null ? {} : { etag }),
     end: async () => {
       if (location === undefined) throw new Error('The server gave no Location.');
-      const ended = await fetch(location, { method: 'DELETE' });
+      const ended = await fetch(location, { method: 'DELETE', headers: CLOSE });
       await ended.arrayBuffer();
       return ended.status;
     },

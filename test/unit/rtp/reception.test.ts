@@ -75,6 +75,29 @@ test('a missing packet is asked for after the reordering time, then at the pace 
   t.is(requester.pending, 0);
 });
 
+test('the round trip is measured by what comes after one request, and sets the pace of the others', (t) => {
+  const requester = new NackRequester();
+  requester.received(1, 0);
+  requester.received(3, 0);
+  t.is(requester.rttMs, undefined);
+  requester.due(10);
+  requester.received(2, 40);
+  t.is(requester.rttMs, 30);
+  requester.received(5, 50);
+  requester.due(60);
+  t.deepEqual(requester.due(89).sequences, [], 'not before the round trip');
+  t.deepEqual(requester.due(90).sequences, [4]);
+  requester.received(4, 95);
+  t.is(requester.rttMs, 30, 'which of two requests was answered is not known');
+  requester.received(7, 100);
+  requester.due(110);
+  requester.received(6, 220);
+  t.is(requester.rttMs, 30 + (110 - 30) / 8);
+  requester.received(9, 300);
+  requester.received(8, 301);
+  t.is(requester.rttMs, 40, 'a packet that was only late says nothing');
+});
+
 test('a packet that does not come is given up after so many requests or so long, and told once', (t) => {
   const requester = new NackRequester({ maxRequests: 2, maxAgeMs: 500 });
   requester.received(1, 0);
