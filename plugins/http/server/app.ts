@@ -34,7 +34,11 @@ export async function createApp(parts: Omit<AppParts, 'signalOf'>): Promise<App>
   const signals = new WeakMap<IncomingMessage, AbortSignal>();
   // Clients of old send JSON under any content type, or none.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request: FastifyRequest, body: string, done: (error: Error | null, value?: unknown) => void) => parseBody(body, done));
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request: FastifyRequest, body: string, done: (error: Error | null, value?: unknown) => void) => {
+    // Whoever asks for nothing of ours is told so, whatever was sent.
+    if (request.is404) done(null);
+    else parseBody(body, done);
+  });
   app.setErrorHandler((error: FastifyError, _request, reply) => answerError(parts.log, error, reply));
   app.setNotFoundHandler((request, reply) => answerError(parts.log, new WcsError('OPERATION_E_UNKNOWN', `There is nothing at ${request.url.split('?', 1)[0]?.slice(0, 200) ?? ''}.`), reply));
   const complete: AppParts = { ...parts, signalOf: (request) => signals.get(request.raw) ?? AbortSignal.abort() };

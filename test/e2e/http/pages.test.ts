@@ -93,6 +93,7 @@ test.serial('The player waits for a stream that is not there, and says why anoth
   const { base, page, complaints } = await openHttpPage((work) => t.teardown(work), { hlsPort: hls.port });
   await page.goto(`${base}/player?name=${encodeURIComponent('front/door')}&token=abc`);
   await page.getByRole('heading', { name: "The stream isn't there yet" }).waitFor();
+  await page.locator('#note').getByText(/the plugin webrtc is off/).waitFor();
   await shoot(page, 'player-waiting');
   t.is(hls.asked[0], '/front%2Fdoor/front%2Fdoor.m3u8?token=abc');
   const before = hls.asked.length;
