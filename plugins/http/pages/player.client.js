@@ -108,7 +108,7 @@ function giveUp(state, headline, advice, retry) {
 
 function fallBack(reason) {
   via = 'hls';
-  note(`${reason} Playing by HLS instead, some seconds later than real time.`, 'webrtc');
+  note(`${reason} Playing by HLS instead, some seconds late.`, 'webrtc');
   draw({ state: 'connecting', headline: 'Connecting …', busy: true });
   start();
 }
