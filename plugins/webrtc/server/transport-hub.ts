@@ -20,6 +20,8 @@ import { UdpFlows } from './udp-flows.ts';
 
 /** How often silent peers and connections are looked for. */
 const SWEEP_MS = 1_000;
+/** From the switch to the self-test. */
+const SELF_TEST_AFTER_MS = 100;
 /** Error responses to whoever has no valid credentials: enough for a client gone wrong, too few to be of use to an attacker. */
 const ERROR_RESPONSES_PER_SWEEP_MAX = 100;
 /** Unclaimed TCP connections in all. */
@@ -100,6 +102,11 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
 
   start(): void {
     this.#ctx.timers.every(SWEEP_MS, () => this.#sweep());
+    // Within the switch nothing is done that can wait.
+    this.#ctx.timers.after(SELF_TEST_AFTER_MS, () => this.#testAddresses());
+  }
+
+  #testAddresses(): void {
     const port = this.#udpLease?.address.port;
     if (port === undefined) return;
     const targets = this.#currentAddresses().map((address) => ({ address, port }));

@@ -272,7 +272,7 @@ export class ClientSession {
     if (stream !== undefined) return this.#end(stream, status, INFO.stoppedByUser);
     if (mediaSessionId === '') return [failure('StreamStatusEvent', INFO.idMissing)];
     // Without a final status the SDK would ask again and again.
-    const gone = { mediaSessionId, name, sdp: '', mediaProvider: 'WebRTC', hasVideo: true, hasAudio: true, record: false, custom: undefined, bitrate: 0, minBitrate: 0, maxBitrate: 0, width: 0, height: 0, quality: 0 };
+    const gone = { mediaSessionId, name, sdp: '', mediaProvider: 'WebRTC', hasVideo: true, hasAudio: true, record: false, custom: undefined, bitrate: 0, minBitrate: 0, maxBitrate: 0, width: 0, height: 0, quality: 0, orientation: false };
     return [send(statusOf(mediaStream(gone, published, { appKey: this.#request?.appKey ?? '', sessionId: this.#options.sessionId }), status, INFO.stoppedByUser))];
   }
 

@@ -37,7 +37,7 @@ test('no fragment throws anything but a coded error, or gives credentials that w
 });
 
 test('what is written is read', (t) => {
-  const credential = (least: number) => fc.string({ unit: fc.constantFrom(...'ABCxyz019+/'), minLength: least, maxLength: 256 });
+  const credential = (least: number) => fc.string({ unit: fc.constantFrom('A', 'z', '0', '9', '+', '/'), minLength: least, maxLength: 256 });
   fc.assert(
     fc.property(credential(4), credential(22), (iceUfrag, icePwd) => {
       const candidate = { foundation: '1', transport: 'udp' as const, priority: 1, address: '192.0.2.1', port: 31_000 };

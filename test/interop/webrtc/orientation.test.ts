@@ -35,9 +35,9 @@ test("the orientation of pictures reaches each viewer under the viewer's own id,
     return [...viewers, other].every(({ video }) => video.numbers.length > 10);
   }, 'pictures');
   for (const [index, id] of [VIEWER_ID, 2].entries()) {
-    const extensions = viewers[index]?.extensions ?? [];
-    t.is(extensions.length, viewers[index]?.video.numbers.length);
-    for (const extension of extensions) t.deepEqual(extension, Buffer.of(0xbe, 0xde, 0, 1, id << 4, TURNED, 0, 0));
+    const viewer = viewers[index]!;
+    t.is(viewer.extensions.length, viewer.video.numbers.length);
+    for (const extension of viewer.extensions) t.deepEqual(extension, Buffer.of(0xbe, 0xde, 0, 1, id << 4, TURNED, 0, 0));
   }
   t.deepEqual(other.extensions, []);
   for (const player of [...viewers, other]) t.deepEqual(player.faults(), []);
