@@ -8,6 +8,7 @@ import { PublisherClock, type PublisherClockState } from '../session/publisher-c
 import { ReceivedSource, type ReceivedSourceState } from '../session/received-source.ts';
 import { originalOf } from '../session/rtx.ts';
 import { SourceRouter, type SourceRouterState } from '../session/source-router.ts';
+import { withoutPictureId } from '../session/vp8-descriptor.ts';
 import { EXTENSION, type AcceptedMedia, type NegotiatedCodec } from '../wire/negotiate-answer.ts';
 import { LayeredPicture, type LayeredPictureState } from './layered-picture.ts';
 import { trackIdOf, TrackWriter, type TrackWriterState } from './track-writer.ts';
@@ -188,8 +189,9 @@ export class RtpPublisher implements Publisher {
   }
 
   #take(section: Section, writer: TrackWriter, rtp: Uint8Array, receivedAtMs: number, isRepeated: boolean): void {
-    const { media, codec } = section;
-    const plain = onBus(rtp, section.busIds);
+    const { media, codec, picture } = section;
+    const mapped = onBus(rtp, section.busIds);
+    const plain = picture !== undefined && codec.codec === 'vp8' ? withoutPictureId(mapped) : mapped;
     const ssrc = rtpSsrc(plain);
     const source = this.#sources.get(ssrc) ?? this.#addSource(section, writer, ssrc);
     const sequence = source.received.received(plain, receivedAtMs, isRepeated);
@@ -198,7 +200,7 @@ export class RtpPublisher implements Publisher {
     const before = writer.track;
     const packet = writer.packet(plain, sequence, ptsUs, receivedAtMs);
     if (packet === undefined) return;
-    const hasChanged = section.picture === undefined ? packet.track !== before : section.picture.note(packet);
+    const hasChanged = picture === undefined ? packet.track !== before : picture.note(packet);
     if (this.#held !== undefined) return this.#hold(media.index, packet);
     if (hasChanged) this.#options.publication.setTracks(this.#tracks());
     this.#write(section, packet);

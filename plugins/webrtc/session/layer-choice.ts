@@ -1,5 +1,5 @@
 /** How long a viewer has to be short of what it gets before it gets a smaller layer. */
-export const SHORT_MS = 2000;
+export const SHORT_MS = 3000;
 /** Share of lost packets from which on a viewer is short. */
 export const LOSS_MAX = 0.1;
 /** How long a viewer has to be well before a larger layer is tried; doubled each time that this was too much, within bounds. */
@@ -36,7 +36,7 @@ export interface LayerChoiceState {
 
 /**
  * Chooses a layer for one viewer: the largest within its wish that it can take. It goes down when the viewer loses more
- * than a tenth, or estimates less than the layer's bitrate without rising, for two seconds; and up again when all has been
+ * than a tenth, or estimates less than the layer's bitrate without rising, for three seconds; and up again when all has been
  * well for a while. A receiver's estimate never grows much beyond what it gets, so that only trying tells whether more would do.
  *
  * @see draft-alvestrand-rmcat-remb-03
@@ -47,7 +47,8 @@ export class LayerChoice {
   #ceiling: number | undefined;
   #riseWaitMs: number;
   #wellSinceMs: number | undefined;
-  #roseAtMs = -Infinity;
+  /** When a larger layer was tried; undefined once that failed. */
+  #roseAtMs: number | undefined;
   #lossSinceMs: number | undefined;
   #estimate: { readonly bps: number; readonly roseAtMs: number } | undefined;
 
@@ -90,7 +91,7 @@ export class LayerChoice {
       return;
     }
     this.#wellSinceMs ??= nowMs;
-    if (nowMs - this.#roseAtMs >= RISE_MAX_MS) this.#riseWaitMs = RISE_MS;
+    if (this.#roseAtMs !== undefined && nowMs - this.#roseAtMs >= RISE_MAX_MS) this.#riseWaitMs = RISE_MS;
     if (this.#ceiling !== undefined && nowMs - this.#wellSinceMs >= this.#riseWaitMs) this.#rise(present, layers, presentId, nowMs);
   }
 
@@ -101,16 +102,16 @@ export class LayerChoice {
   }
 
   #fall(present: OfferedLayer, layers: readonly OfferedLayer[], nowMs: number): void {
-    if (nowMs - this.#roseAtMs < TRIAL_MS) this.#riseWaitMs = Math.min(this.#riseWaitMs * 2, RISE_MAX_MS);
+    if (this.#roseAtMs !== undefined && nowMs - this.#roseAtMs < TRIAL_MS) this.#riseWaitMs = Math.min(this.#riseWaitMs * 2, RISE_MAX_MS);
     const [smaller] = layers.filter((layer) => pixelsOf(layer) > 0 && pixelsOf(layer) < pixelsOf(present)).sort(largestFirst);
     if (smaller !== undefined) this.#ceiling = pixelsOf(smaller);
-    this.#roseAtMs = -Infinity;
-    this.#wellSinceMs = this.#lossSinceMs = this.#estimate = undefined;
+    this.#roseAtMs = this.#wellSinceMs = this.#lossSinceMs = this.#estimate = undefined;
   }
 
   #rise(present: OfferedLayer, layers: readonly OfferedLayer[], presentId: string | undefined, nowMs: number): void {
     const larger = layers.filter((layer) => pixelsOf(layer) > pixelsOf(present) && this.#isWished(layer, presentId)).sort(largestFirst).at(-1);
     this.#ceiling = larger === undefined ? undefined : pixelsOf(larger);
+    if (larger === undefined) return;
     this.#roseAtMs = nowMs;
     this.#wellSinceMs = this.#estimate = undefined;
   }
