@@ -48,6 +48,8 @@ export class LiveStream implements Stream {
   #publisher: StreamPublisher | undefined;
   #state: Stream['state'] = 'live';
   #tracks: readonly TrackDescriptor[] = [];
+  /** Other sizes of the picture, for those readers of packets who ask for them. */
+  #layers: readonly TrackDescriptor[] = [];
   /** Copied on change, so that a loop over them stays valid whatever a sink does. */
   #frameReaders: readonly Reader[] = [];
   #packetReaders: readonly Reader[] = [];
@@ -112,7 +114,7 @@ export class LiveStream implements Stream {
   }
 
   get stats(): StreamStats {
-    return this.#meter.snapshot(this.#tracks);
+    return this.#meter.snapshot(this.#tracks, this.#layers);
   }
 
   get subscriberCount(): number {
@@ -175,7 +177,7 @@ export class LiveStream implements Stream {
     const { newestUs } = this.#frameTime;
     this.#frameTime.beginPublication(this.#packetTime.newestUs);
     this.#packetTime.beginPublication(newestUs);
-    for (const { id, kind } of this.#tracks) if (kind === 'video') this.#resuming.add(id);
+    for (const { id, kind } of [...this.#tracks, ...this.#layers]) if (kind === 'video') this.#resuming.add(id);
     for (const reader of this.#activeReaders()) reader.resume();
   }
 
@@ -201,12 +203,15 @@ export class LiveStream implements Stream {
     this.#host.ended(this, reason);
   }
 
-  setTracks(tracks: readonly TrackDescriptor[]): void {
-    if (areSameFormats(tracks, this.#tracks) && tracks.length > 0) return;
+  setTracks(all: readonly TrackDescriptor[]): void {
+    const tracks = all.filter(({ layerOf }) => layerOf === undefined);
+    const layers = all.filter(({ layerOf }) => layerOf !== undefined);
+    if (areSameFormats(tracks, this.#tracks) && areSameFormats(layers, this.#layers) && tracks.length > 0) return;
     if (this.#tracks.some((old) => !tracks.some((track) => isSameFormat(track, old)))) this.#gop.clear();
-    this.#tracks = [...tracks];
+    this.#tracks = tracks;
+    this.#layers = layers;
     this.#trackIds.clear();
-    for (const { id } of tracks) this.#trackIds.add(id);
+    for (const { id } of all) this.#trackIds.add(id);
     this.#gop.setHasVideo(tracks.some(({ kind }) => kind === 'video'));
     if (tracks.length === 0) return;
     this.#known.resolve();
@@ -228,7 +233,7 @@ export class LiveStream implements Stream {
     const needsFrames = !this.#nativeFrames.has(mapped.track.id);
     if (needsFrames) this.#meter.packet(mapped, mapped.rtp.byteLength, mapped.key);
     this.#fanOutPacket(mapped);
-    if (needsFrames && this.#frameReaders.length > 0) this.#depacketised.write(mapped);
+    if (needsFrames && mapped.track.layerOf === undefined && this.#frameReaders.length > 0) this.#depacketised.write(mapped);
   }
 
   /** False for media nobody can use: of an unknown track, or before the first key frame of a returned publisher. */
@@ -283,7 +288,7 @@ export class LiveStream implements Stream {
   #negotiate(reader: Reader, accept: readonly Acceptance[] | undefined): void {
     const derived: DerivedTrack[] = [];
     const omitted: ConversionNeed[] = [];
-    const { tracks, conversions } = negotiate(this.#tracks, accept);
+    const { tracks, conversions } = negotiate(this.#offerFor(reader), accept);
     for (const need of conversions) {
       const track = this.#derived.ensure(need);
       if (track !== undefined) derived.push(track);
@@ -302,11 +307,15 @@ export class LiveStream implements Stream {
     reader.giveOmitted(omitted);
   }
 
+  #offerFor({ layers }: Reader): readonly TrackDescriptor[] {
+    return layers ? [...this.#tracks, ...this.#layers] : this.#tracks;
+  }
+
   /** Gives a reader its tracks once all of them are known, and at the first time what is cached. */
   #offer(reader: Reader): void {
     const derived = this.#derivedOf.get(reader) ?? [];
     const made = derived.flatMap(({ descriptor }) => (descriptor === undefined ? [] : [descriptor]));
-    const tracks = [...negotiate(this.#tracks, reader.accept).tracks, ...made];
+    const tracks = [...negotiate(this.#offerFor(reader), reader.accept).tracks, ...made];
     if (reader.state === 'active') { reader.giveTracks(tracks); return; }
     if (tracks.length === 0 || made.length < derived.length) return;
     reader.giveTracks(tracks);

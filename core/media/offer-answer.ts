@@ -17,9 +17,12 @@ export interface MediaOffer {
   readonly listener: string;
   /** Transport that the client asked for; default: whatever connects. */
   readonly transport?: 'udp' | 'tcp';
-  /** Bounds of the publisher's video bitrate, bits per second. */
+  /** Bounds of the publisher's video bitrate, bits per second. Of a viewer only the upper one counts: see `maxWidth`. */
   readonly minBitrateBps?: number;
   readonly maxBitrateBps?: number;
+  /** The largest picture that a viewer wants, where the stream comes in several sizes; what comes in one size is sent as it is. */
+  readonly maxWidth?: number;
+  readonly maxHeight?: number;
   /** The publisher would rather tell how its pictures are turned than turn them. @see 3GPP TS 26.114 section 7.4.5 */
   readonly orientation?: boolean;
   readonly meta: StreamMeta;

@@ -139,6 +139,8 @@ export class RtpFanout {
       if (fed.lastPacket === packet) return;
     }
     fed.lastPacket = packet;
+    // Most layers have no viewers most of the time; whoever changes to one begins at its next key frame anyway.
+    if (packet.track.layerOf !== undefined && !fed.fanout.hasListeners) return;
     this.#clock.note(packet.ptsUs, packet.receivedAtMs);
     fed.fanout.push(packet);
   }

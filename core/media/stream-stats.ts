@@ -31,6 +31,8 @@ export interface StreamStats {
   /** How far sound is ahead of picture, by stream time at the same time of arrival. */
   readonly avOffsetMs?: number;
   readonly tracks: readonly TrackStats[];
+  /** The layers of the picture that come at present. Their bytes are in no total: a reader gets one of them at a time. */
+  readonly layers: readonly TrackStats[];
 }
 
 /** What the statistics look at in a frame or a packet. */
@@ -109,14 +111,15 @@ export class StreamMeter {
     this.#ignoredFrames += 1;
   }
 
-  snapshot(tracks: readonly TrackDescriptor[]): StreamStats {
+  snapshot(tracks: readonly TrackDescriptor[], layers: readonly TrackDescriptor[]): StreamStats {
     const nowMs = this.#clock.nowMs();
-    const list = tracks.map((track): TrackStats => {
+    const statsOf = (track: TrackDescriptor): TrackStats => {
       const meter = this.#meter(track.id);
       const { fps, bytesPerSecond } = meter.rates(nowMs);
       const { frames, bytes, keyFrames } = meter;
       return { trackId: track.id, kind: track.kind, codec: track.codec, frames, bytes, keyFrames, fps, bitrateBps: bytesPerSecond * 8 };
-    });
+    };
+    const list = tracks.map(statsOf);
     const total = (pick: (stats: TrackStats) => number): number => list.reduce((sum, stats) => sum + pick(stats), 0);
     const avOffsetMs = this.#avOffsetMs(tracks);
     return {
@@ -128,6 +131,7 @@ export class StreamMeter {
       ...(this.#lastKeyAtMs === undefined ? {} : { lastKeyAtMs: this.#lastKeyAtMs }),
       ...(avOffsetMs === undefined ? {} : { avOffsetMs }),
       tracks: list,
+      layers: layers.map(statsOf),
     };
   }
 

@@ -17,6 +17,7 @@ export interface Stream {
   readonly name: string;
   /** Media session id (UUID); stays when the publisher returns. */
   readonly id: string;
+  /** One for each kind of media that the publisher sends; layers of a picture aren't among them. */
   readonly tracks: readonly TrackDescriptor[];
   readonly state: 'live' | 'suspended' | 'ended';
   /** Monotonic milliseconds. */

@@ -42,6 +42,8 @@ export interface SubscribeOptions {
   /** Names the reader in lists and reports. */
   readonly label: string;
   readonly limits?: Partial<ReaderLimits>;
+  /** Packets of the picture's layers too, as tracks of their own (`TrackDescriptor.layerOf`) after the others; default: none of them. */
+  readonly layers?: boolean;
 }
 
 /** What a reader got so far. */
@@ -83,6 +85,7 @@ export class Reader implements Subscription {
   readonly plane: Plane;
   readonly from: 'gop' | 'key' | 'live';
   readonly onMismatch: 'refuse' | 'omit' | 'omitSome';
+  readonly layers: boolean;
   accept: readonly Acceptance[] | undefined;
   readonly counters = { frames: 0, bytes: 0, droppedFrames: 0 };
   readonly #host: ReaderHost;
@@ -106,6 +109,7 @@ export class Reader implements Subscription {
     this.plane = options.plane;
     this.from = options.from ?? 'gop';
     this.onMismatch = options.onMismatch ?? 'refuse';
+    this.layers = options.plane === 'packets' && options.layers === true;
     this.accept = options.accept;
     this.#sink = options.sink;
     this.#host = host;

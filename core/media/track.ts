@@ -17,6 +17,8 @@ export interface TrackDescriptor {
   readonly sampleRateHz?: number;
   readonly channels?: number;
   readonly hasBFrames?: boolean;
+  /** Id of the track whose picture this one carries in another size: only readers of packets that ask for layers get it. */
+  readonly layerOf?: string;
 }
 
 /** True when both describe the same format of the same track, whatever their revisions say. */
@@ -34,7 +36,7 @@ export function areSameFormats(a: readonly TrackDescriptor[], b: readonly TrackD
 function areSameFacts(a: TrackDescriptor, b: TrackDescriptor): boolean {
   const same = a.id === b.id && a.kind === b.kind && a.codec === b.codec && a.clockRateHz === b.clockRateHz;
   const samePicture = a.width === b.width && a.height === b.height && a.hasBFrames === b.hasBFrames;
-  return same && samePicture && a.sampleRateHz === b.sampleRateHz && a.channels === b.channels;
+  return same && samePicture && a.layerOf === b.layerOf && a.sampleRateHz === b.sampleRateHz && a.channels === b.channels;
 }
 
 function areSameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

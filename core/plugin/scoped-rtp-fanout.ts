@@ -93,7 +93,7 @@ function ownedOptions(options: RtpViewerOptions, owner: Owner, onLast: () => voi
   };
   return {
     ...options,
-    map: (track) => call(() => options.map(track)),
+    map: (track, offered) => call(() => options.map(track, offered)),
     onTracks: (tracks) => call(() => options.onTracks?.(tracks)),
     onMissing: (missing) => call(() => options.onMissing?.(missing)),
     onSuspend: () => call(() => options.onSuspend?.()),

@@ -61,7 +61,7 @@ export class Feed {
       onEnd: (reason) => host.onEnd(this, reason),
     };
     const accept = this.accept === undefined ? {} : { accept: this.accept };
-    this.#subscription = this.#stream.subscribe({ plane: 'packets', from: 'gop', onMismatch: 'omitSome', label: 'RTP fan-out', sink, ...accept });
+    this.#subscription = this.#stream.subscribe({ plane: 'packets', from: 'gop', onMismatch: 'omitSome', layers: true, label: 'RTP fan-out', sink, ...accept });
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { ProtocolError } from '../../errors/wcs-error.ts';
 import type { FanoutGroup, FanoutMember, MemberHeader, RtpSender } from '../../rtp/fanout/engine.ts';
 import { usToTicks, type MediaPacket } from '../frame.ts';
 import type { TrackDescriptor } from '../track.ts';
+import { rtpTimestamp, setRtpTimestamp } from '../../rtp/packet.ts';
 import { BurstQueue } from './burst-queue.ts';
 import { PacketRing, type JoinLimits, type RingPacket } from './packet-ring.ts';
 import { toPlainPacket, withOrientation } from './rewrite.ts';
@@ -14,8 +15,21 @@ export const NO_ORIENTATION = 0;
 
 /** A viewer's side that waits for the next key frame of a track. */
 export interface Joiner {
-  /** The next packet sent has this number and begins a picture. */
-  begin(sequence: number): void;
+  /** The next packet sent has this number and this RTP timestamp, and begins a picture. */
+  begin(sequence: number, timestamp: number): void;
+}
+
+/** In which form a group's viewers get the packets. */
+export interface HeaderForm {
+  /** Id of the orientation extension, or `NO_ORIENTATION`. */
+  readonly orientationId: number;
+  /** Added to the timestamps, in ticks. */
+  readonly shiftTicks: number;
+}
+
+interface FormedGroup {
+  readonly form: HeaderForm;
+  readonly group: FanoutGroup;
 }
 
 /** What a track's fan-out needs of its stream's. */
@@ -35,7 +49,7 @@ export class TrackFanout {
   readonly #sequences = new SequenceSpace();
   readonly #ring = new PacketRing();
   readonly #queue: BurstQueue;
-  readonly #groups = new Map<number, FanoutGroup>();
+  readonly #groups: FormedGroup[] = [];
   #track: TrackDescriptor;
   #waiting: Joiner[] = [];
   /** Presentation time of the last key frame. */
@@ -43,6 +57,7 @@ export class TrackFanout {
   /** Number of the queued packet before which those who wait begin. */
   #beginAt: number | undefined;
   #sentNext = 0;
+  #sentTimestamp = 0;
 
   constructor(track: TrackDescriptor, host: TrackHost) {
     const { clock, timers, defer } = host.runtime;
@@ -64,6 +79,16 @@ export class TrackFanout {
   /** One more than the highest number sent to the groups. */
   get sentNext(): number {
     return this.#sentNext;
+  }
+
+  /** RTP timestamp of the last packet sent to the groups. */
+  get sentTimestamp(): number {
+    return this.#sentTimestamp;
+  }
+
+  /** False while nobody would get what is sent: it need not be spread, and those who join find it in the ring. */
+  get hasListeners(): boolean {
+    return this.#waiting.length > 0 || this.#queue.length > 0 || this.#groups.some(({ group }) => group.size > 0);
   }
 
   /** A new revision of the track; packets of an older one are too late from now on. */
@@ -101,18 +126,18 @@ export class TrackFanout {
     if (packet.key && this.#track.kind === 'video') this.#noteKey(sequence, packet.ptsUs, packet.receivedAtMs);
     const kept: RingPacket = { rtp: plain.rtp, orientation: plain.orientation, sequence, atMs: this.#host.runtime.clock.nowMs() };
     this.#ring.put(kept, this.#host.joinLimits());
-    if (this.#hasListeners()) this.#queue.push(kept, packet.marker);
-    else this.#sentNext = Math.max(this.#sentNext, sequence + 1);
+    if (this.hasListeners) this.#queue.push(kept, packet.marker);
+    else this.#noteSent(kept);
   }
 
   /** Adds a viewer to those who get what is sent from now on. */
-  join(sender: RtpSender, header: MemberHeader, orientationId: number): FanoutMember {
-    let group = this.#groups.get(orientationId);
-    if (group === undefined) {
-      group = this.#host.runtime.engine.openGroup();
-      this.#groups.set(orientationId, group);
+  join(sender: RtpSender, header: MemberHeader, form: HeaderForm): FanoutMember {
+    let formed = this.#groups.find((other) => other.form.orientationId === form.orientationId && other.form.shiftTicks === form.shiftTicks);
+    if (formed === undefined) {
+      formed = { form, group: this.#host.runtime.engine.openGroup() };
+      this.#groups.push(formed);
     }
-    return group.add(sender, header);
+    return formed.group.add(sender, header);
   }
 
   /** Waits for the next key frame. */
@@ -134,11 +159,14 @@ export class TrackFanout {
     return this.#ring.groupStart(this.#host.runtime.clock.nowMs(), this.#host.joinLimits());
   }
 
+  keeps(sequence: number): boolean {
+    return this.#ring.get(sequence) !== undefined;
+  }
+
   /** A copy of a kept packet as that group's viewers got it, but for SSRC, payload type and sequence number. */
-  kept(sequence: number, orientationId: number): Uint8Array | undefined {
+  kept(sequence: number, form: HeaderForm): Uint8Array | undefined {
     const packet = this.#ring.get(sequence);
-    if (packet === undefined) return undefined;
-    return orientationId === NO_ORIENTATION ? packet.rtp.slice() : withOrientation(packet, orientationId);
+    return packet === undefined ? undefined : inForm(packet, form);
   }
 
   /** RTP timestamp of a time of the stream. */
@@ -148,17 +176,9 @@ export class TrackFanout {
 
   close(): void {
     this.#queue.close();
-    for (const group of this.#groups.values()) group.close();
-    this.#groups.clear();
+    for (const { group } of this.#groups.splice(0)) group.close();
     this.#waiting = [];
     this.#ring.clear();
-  }
-
-  /** False while nobody would get what is sent: it need not be spread, and those who join find it in the ring. */
-  #hasListeners(): boolean {
-    if (this.#waiting.length > 0 || this.#queue.length > 0) return true;
-    for (const group of this.#groups.values()) if (group.size > 0) return true;
-    return false;
   }
 
   #plain(packet: MediaPacket): ReturnType<typeof toPlainPacket> | undefined {
@@ -183,14 +203,20 @@ export class TrackFanout {
   #send(burst: readonly RingPacket[]): void {
     const first = burst[0];
     if (first === undefined) return;
-    if (first.sequence === this.#beginAt) this.#beginWaiting(first.sequence);
-    for (const [orientationId, group] of this.#groups) {
+    if (first.sequence === this.#beginAt) this.#beginWaiting(first);
+    for (const { form, group } of this.#groups) {
       if (group.size === 0) continue;
-      const isPlain = orientationId === NO_ORIENTATION || burst.every(({ orientation }) => orientation === undefined);
-      const packets = isPlain ? burst : burst.map((packet) => ({ rtp: withOrientation(packet, orientationId), sequence: packet.sequence }));
+      const isPlain = form.shiftTicks === 0 && (form.orientationId === NO_ORIENTATION || burst.every(({ orientation }) => orientation === undefined));
+      const packets = isPlain ? burst : burst.map((packet) => ({ rtp: inForm(packet, form), sequence: packet.sequence }));
       this.#contain(() => group.send(packets));
     }
-    for (const { sequence } of burst) this.#sentNext = Math.max(this.#sentNext, sequence + 1);
+    for (const packet of burst) this.#noteSent(packet);
+  }
+
+  #noteSent({ sequence, rtp }: RingPacket): void {
+    if (sequence < this.#sentNext) return;
+    this.#sentNext = sequence + 1;
+    this.#sentTimestamp = rtpTimestamp(rtp);
   }
 
   /** One viewer's destination must not keep a packet from the others. */
@@ -202,10 +228,16 @@ export class TrackFanout {
     }
   }
 
-  #beginWaiting(sequence: number): void {
+  #beginWaiting({ sequence, rtp }: RingPacket): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#beginAt = undefined;
-    for (const joiner of waiting) this.#contain(() => joiner.begin(sequence));
+    for (const joiner of waiting) this.#contain(() => joiner.begin(sequence, rtpTimestamp(rtp)));
   }
+}
+
+function inForm(packet: RingPacket, { orientationId, shiftTicks }: HeaderForm): Uint8Array {
+  const rtp = orientationId === NO_ORIENTATION ? packet.rtp.slice() : withOrientation(packet, orientationId);
+  if (shiftTicks !== 0) setRtpTimestamp(rtp, rtpTimestamp(rtp) + shiftTicks);
+  return rtp;
 }

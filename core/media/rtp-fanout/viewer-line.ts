@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import type { FanoutMember, RtpSender } from '../../rtp/fanout/engine.ts';
 import { rtpHeaderLength } from '../../rtp/packet.ts';
-import { sequenceDistance } from '../../rtp/sequence.ts';
+import { sequenceDistance, timestampDistance } from '../../rtp/sequence.ts';
 import { ResendBudget } from './resend-budget.ts';
 import { setHeader, toRetransmission } from './rewrite.ts';
 import type { RtpFanoutRuntime } from './runtime.ts';
-import { NO_ORIENTATION, type Joiner, type TrackFanout } from './track-fanout.ts';
+import { NO_ORIENTATION, type HeaderForm, type Joiner, type TrackFanout } from './track-fanout.ts';
 
 /** Where a track goes for one viewer. */
 export interface RtpMapping {
@@ -24,6 +24,8 @@ export interface RtpLineState {
   /** Sequence of the track that the numbers below belong to. */
   readonly space: number;
   readonly sequenceOffset: number;
+  /** Added to the track's timestamps, in ticks. */
+  readonly shiftTicks: number;
   /** First number of the track's sequence that this viewer got. */
   readonly firstSequence: number;
   /** Extended sequence number of the next packet to the viewer. */
@@ -67,6 +69,14 @@ const FIRST_SEQUENCE_END = 0x8000;
 const REPLAY_PACKETS = 32;
 /** Step of the replay, milliseconds. */
 const REPLAY_STEP_MS = 8;
+/**
+ * Layers of one picture have the same timestamps: who has got a picture in one size and then gets it in another would
+ * take both for one. So that viewer's timestamps are moved on in steps of 10 ms of a clock of 90 kHz; few of them are
+ * ever needed, and viewers with the same step share a group.
+ */
+const SHIFT_STEP_TICKS = 900;
+/** A greater distance is no other layer's, but another time. */
+const SHIFT_MAX_TICKS = 90_000;
 
 /** One source of a viewer: a track under the viewer's SSRC, payload type and sequence numbers. */
 export class ViewerLine implements Joiner {
@@ -80,6 +90,7 @@ export class ViewerLine implements Joiner {
   #cancelReplay: (() => void) | undefined;
   #cursor = 0;
   #offset = 0;
+  #shiftTicks = 0;
   #firstSequence = 0;
   #nextSequence = randomInt(FIRST_SEQUENCE_MIN, FIRST_SEQUENCE_END);
   #rtxSequence = randomInt(FIRST_SEQUENCE_END);
@@ -118,7 +129,11 @@ export class ViewerLine implements Joiner {
    */
   follow(track: TrackFanout, mapping: RtpMapping): void {
     const isSame = areSameHeaders(mapping, this.#mapping);
-    if (isSame && (this.#awaited ?? this.#track) === track) return;
+    if (isSame && (this.#awaited ?? this.#track) === track) {
+      // The request, or the key frame, may have been lost.
+      if (this.#awaited !== undefined) this.#host.requestKeyFrame(track.track.id);
+      return;
+    }
     this.#stopWaiting();
     if (!isSame) this.#leave();
     this.#mapping = mapping;
@@ -143,6 +158,7 @@ export class ViewerLine implements Joiner {
     }
     this.#track = track;
     this.#offset = state.sequenceOffset;
+    this.#shiftTicks = state.shiftTicks;
     this.#firstSequence = state.firstSequence;
     this.#cursor = state.cursor;
     if (state.phase === 'live') this.#join(track);
@@ -158,6 +174,7 @@ export class ViewerLine implements Joiner {
       trackId: track.track.id,
       space: track.space,
       sequenceOffset: this.#offset,
+      shiftTicks: this.#shiftTicks,
       firstSequence: this.#firstSequence,
       nextSequence: this.#next(),
       rtxSequence: this.#rtxSequence,
@@ -170,10 +187,12 @@ export class ViewerLine implements Joiner {
     };
   }
 
-  begin(sequence: number): void {
+  begin(sequence: number, timestamp: number): void {
     const track = this.#awaited;
     this.#awaited = undefined;
-    if (track !== undefined) this.#start(track, sequence);
+    if (track === undefined) return;
+    this.#shiftTicks = this.#shiftFor(timestamp);
+    this.#start(track, sequence);
   }
 
   /** The viewer lost these: 16-bit sequence numbers of its own. Answers how many are sent again. */
@@ -189,7 +208,7 @@ export class ViewerLine implements Joiner {
     const { ssrc, rtx } = this.#mapping;
     const facts: SenderFacts[] = [];
     if (this.#track === undefined) return facts;
-    const rtpTimestamp = this.#track.timestampOf(streamNowUs);
+    const rtpTimestamp = (this.#track.timestampOf(streamNowUs) + this.#shiftTicks) % 0x1_0000_0000;
     if (this.packets > 0) facts.push({ ssrc, rtpTimestamp, packetCount: this.packets, octetCount: this.octets });
     if (rtx !== undefined && this.#rtxPackets > 0) facts.push({ ssrc: rtx.ssrc, rtpTimestamp, packetCount: this.#rtxPackets, octetCount: this.#rtxOctets });
     return facts;
@@ -236,7 +255,7 @@ export class ViewerLine implements Joiner {
   #join(track: TrackFanout): void {
     const { ssrc, payloadType } = this.#mapping;
     this.#hasSent = true;
-    this.#member = track.join(this.#host.sender, { ssrc, payloadType, sequenceOffset: this.#offset }, this.#orientationId());
+    this.#member = track.join(this.#host.sender, { ssrc, payloadType, sequenceOffset: this.#offset }, this.#form());
   }
 
   #leave(): void {
@@ -276,13 +295,13 @@ export class ViewerLine implements Joiner {
     const highest = this.#next() - 1;
     const sequence = highest + sequenceDistance(highest & 0xffff, wrapped) - this.#offset;
     const wasSent = sequence >= this.#firstSequence && sequence + this.#offset <= highest;
-    if (!wasSent || track.kept(sequence, NO_ORIENTATION) === undefined || !this.#budget.take(sequence, nowMs)) return false;
+    if (!wasSent || !track.keeps(sequence) || !this.#budget.take(sequence, nowMs)) return false;
     if (this.#mapping.rtx === undefined) return this.#sendKept(track, sequence);
     return this.#sendRtx(track, sequence, this.#mapping.rtx);
   }
 
   #sendKept(track: TrackFanout, sequence: number): boolean {
-    const rtp = track.kept(sequence, this.#orientationId());
+    const rtp = track.kept(sequence, this.#form());
     if (rtp === undefined) return false;
     const { ssrc, payloadType } = this.#mapping;
     setHeader(rtp, { ssrc, payloadType, sequence: sequence + this.#offset });
@@ -294,7 +313,7 @@ export class ViewerLine implements Joiner {
   }
 
   #sendRtx(track: TrackFanout, sequence: number, rtx: { readonly ssrc: number; readonly payloadType: number }): boolean {
-    const original = track.kept(sequence, this.#orientationId());
+    const original = track.kept(sequence, this.#form());
     if (original === undefined) return false;
     const rtp = toRetransmission(original, sequence + this.#offset, { ...rtx, sequence: this.#rtxSequence });
     this.#host.sender.sendRtp(rtp, this.#rtxSequence);
@@ -311,8 +330,16 @@ export class ViewerLine implements Joiner {
     return Math.max(this.#nextSequence, sentTo + this.#offset);
   }
 
-  #orientationId(): number {
-    return this.#mapping.orientationExtensionId ?? NO_ORIENTATION;
+  /** What has to be added to the timestamps of a picture with that one, to come after what was sent before. */
+  #shiftFor(timestamp: number): number {
+    if (this.#track === undefined || !this.#hasSent) return 0;
+    const behindTicks = timestampDistance(timestamp, this.#track.sentTimestamp + this.#shiftTicks);
+    if (behindTicks < 0 || behindTicks > SHIFT_MAX_TICKS) return 0;
+    return Math.ceil((behindTicks + 1) / SHIFT_STEP_TICKS) * SHIFT_STEP_TICKS;
+  }
+
+  #form(): HeaderForm {
+    return { orientationId: this.#mapping.orientationExtensionId ?? NO_ORIENTATION, shiftTicks: this.#shiftTicks };
   }
 }
 

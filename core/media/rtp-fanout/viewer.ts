@@ -23,8 +23,12 @@ export interface RtpViewerOptions {
   readonly label: string;
   /** What the viewer can take; absent: everything. Kinds without a common codec are left out. */
   readonly accept?: readonly Acceptance[];
-  /** Where a track goes, undefined for one that isn't sent; asked at each change of the stream's tracks, and by `remap`. */
-  map(track: TrackDescriptor): RtpMapping | undefined;
+  /**
+   * Where a track goes, undefined for one that isn't sent; asked at each change of the stream's tracks, and by `remap`.
+   * Of tracks with the same SSRC the first one is sent. `offered` are all that there are: layers of a picture come after
+   * the picture itself.
+   */
+  map(track: TrackDescriptor, offered: readonly TrackDescriptor[]): RtpMapping | undefined;
   /** The tracks that are sent: first within `add` where they are known, then at each change before its first packet. */
   onTracks?(tracks: readonly TrackDescriptor[]): void;
   /** Once for each kind and codec that is missing. */
@@ -183,8 +187,9 @@ export class Viewer implements RtpViewer {
 
   #follow(offered: readonly TrackFanout[]): void {
     const wanted = new Map<number, { readonly track: TrackFanout; readonly mapping: RtpMapping }>();
+    const descriptors = offered.map(({ track }) => track);
     for (const track of offered) {
-      const mapping = this.#options.map(track.track);
+      const mapping = this.#options.map(track.track, descriptors);
       if (mapping !== undefined && !wanted.has(mapping.ssrc)) wanted.set(mapping.ssrc, { track, mapping });
     }
     if (this.#isClosed()) return;

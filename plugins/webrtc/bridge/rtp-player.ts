@@ -2,11 +2,17 @@ import type { Acceptance, Codec, PluginContext, RtpMapping, RtpViewer, RtpViewer
 import { ntpOfUnixMs } from 'wcs-core/rtp/ntp';
 import { encodeRtcp, parseRtcp, SDES_CNAME, type RtcpPacket, type WritableRtcp } from 'wcs-core/rtp/rtcp';
 import type { Player, PlayRequest } from '../server/media-port.ts';
+import { LayerChoice, type LayerChoiceState, type OfferedLayer } from '../session/layer-choice.ts';
 import { EXTENSION, type AcceptedMedia } from '../wire/negotiate-answer.ts';
+
+/** A report gives its fraction in these parts. @see RFC 3550 section 6.4.1 */
+const LOSS_SCALE = 256;
 
 /** Plain data of an `RtpPlayer`. */
 export interface RtpPlayerState {
   readonly viewer: RtpViewerState;
+  readonly choice: LayerChoiceState;
+  readonly videoId: string | undefined;
   readonly size: { readonly width: number; readonly height: number } | undefined;
   readonly videoOctets: { readonly sent: number; readonly told: number };
 }
@@ -15,6 +21,10 @@ export interface RtpPlayerState {
 export class RtpPlayer implements Player {
   readonly #request: PlayRequest;
   readonly #viewer: RtpViewer;
+  readonly #choice: LayerChoice;
+  /** Video tracks that the viewer may have, and the one of them that is sent or waited for. */
+  #offered: readonly TrackDescriptor[] = [];
+  #videoId: string | undefined;
   #size: { readonly width: number; readonly height: number } | undefined;
   #requested = { nacks: 0, keyFrames: 0 };
   /** Payload of pictures as far as it was reported, and what of it `takeVideoBits` has told. */
@@ -27,13 +37,15 @@ export class RtpPlayer implements Player {
   constructor(ctx: PluginContext, request: PlayRequest, state?: RtpPlayerState) {
     const { stream, session, sender, media, sink } = request;
     this.#request = request;
+    this.#choice = new LayerChoice(request.wish, state?.choice);
+    this.#videoId = state?.videoId;
     this.#size = state?.size;
     this.#videoOctets = state?.videoOctets ?? { sent: 0, told: 0 };
     this.#viewer = ctx.media.rtpFanout(stream, session.scope).add({
       sender,
       label: `webrtc ${session.id}`,
       accept: media.map(acceptanceOf),
-      map: (track) => this.#mappingOf(track),
+      map: (track, offered) => (this.#isChosen(track, offered) ? this.#mappingOf(track) : undefined),
       onTracks: (tracks) => this.#onTracks(tracks),
       onMissing: ({ kind, codec, remedy }) => {
         if (kind !== 'data') sink.onMissing(kind, codec, remedy);
@@ -53,12 +65,13 @@ export class RtpPlayer implements Player {
     return (sent - told) * 8;
   }
 
-  rtcp(compound: Uint8Array): void {
-    for (const packet of parseRtcp(compound)) this.#onRtcp(packet);
+  rtcp(compound: Uint8Array, receivedAtMs: number): void {
+    for (const packet of parseRtcp(compound)) this.#onRtcp(packet, receivedAtMs);
   }
 
-  /** Sends the reports of the second. */
+  /** Sends the reports of the second, and looks for the best layer. */
   tick(nowMs: number): void {
+    this.#chooseLayer(nowMs);
     const ntp = ntpOfUnixMs(Date.now());
     const reports = this.#viewer.reports(nowMs);
     this.#noteVideo(reports);
@@ -75,7 +88,7 @@ export class RtpPlayer implements Player {
   }
 
   exportState(): RtpPlayerState {
-    return { viewer: this.#viewer.state(), size: this.#size, videoOctets: this.#videoOctets };
+    return { viewer: this.#viewer.state(), choice: this.#choice.exportState(), videoId: this.#videoId, size: this.#size, videoOctets: this.#videoOctets };
   }
 
   #noteVideo(reports: readonly { readonly ssrc: number; readonly octetCount: number }[]): void {
@@ -86,7 +99,7 @@ export class RtpPlayer implements Player {
     this.#videoOctets = { ...this.#videoOctets, sent: Math.max(sent, this.#videoOctets.sent) };
   }
 
-  #onRtcp(packet: RtcpPacket): void {
+  #onRtcp(packet: RtcpPacket, nowMs: number): void {
     switch (packet.type) {
       case 'nack':
         this.#requested.nacks += packet.sequences.length;
@@ -96,6 +109,12 @@ export class RtpPlayer implements Player {
       case 'fir':
         for (const { ssrc } of packet.entries) this.#onKeyFrameRequest(ssrc);
         return;
+      case 'remb':
+        return this.#choice.noteEstimate(packet.bitrateBps, nowMs);
+      case 'senderReport':
+      case 'receiverReport':
+        for (const { ssrc, fractionLost } of packet.reports) if (ssrc === this.#videoSsrc()) this.#choice.noteLoss(fractionLost / LOSS_SCALE, nowMs);
+        return;
       default:
     }
   }
@@ -103,6 +122,34 @@ export class RtpPlayer implements Player {
   #onKeyFrameRequest(ssrc: number): void {
     this.#requested.keyFrames++;
     this.#viewer.onPli(ssrc);
+  }
+
+  /** Of several tracks with the same picture one is sent. */
+  #isChosen(track: TrackDescriptor, offered: readonly TrackDescriptor[]): boolean {
+    if (track.kind !== 'video') return true;
+    // It is asked for one track after the other; the choice is one.
+    if (track === offered.find(({ kind }) => kind === 'video')) {
+      this.#offered = offered.filter(({ kind }) => kind === 'video');
+      this.#videoId = this.#offered.length === 1 ? track.id : this.#choice.choose(this.#layers(), this.#videoId);
+    }
+    return track.id === this.#videoId;
+  }
+
+  #chooseLayer(nowMs: number): void {
+    if (this.#offered.length < 2) return;
+    this.#choice.tick(this.#layers(), this.#videoId, nowMs);
+    this.#viewer.remap();
+  }
+
+  #layers(): OfferedLayer[] {
+    const { tracks, layers } = this.#request.stream.stats;
+    const rates = new Map([...tracks, ...layers].map(({ trackId, bitrateBps }) => [trackId, bitrateBps]));
+    return this.#offered.map(({ id, width, height }) => ({ id, width, height, bitrateBps: rates.get(id) }));
+  }
+
+  #videoSsrc(): number | undefined {
+    const media = this.#request.media.find(({ kind }) => kind === 'video');
+    return media === undefined ? undefined : this.#request.sourceOf(media)?.ssrc;
   }
 
   /** The viewer's own numbers for a track; undefined for one that it cannot take. */

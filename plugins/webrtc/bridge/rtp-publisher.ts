@@ -8,8 +8,10 @@ import { PublisherClock, type PublisherClockState } from '../session/publisher-c
 import { ReceivedSource, type ReceivedSourceState } from '../session/received-source.ts';
 import { originalOf } from '../session/rtx.ts';
 import { SourceRouter, type SourceRouterState } from '../session/source-router.ts';
+import { withoutPictureId } from '../session/vp8-descriptor.ts';
 import { EXTENSION, type AcceptedMedia, type NegotiatedCodec } from '../wire/negotiate-answer.ts';
-import { TrackWriter, type TrackWriterState } from './track-writer.ts';
+import { LayeredPicture, type LayeredPictureState } from './layered-picture.ts';
+import { trackIdOf, TrackWriter, type TrackWriterState } from './track-writer.ts';
 
 /** How often a publisher is told how it is received, and how much it may send. */
 const REPORT_MS = 1000;
@@ -43,23 +45,33 @@ export interface RtpPublisherState {
   readonly ssrc: number;
   readonly router: SourceRouterState;
   readonly clock: PublisherClockState;
-  readonly sources: readonly { readonly ssrc: number; readonly index: number; readonly state: ReceivedSourceState }[];
-  readonly tracks: readonly { readonly index: number; readonly state: TrackWriterState }[];
+  readonly sources: readonly { readonly ssrc: number; readonly index: number; readonly trackId: string; readonly state: ReceivedSourceState }[];
+  readonly sections: readonly SectionState[];
   /** Undefined once the tracks are announced. */
   readonly held: readonly HeldPacket[] | undefined;
   readonly lastPacketMs: number | undefined;
   readonly firCount: number;
 }
 
+interface SectionState {
+  readonly index: number;
+  readonly tracks: readonly { readonly id: string; readonly state: TrackWriterState }[];
+  readonly picture: LayeredPictureState | undefined;
+}
+
 interface Section {
   readonly media: AcceptedMedia;
   readonly codec: NegotiatedCodec;
-  readonly writer: TrackWriter;
+  /** One, or one for each layer, by RID. */
+  readonly writers: ReadonlyMap<string | undefined, TrackWriter>;
+  /** What the layers make together; undefined without simulcast. */
+  readonly picture: LayeredPicture | undefined;
   /** Negotiated ids of the header extensions that go along, and the ids that they have on the bus. */
   readonly busIds: ReadonlyMap<number, number>;
 }
 
 interface Source extends Section {
+  readonly writer: TrackWriter;
   readonly received: ReceivedSource;
 }
 
@@ -83,13 +95,15 @@ export class RtpPublisher implements Publisher {
     const { media } = options;
     this.#options = options;
     this.#router = new SourceRouter(media, state?.router);
-    this.#clock = new PublisherClock(media.some(({ kind }) => kind === 'audio') ? 'audio' : 'video', state?.clock);
-    const saved = new Map(state?.tracks.map(({ index, state: track }) => [index, track]));
+    const saved = new Map(state?.sections.map((section) => [section.index, section]));
     this.#sections = new Map(media.flatMap((section) => section.codecs.slice(0, 1).map((codec) => [section.index, sectionOf(section, codec, saved.get(section.index))])));
     for (const source of state?.sources ?? []) {
       const section = this.#sections.get(source.index);
-      if (section !== undefined) this.#addSource(section, source.ssrc, source.state);
+      const writer = section === undefined ? undefined : writerOf(section, source.trackId);
+      if (section !== undefined && writer !== undefined) this.#addSource(section, writer, source.ssrc, source.state);
     }
+    const writers = [...this.#sections.values()].flatMap((section) => [...section.writers.values()]);
+    this.#clock = new PublisherClock((writers.find(({ id }) => id === 'audio') ?? writers[0])?.id ?? '', state?.clock);
     this.#held = state === undefined ? [] : state.held?.slice();
     this.#lastPacketMs = state?.lastPacketMs;
     this.#firCount = state?.firCount ?? 0;
@@ -100,8 +114,12 @@ export class RtpPublisher implements Publisher {
       ssrc: this.#options.ssrc,
       router: this.#router.exportState(),
       clock: this.#clock.exportState(),
-      sources: [...this.#sources].map(([ssrc, { media, received }]) => ({ ssrc, index: media.index, state: received.exportState() })),
-      tracks: [...this.#sections].map(([index, { writer }]) => ({ index, state: writer.exportState() })),
+      sources: [...this.#sources].map(([ssrc, { media, writer, received }]) => ({ ssrc, index: media.index, trackId: writer.id, state: received.exportState() })),
+      sections: [...this.#sections].map(([index, { writers, picture }]) => ({
+        index,
+        tracks: [...writers.values()].map((writer) => ({ id: writer.id, state: writer.exportState() })),
+        picture: picture?.exportState(),
+      })),
       held: this.#held,
       lastPacketMs: this.#lastPacketMs,
       firCount: this.#firCount,
@@ -113,7 +131,7 @@ export class RtpPublisher implements Publisher {
   }
 
   get facts(): Readonly<Record<string, unknown>> {
-    return Object.fromEntries([...this.#sources.values()].map(({ media, received }) => [media.kind, { packets: received.packets, lost: received.lost, jitterMs: Math.round(received.jitterMs) }]));
+    return Object.fromEntries([...this.#sources.values()].map(({ writer, received }) => [writer.id, { packets: received.packets, lost: received.lost, jitterMs: Math.round(received.jitterMs) }]));
   }
 
   takeVideoBits(): number {
@@ -125,16 +143,17 @@ export class RtpPublisher implements Publisher {
   rtp(packet: Uint8Array, indices: readonly number[], receivedAtMs: number): void {
     const route = this.#router.route(packet, indices);
     const section = route === undefined ? undefined : this.#sections.get(route.index);
-    if (route === undefined || section === undefined) return;
+    const writer = section?.writers.get(route?.rid);
+    if (route === undefined || section === undefined || writer === undefined) return;
     this.#lastPacketMs = receivedAtMs;
     if (section.media.kind === 'video') this.#videoBits += packet.length * 8;
     const { payloadType } = section.codec;
     if (route.repeats === undefined) {
-      if (rtpPayloadType(packet) === payloadType) this.#take(section, packet, receivedAtMs, false);
+      if (rtpPayloadType(packet) === payloadType) this.#take(section, writer, packet, receivedAtMs, false);
       return;
     }
     const original = originalOf(packet, route.repeats, payloadType);
-    if (original !== undefined) this.#take(section, original, receivedAtMs, true);
+    if (original !== undefined) this.#take(section, writer, original, receivedAtMs, true);
   }
 
   rtcp(compound: Uint8Array, receivedAtMs: number): void {
@@ -144,6 +163,7 @@ export class RtpPublisher implements Publisher {
   tick(nowMs: number): void {
     for (const source of this.#sources.values()) this.#askForLost(source, nowMs);
     if (this.#held !== undefined) this.#announceWhenReady(nowMs);
+    else for (const section of this.#sections.values()) if (section.picture !== undefined) this.#lookAfterLayers(section.picture, nowMs);
     if (nowMs >= this.#estimateDueMs) {
       this.#estimateDueMs = nowMs + ESTIMATE_MS;
       this.#sendEstimate();
@@ -161,28 +181,44 @@ export class RtpPublisher implements Publisher {
 
   /** Asks the sender of a track for a key frame. */
   requestKeyFrame(trackId: string): void {
-    for (const source of this.#sources.values()) if (source.writer.track?.id === trackId || source.media.kind === trackId) this.#requestKeyFrame(source);
+    for (const { media, picture } of this.#sections.values()) {
+      const id = media.kind === trackId ? picture?.wantedLayerId(this.#lastPacketMs ?? 0) : undefined;
+      if (id !== undefined) return this.requestKeyFrame(id);
+    }
+    for (const source of this.#sources.values()) if (source.writer.id === trackId) this.#requestKeyFrame(source);
   }
 
-  #take(section: Section, rtp: Uint8Array, receivedAtMs: number, isRepeated: boolean): void {
-    const { media, codec, writer } = section;
-    const plain = onBus(rtp, section.busIds);
+  #take(section: Section, writer: TrackWriter, rtp: Uint8Array, receivedAtMs: number, isRepeated: boolean): void {
+    const { media, codec, picture } = section;
+    const mapped = onBus(rtp, section.busIds);
+    const plain = picture !== undefined && codec.codec === 'vp8' ? withoutPictureId(mapped) : mapped;
     const ssrc = rtpSsrc(plain);
-    const source = this.#sources.get(ssrc) ?? this.#addSource(section, ssrc);
+    const source = this.#sources.get(ssrc) ?? this.#addSource(section, writer, ssrc);
     const sequence = source.received.received(plain, receivedAtMs, isRepeated);
     if (sequence === undefined) return;
-    const ptsUs = this.#clock.timeUs(media.kind, codec.clockRateHz, rtpTimestamp(plain), receivedAtMs);
+    const ptsUs = this.#clock.timeUs(writer.id, codec.clockRateHz, rtpTimestamp(plain), receivedAtMs);
     const before = writer.track;
     const packet = writer.packet(plain, sequence, ptsUs, receivedAtMs);
     if (packet === undefined) return;
+    const hasChanged = picture === undefined ? packet.track !== before : picture.note(packet);
     if (this.#held !== undefined) return this.#hold(media.index, packet);
-    if (packet.track !== before) this.#options.publication.setTracks(this.#tracks());
-    this.#options.publication.writePacket(packet);
+    if (hasChanged) this.#options.publication.setTracks(this.#tracks());
+    this.#write(section, packet);
   }
 
-  #addSource(section: Section, ssrc: number, state?: ReceivedSourceState): Source {
+  /** Writes a packet whose track is announced, and that which it makes of the picture if it is of the layer in use. */
+  #write({ picture }: Section, packet: MediaPacket): void {
+    const { publication } = this.#options;
+    const before = picture?.tracks[0];
+    const own = picture?.packet(packet);
+    if (own !== undefined && own.track !== before) publication.setTracks(this.#tracks());
+    if (own !== undefined) publication.writePacket(own);
+    publication.writePacket(packet);
+  }
+
+  #addSource(section: Section, writer: TrackWriter, ssrc: number, state?: ReceivedSourceState): Source {
     const { clockRateHz, feedback } = section.codec;
-    const source: Source = { ...section, received: new ReceivedSource(ssrc, clockRateHz, feedback.includes('nack'), state) };
+    const source: Source = { ...section, writer, received: new ReceivedSource(ssrc, clockRateHz, feedback.includes('nack'), state) };
     this.#sources.set(ssrc, source);
     return source;
   }
@@ -196,28 +232,38 @@ export class RtpPublisher implements Publisher {
     const held = this.#held ?? [];
     const [first] = held;
     if (first === undefined) return;
-    const tracks = this.#tracks();
+    const sections = [...this.#sections.values()];
+    const isKnown = sections.every(({ writers }) => [...writers.values()].every(({ track }) => track !== undefined));
     const waited = held.length >= HELD_MAX || nowMs - first.packet.receivedAtMs >= HOLD_MS;
-    if (tracks.length < this.#sections.size && !waited) return;
+    if (!isKnown && !waited) return;
     this.#held = undefined;
-    const { publication } = this.#options;
-    publication.setTracks(tracks);
+    for (const { picture } of sections) picture?.begin(nowMs);
+    this.#options.publication.setTracks(this.#tracks());
     for (const { index, packet } of held) {
       // The format may have become better known since.
-      const track = this.#sections.get(index)?.writer.track ?? packet.track;
-      publication.writePacket(track === packet.track ? packet : { ...packet, track });
+      const section = this.#sections.get(index);
+      if (section === undefined) continue;
+      const track = writerOf(section, packet.track.id)?.track ?? packet.track;
+      this.#write(section, track === packet.track ? packet : { ...packet, track });
     }
   }
 
   #tracks(): TrackDescriptor[] {
-    return [...this.#sections.values()].map(({ writer }) => writer.track).filter((track) => track !== undefined);
+    return [...this.#sections.values()].flatMap(({ writers, picture }) => picture?.tracks ?? [...writers.values()].flatMap(({ track }) => track ?? []));
+  }
+
+  #lookAfterLayers(picture: LayeredPicture, nowMs: number): void {
+    if (picture.noteSilence()) this.#options.publication.setTracks(this.#tracks());
+    if (nowMs < this.#keyFrameDueMs || !picture.awaitsKeyFrame(nowMs)) return;
+    this.#keyFrameDueMs = nowMs + KEY_FRAME_MS;
+    this.requestKeyFrame(picture.wantedLayerId(nowMs) ?? '');
   }
 
   #onSenderReport(report: SenderReport, nowMs: number): void {
     const source = this.#sources.get(report.ssrc);
     if (source === undefined) return;
     source.received.senderReport(report.ntp, nowMs);
-    this.#clock.report(source.media.kind, report.ntp, report.rtpTimestamp);
+    this.#clock.report(source.writer.id, report.ntp, report.rtpTimestamp);
   }
 
   #askForLost(source: Source, nowMs: number): void {
@@ -269,10 +315,18 @@ export class RtpPublisher implements Publisher {
   }
 }
 
-function sectionOf(media: AcceptedMedia, codec: NegotiatedCodec, state: TrackWriterState | undefined): Section {
+function sectionOf(media: AcceptedMedia, codec: NegotiatedCodec, state: SectionState | undefined): Section {
   const orientation = media.extensions.find(({ uri }) => uri === EXTENSION.orientation);
   const busIds = new Map(orientation === undefined ? [] : [[orientation.id, BUS_EXTENSION_ID.orientation]]);
-  return { media, codec, writer: new TrackWriter(media, codec, state), busIds };
+  const saved = new Map(state?.tracks.map((track) => [track.id, track.state]));
+  const writers = (media.rids.length === 0 ? [undefined] : media.rids).map((rid): [string | undefined, TrackWriter] => {
+    return [rid, new TrackWriter(media, codec, rid, saved.get(trackIdOf(media, rid)))];
+  });
+  return { media, codec, writers: new Map(writers), picture: media.rids.length === 0 ? undefined : new LayeredPicture(state?.picture), busIds };
+}
+
+function writerOf({ writers }: Section, trackId: string): TrackWriter | undefined {
+  return [...writers.values()].find(({ id }) => id === trackId);
 }
 
 /** The packet as the bus carries it: without padding, and with header extensions under the bus's own ids. */

@@ -12,22 +12,34 @@ const FIXED_FORMATS: Readonly<Partial<Record<NegotiatedCodec['codec'], FormatFac
   g722: { sampleRateHz: 16_000, channels: 1 },
 };
 
+/** Id of the track of an m-section, or of one layer of it. */
+export function trackIdOf({ kind }: Pick<AcceptedMedia, 'kind'>, rid: string | undefined): string {
+  return rid === undefined ? kind : `${kind}:${rid}`;
+}
+
 /** Plain data of a `TrackWriter`. */
 export interface TrackWriterState {
   readonly track: TrackDescriptor | undefined;
 }
 
-/** Makes bus packets of one m-section's RTP: finds the format of its track and the packets of its key frames. */
+/** Makes bus packets of the RTP of one m-section, or of one layer of it: finds the format of its track and the packets of its key frames. */
 export class TrackWriter {
+  /** Of the track. */
+  readonly id: string;
   readonly #kind: AcceptedMedia['kind'];
+  /** The picture that this track is a layer of. */
+  readonly #layerOf: string | undefined;
   readonly #codec: NegotiatedCodec;
   readonly #probe: FormatProbe;
   readonly #keyFrames: KeyFramePackets;
   #track: TrackDescriptor | undefined;
 
-  constructor({ kind }: AcceptedMedia, codec: NegotiatedCodec, state?: TrackWriterState) {
+  /** @param rid of a layer; undefined where the m-section has one track only */
+  constructor({ kind }: AcceptedMedia, codec: NegotiatedCodec, rid: string | undefined, state?: TrackWriterState) {
     if (!isPayloadCodec(codec.codec)) throw new WcsError('INTERNAL_E_FAULT', `${codec.codec} has no payload format.`);
+    this.id = trackIdOf({ kind }, rid);
     this.#kind = kind;
+    this.#layerOf = rid === undefined ? undefined : kind;
     this.#codec = codec;
     this.#probe = new FormatProbe(codec.codec);
     this.#keyFrames = new KeyFramePackets(codec.codec);
@@ -63,7 +75,8 @@ export class TrackWriter {
     // A stereo stream whose probe has just begun anew may be at a passage in mono.
     if (before?.channels === 2 && facts.channels === 1) return;
     const { codec, clockRateHz } = this.#codec;
-    const found: TrackDescriptor = { ...facts, id: this.#kind, kind: this.#kind, codec, clockRateHz, revision: (before?.revision ?? -1) + 1 };
+    const layer = this.#layerOf === undefined ? {} : { layerOf: this.#layerOf };
+    const found: TrackDescriptor = { ...facts, ...layer, id: this.id, kind: this.#kind, codec, clockRateHz, revision: (before?.revision ?? -1) + 1 };
     if (!isSameFormat(found, before)) this.#track = found;
   }
 }

@@ -1,6 +1,7 @@
 import type { PluginSession, Stream, StreamMeta } from 'wcs-core';
 import type { RtpSender } from 'wcs-core/rtp/fanout/engine';
 import type { AcceptedMedia } from '../wire/negotiate-answer.ts';
+import type { PictureWish } from '../session/layer-choice.ts';
 import type { AnswerSource, BitrateBounds } from '../wire/sdp-answer.ts';
 
 /** A stream that a peer wants to publish. */
@@ -49,6 +50,7 @@ export interface PlayRequest {
   /** The m-sections of the transport. */
   readonly media: readonly AcceptedMedia[];
   readonly sourceOf: (media: AcceptedMedia) => AnswerSource | undefined;
+  readonly wish: PictureWish;
   readonly sender: RtpSender;
   readonly sink: PlaySink;
 }

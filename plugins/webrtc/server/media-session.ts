@@ -1,4 +1,5 @@
 import { messageOf, ProtocolError, WcsError, type MediaSessionEvent, type PluginSession, type Stream, type StreamMeta } from 'wcs-core';
+import type { PictureWish } from '../session/layer-choice.ts';
 import type { PeerState } from '../session/peer-state.ts';
 import type { AcceptedMedia, NegotiatedAnswer } from '../wire/negotiate-answer.ts';
 import type { AnswerSource, BitrateBounds } from '../wire/sdp-answer.ts';
@@ -23,6 +24,8 @@ export interface SessionPlan {
   /** What we send, by index of the m-section. */
   readonly sources: readonly (readonly [number, AnswerSource])[];
   readonly bitrate: BitrateBounds;
+  /** Of a viewer. */
+  readonly picture: PictureWish;
   readonly wish: 'udp' | 'tcp' | undefined;
   /** `o=` of the answer. */
   readonly originId: string;
@@ -299,7 +302,7 @@ export class MediaSession {
       onMissing: (kind, codec, remedy) => this.#tell({ type: 'missing', kind, codec, remedy }),
       onEnded: (reason) => this.#fail(viewersInfo(reason)),
     };
-    return { session: this.session, stream, media: this.#mediaOf(link), sourceOf: (media) => this.sourceOf(media), sender, sink };
+    return { session: this.session, stream, media: this.#mediaOf(link), sourceOf: (media) => this.sourceOf(media), wish: this.plan.picture, sender, sink };
   }
 
   #mediaOf({ indices }: Link): AcceptedMedia[] {

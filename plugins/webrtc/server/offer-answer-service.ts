@@ -140,8 +140,8 @@ export class OfferAnswerService implements OfferAnswer {
   }
 
   async #openSession(offer: SessionOffer, answer: NegotiatedAnswer, sources: SessionPlan['sources']): Promise<MediaSession> {
-    const { id, direction, name, owner, listener, meta, minBitrateBps, maxBitrateBps, transport } = offer;
-    const plan: SessionPlan = { id, direction, name, owner, listener, meta, answer, sources, bitrate: { minBps: minBitrateBps, maxBps: maxBitrateBps }, wish: transport, originId: String(randomInt(1, 2 ** 47)) };
+    const { id, direction, name, owner, listener, meta, minBitrateBps, maxBitrateBps, maxWidth, maxHeight, transport } = offer;
+    const plan: SessionPlan = { id, direction, name, owner, listener, meta, answer, sources, bitrate: { minBps: minBitrateBps, maxBps: maxBitrateBps }, picture: { maxWidth, maxHeight, maxBitrateBps }, wish: transport, originId: String(randomInt(1, 2 ** 47)) };
     const session = this.#ctx.sessions.open({ protocol: 'webrtc', kind: 'client', ...(meta.peer === undefined ? {} : { peer: meta.peer }) });
     try {
       const opened = await MediaSession.open(this.#services, session, plan);
@@ -159,7 +159,7 @@ export class OfferAnswerService implements OfferAnswer {
   }
 
   #capabilities(orientation: boolean): AnswerCapabilities {
-    return { codecs: this.#ctx.settings.codecs, orientation, simulcast: false };
+    return { codecs: this.#ctx.settings.codecs, orientation, simulcast: this.#ctx.settings.simulcast };
   }
 
   /** A publisher that has only just come will tell its tracks in a moment; a viewer of one that doesn't gets whatever comes. */

@@ -11,6 +11,8 @@ export const settingsSchema = z.strictObject({
   codecs: z.array(codec).min(1).default(['h264', 'vp8', 'vp9', 'av1', 'hevc', 'opus', 'pcmu', 'pcma', 'g722']),
   /** What a publisher may send, bits per second, where it asks for nothing else. */
   maxBitrateBps: bitrateBps.default(10_000_000),
+  /** Take several sizes of one picture from publishers that offer them; each viewer gets one. */
+  simulcast: z.boolean().default(true),
   /** Silence after which a connected publisher has failed; 0: never. */
   rtpActivityTimeoutMs: z.number().int().min(0).max(3_600_000).default(60_000),
   /** How long a viewer waits until a stream that is there tells its tracks. */

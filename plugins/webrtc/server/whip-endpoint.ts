@@ -3,7 +3,7 @@ import { parseStreamName, type AccessRequest, type PluginContext, type WebAnswer
 import { HttpProblem, problemOf } from '../wire/problem.ts';
 import { formatSdpFragment, parseSdpFragment } from '../wire/sdp-fragment.ts';
 import type { MediaSession } from './media-session.ts';
-import type { OfferAnswerService } from './offer-answer-service.ts';
+import type { OfferAnswerService, SessionOffer } from './offer-answer-service.ts';
 import type { WebRtcSettings } from './settings.ts';
 
 const SDP = 'application/sdp';
@@ -74,6 +74,7 @@ export class WhipEndpoint {
       name,
       owner: ownerOf(request, name, id),
       listener: undefined,
+      ...(action === 'play' ? wishOf(request) : {}),
       meta: { plugin: 'webrtc', protocol: this.#protocol, sessionId: id, peer: { address: remoteAddress, port: remotePort }, params },
     });
     if (signal.aborted) session.close('Stopped by session disconnect');
@@ -178,6 +179,15 @@ function ownerOf({ remoteAddress, headers: { authorization }, query }: WebReques
   if (authorization === undefined && query.size === 0) return `whip:${id}`;
   const facts = JSON.stringify([remoteAddress, name, authorization ?? '', [...query].sort()]);
   return `whip:${createHash('sha256').update(facts).digest('base64url')}`;
+}
+
+/** What a viewer asks for in the query, whole numbers; anything else is no wish. */
+function wishOf({ query }: WebRequest): Pick<SessionOffer, 'maxWidth' | 'maxHeight' | 'maxBitrateBps'> {
+  const [maxWidth, maxHeight, maxBitrateBps] = ['maxWidth', 'maxHeight', 'maxBitrateBps'].map((name) => {
+    const text = query.get(name) ?? '';
+    return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined;
+  });
+  return { ...(maxWidth === undefined ? {} : { maxWidth }), ...(maxHeight === undefined ? {} : { maxHeight }), ...(maxBitrateBps === undefined ? {} : { maxBitrateBps }) };
 }
 
 function quoted(text: string): string {

@@ -17,6 +17,9 @@ const SECURE_PROFILES = new Set(['UDP/TLS/RTP/SAVPF', 'TCP/TLS/RTP/SAVPF', 'RTP/
 /** Layers of one simulcast publisher, at most. */
 const LAYERS_MAX = 4;
 
+/** Codecs whose layers can follow each other in one stream of packets; frames of VP9 name others by numbers of their layer. */
+const LAYERED_CODECS: ReadonlySet<Codec> = new Set(['h264', 'hevc', 'vp8', 'av1']);
+
 /** What the server wants of a session. */
 export interface AnswerCapabilities {
   /** Codecs that the server takes, or can send. */
@@ -146,7 +149,8 @@ function accepted(offered: OfferedMedia, index: number, codecs: readonly Negotia
   if (transport === undefined) throw new ProtocolError(`The ${kind} section of the offer has ${offered.transportProblem ?? 'no transport'}.`);
   if (transport.setup === 'passive') throw new ProtocolError(`The ${kind} section of the offer has a=setup:passive; the server is the passive side.`);
   if (!offered.rtcpMux) throw new ProtocolError(`The ${kind} section of the offer has no a=rtcp-mux; RTP and RTCP share one port here.`);
-  const rids = direction === 'publish' && capabilities.simulcast && offered.rids.length > 1 ? offered.rids.slice(0, LAYERS_MAX) : [];
+  const isLayered = capabilities.simulcast && offered.rids.length > 1 && codecs.every(({ codec }) => LAYERED_CODECS.has(codec));
+  const rids = direction === 'publish' && isLayered ? offered.rids.slice(0, LAYERS_MAX) : [];
   return {
     type: 'accepted',
     index,

@@ -26,11 +26,11 @@
   }
 
   window.whipWhep = {
-    async publish(url, { codec, width = 640, height = 360, frameRate = 30, token } = {}) {
+    async publish(url, { codec, width = 640, height = 360, frameRate = 30, token, encodings } = {}) {
       const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width, height, frameRate } });
       connection = new RTCPeerConnection();
       for (const track of media.getTracks()) {
-        const transceiver = connection.addTransceiver(track, { direction: 'sendonly', streams: [media] });
+        const transceiver = connection.addTransceiver(track, { direction: 'sendonly', streams: [media], ...(encodings && track.kind === 'video' && { sendEncodings: encodings }) });
         if (codec !== undefined && track.kind === 'video') prefer(transceiver, codec);
       }
       return negotiate(url, token);
@@ -40,6 +40,13 @@
       connection.addTransceiver('audio', { direction: 'recvonly' });
       connection.addTransceiver('video', { direction: 'recvonly' });
       return negotiate(url, token);
+    },
+    /** Turns layers on or off, by RID. */
+    async activate(active) {
+      const sender = connection.getSenders().find(({ track }) => track.kind === 'video');
+      const parameters = sender.getParameters();
+      for (const encoding of parameters.encodings) encoding.active = active[encoding.rid] ?? encoding.active;
+      await sender.setParameters(parameters);
     },
     /** Ends the session by HTTP; gives the status. */
     async stop() {
