@@ -31,7 +31,10 @@ export interface PluginInstance<Settings = unknown> {
   prepare?(ctx: PluginContext<Settings>): Promise<void> | void;
   /** Starts to serve. Synchronous; must not throw. */
   activate?(): void;
-  /** Resolves when the last work is done. The host waits for the sessions by itself; this is for anything beside them. */
+  /**
+   * Resolves when the last work is done. The host waits for the sessions by itself, or closes them when the server stops;
+   * this is for anything beside them.
+   */
   drain?(signal: AbortSignal): Promise<void>;
   /** Takes new settings. `restart` asks for a swap with the same code. Default: `restart`. */
   reconfigure?(next: Settings): 'applied' | 'restart';

@@ -32,7 +32,7 @@ export interface PluginHostParts {
   readonly packagesFrom: string;
 }
 
-/** At the end of the server sessions get at most this long to finish. */
+/** At the end of the server the plugins' own work, such as requests in flight, gets at most this long to finish. */
 const STOP_DRAIN_MS = 5000;
 
 /** What a reload did. */
@@ -337,8 +337,9 @@ export class PluginHost {
 
   #drain(slot: Slot, generation: Generation, reason: string): Promise<void> {
     slot.draining.add(generation);
-    const limitMs = this.#stopping ? Math.min(this.#drainMs(slot), STOP_DRAIN_MS) : this.#drainMs(slot);
-    return drainGeneration(generation, limitMs).then((cut) => {
+    const drainMs = this.#stopping ? Math.min(this.#drainMs(slot), STOP_DRAIN_MS) : this.#drainMs(slot);
+    // A peer doesn't know that the server stops until it hears the goodbye: there is no sense in waiting for it to leave.
+    return drainGeneration(generation, { drainMs, waitsForSessions: !this.#stopping }).then((cut) => {
       this.#parts.log.info(`${generation.label} ends`, { sessionsEnded: cut });
       return this.#retire(slot, generation, reason);
     });

@@ -117,12 +117,19 @@ function wasClosed(session: PluginSession): boolean {
   return session.closed;
 }
 
+/** How long, and for what, a draining generation is waited for. */
+export interface DrainLimits {
+  readonly drainMs: number;
+  /** False when nothing but a goodbye would end the sessions: then only the plugin's own `drain` is waited for. */
+  readonly waitsForSessions: boolean;
+}
+
 /**
  * Waits for the generation's last session and its own `drain`, at most `drainMs` and until it is retired.
  *
  * @returns how many sessions are left to be ended. Never rejects: what `drain` throws is a fault of the generation
  */
-export async function drainGeneration(generation: Generation, drainMs: number): Promise<number> {
+export async function drainGeneration(generation: Generation, { drainMs, waitsForSessions }: DrainLimits): Promise<number> {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), drainMs);
   // A function that is asynchronous in itself: a drain() that throws at once must not keep the rest from being released.
@@ -132,7 +139,7 @@ export async function drainGeneration(generation: Generation, drainMs: number): 
   generation.scope.signal.addEventListener('abort', retired, { once: true });
   if (generation.scope.closed) retired();
   try {
-    await Promise.race([Promise.all([generation.idle(limit.signal), own]), expired]);
+    await Promise.race([Promise.all([waitsForSessions ? generation.idle(limit.signal) : undefined, own]), expired]);
   } catch (error) {
     generation.fault(error);
   } finally {

@@ -70,7 +70,7 @@ function start() {
   // Whoever doesn't play any more has nothing to say.
   const abort = new AbortController();
   const ifCurrent = (react) => (fact) => void (abort.signal.aborted || react(fact));
-  const started = START[via]({ video, name, query, onReady: ifCurrent(play), onNote: ifCurrent(onPartOnly), onFailure: ifCurrent(onFailure) });
+  const started = START[via]({ video, name, query, onReady: ifCurrent(play), onNote: ifCurrent((text) => note(text, 'hls')), onFailure: ifCurrent(onFailure) });
   playback = {
     facts: () => started.facts(),
     stop: () => {
@@ -111,12 +111,6 @@ function fallBack(reason) {
   note(`${reason} Playing by HLS instead, some seconds late.`, 'webrtc');
   draw({ state: 'connecting', headline: 'Connecting …', busy: true });
   start();
-}
-
-/** Only a part of the stream comes, without its sound for instance. Who didn't choose this way would rather have the whole. */
-function onPartOnly(reason) {
-  if (query.has('via')) note(reason, 'hls');
-  else fallBack(reason);
 }
 
 function onFailure(failure) {

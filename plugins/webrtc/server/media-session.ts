@@ -257,6 +257,12 @@ export class MediaSession {
     const { failed, info = reason } = this.#ending;
     this.#hangUp();
     this.#tell({ type: 'ended', failed, info });
+    this.#closeTransports();
+  }
+
+  /** Peers whose signalling has nothing to tell them hear the end by DTLS. */
+  #closeTransports(): void {
+    for (const { transport } of this.#links) transport?.close();
   }
 
   /** A browser that is told learns of the end at once, not by the silence after it. */

@@ -212,6 +212,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
   }
 
   close(): void {
+    if (this.#ended) return;
     this.#secure?.sayGoodbye();
     this.#release();
   }

@@ -136,7 +136,7 @@ test.serial('The player falls back to HLS when media finds no way', async (t) =>
 test.serial('The player tells in the dark and on a narrow screen that real time lacks the sound', async (t) => {
   const { base, page, complaints, media, hls } = await setUp((work) => t.teardown(work), { colorScheme: 'dark' });
   media.kinds = ['video'];
-  await page.goto(`${base}/player?name=live&via=webrtc`);
+  await page.goto(`${base}/player?name=live`);
   await isLive(page);
   await page.getByText(/This stream's sound can't come in real time/).waitFor();
   await page.locator('#fact-bitrate').getByText(/bit\/s/).waitFor();

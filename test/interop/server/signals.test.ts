@@ -5,8 +5,8 @@ import { PluginFolder } from '../../support/plugin-folder.ts';
 import { until } from '../../support/until.ts';
 import { publishLoop, WcsServer } from '../../support/wcs-server.ts';
 
-/** Sessions get 5 s; the rest is for a busy machine. */
-const DRAIN_LIMIT_MS = 9000;
+/** Nobody waits for sessions; this is for a busy machine, and below the time that requests in flight would get. */
+const STOP_LIMIT_MS = 4500;
 /** A plugin that prepares is waited for: 10 s at most. */
 const PREPARE_LIMIT_MS = 14_000;
 const AT_ONCE_MS = 1000;
@@ -20,7 +20,7 @@ const STUBBORN_PLUGIN = `
   });
 `;
 
-peerTest('SIGTERM drains and exits 0 with a publisher and a player connected', ['ffmpeg'], async (t) => {
+peerTest('SIGTERM says goodbye to a publisher and a player and exits 0, without waiting for them to leave', ['ffmpeg'], async (t) => {
   const server = await WcsServer.start(t);
   const publisher = publishLoop(t, server, 'demo');
   await server.streamIsLive('demo');
@@ -30,7 +30,7 @@ peerTest('SIGTERM drains and exits 0 with a publisher and a player connected', [
   const startedAtMs = performance.now();
   server.child.kill('SIGTERM');
   t.deepEqual(await server.exited, { code: 0, signal: null });
-  t.true(performance.now() - startedAtMs < DRAIN_LIMIT_MS);
+  t.true(performance.now() - startedAtMs < STOP_LIMIT_MS);
   t.is(server.stderr, '');
   // Both were told or cut: neither hangs on a server that is gone.
   await Promise.all([publisher.finished, player.finished]);

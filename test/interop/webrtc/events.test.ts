@@ -6,6 +6,8 @@ import { byWebSocket } from '../../support/webrtc/websocket-signalling.ts';
 import { startWhipServer, type WhipServer } from '../../support/whip-server.ts';
 
 const PICTURE_MS = 20;
+/** Below what requests in flight would get. */
+const STOP_LIMIT_MS = 4000;
 
 async function start(t: ExecutionContext, webrtc: object = {}): Promise<{ readonly server: WhipServer; readonly port: number }> {
   const [port = 0, tlsPort = 0] = await freePorts(2);
@@ -55,4 +57,30 @@ test.serial('a publisher that never sends anything fails by RTP activity too', a
   await NumberedPublisher.start(t, { url });
   const failed = await client.next('notifyStreamStatusEvent', ({ status }) => status === 'FAILED');
   t.is(failed.info, 'Failed by RTP activity');
+});
+
+test.serial('peers and signalling hear at once that the server stops', async (t) => {
+  const { server, port } = await start(t);
+  const { url, client } = await byWebSocket(t, port, { message: 'publishStream', name: 'cam' });
+  const publisher = await NumberedPublisher.start(t, { url });
+  publisher.write();
+  await until(() => server.kernel.parts.media.find('cam')?.tracks.length === 2, 'the tracks');
+  const player = await NumberedPlayer.start(t, { url: server.whep('cam') });
+  const startedAtMs = performance.now();
+  await server.kernel.stop();
+  const tookMs = performance.now() - startedAtMs;
+  t.true(tookMs < STOP_LIMIT_MS, `${tookMs} ms`);
+  await until(() => client.close, 'the close of the WebSocket');
+  await until(() => [publisher, player].every(({ client: { transport } }) => transport.alerts > 0), 'the alerts of both peers');
+});
+
+test.serial('a player without signalling hears the end of its stream by DTLS', async (t) => {
+  const { server } = await start(t);
+  const publisher = await NumberedPublisher.start(t, { url: server.whip('cam') });
+  publisher.write();
+  await until(() => server.kernel.parts.media.find('cam')?.tracks.length === 2, 'the tracks');
+  const player = await NumberedPlayer.start(t, { url: server.whep('cam') });
+  t.is(await publisher.client.session.end(), 200);
+  await until(() => player.client.transport.alerts > 0, 'the alert');
+  await until(() => server.kernel.parts.sessions.count('webrtc') === 0, 'the end of both sessions');
 });

@@ -50,6 +50,8 @@ export class ClientTransport {
   pwd = randomBytes(12).toString('hex');
   /** Checks that the server answered. */
   checksAnswered = 0;
+  /** Records of alerts that came, whatever they say: the server's last words. */
+  alerts = 0;
   readonly #options: TransportOptions;
   readonly #tieBreaker = randomBytes(8);
   readonly #dtls: DtlsClient;
@@ -113,8 +115,10 @@ export class ClientTransport {
     if (this.#isClosed) return;
     const first = datagram[0] ?? 0;
     if (first >= 128 && first <= 191) this.#options.onMedia(datagram);
-    else if (first >= 20 && first <= 63) this.#wire.onData(datagram, NO_ADDRESS);
-    else if (isStun(datagram)) this.#onCheckAnswer(datagram);
+    else if (first >= 20 && first <= 63) {
+      if (first === ALERT) this.alerts++;
+      this.#wire.onData(datagram, NO_ADDRESS);
+    } else if (isStun(datagram)) this.#onCheckAnswer(datagram);
   }
 
   /** Leaves: a browser's last words are a DTLS alert. */
