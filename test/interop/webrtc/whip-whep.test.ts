@@ -85,13 +85,14 @@ peerTest('a browser may call from any page: the preflight names methods, headers
   t.truthy(answer.headers.get('etag'));
 });
 
-peerTest('when the publisher ends, its players are told by the end of their media, and the name is free again', ['ffmpeg'], async (t) => {
+peerTest('when the publisher ends, its players are told so, and the name is free again', ['ffmpeg'], async (t) => {
   const server = await startBrowserServer(t);
   const first = await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await server.streamIsLive('cam');
   const player = await SecondPlayer.start(t, { url: server.whep('cam') });
   await until(() => player.video.frames.length >= 10, 'the player');
   t.is(await first.end(), 200);
+  await until(() => player.state === 'closed' || player.state === 'disconnected', 'the player to be told');
   const again = await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   t.is(again.state, 'connected');
 });
