@@ -219,7 +219,9 @@ export class MediaSession {
       try {
         link.player = this.#services.media.play(this.#playRequest(link, transport));
       } catch (error) {
-        this.session.log.debug('WebRTC playing refused', { stream: this.plan.name, reason: messageOf(error) });
+        const facts = { stream: this.plan.name, reason: messageOf(error) };
+        if (error instanceof WcsError) this.session.log.debug('WebRTC playing refused', facts);
+        else this.session.log.error('WebRTC playing failed', { ...facts, err: error });
         return this.#fail(error instanceof WcsError && error.code === 'MEDIA_E_NO_COMMON_CODEC' ? 'No common codecs' : 'Stream not found');
       }
     }

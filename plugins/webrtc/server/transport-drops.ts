@@ -15,6 +15,8 @@ export type DropCause =
   | 'malformedDtls'
   /** DTLS that the state of the peer doesn't call for: alerts in the clear, handshakes after the end of one. */
   | 'unexpectedDtls'
+  /** A ClientHello in a crowd: too many handshakes are under way. */
+  | 'busyHandshaking'
   /** Media before there are keys. */
   | 'beforeKeys'
   /** Altered, replayed or too old SRTP or SRTCP. */

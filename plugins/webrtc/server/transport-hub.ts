@@ -25,6 +25,10 @@ const SELF_TEST_AFTER_MS = 100;
 /** Error responses to whoever has no valid credentials: enough for a client gone wrong, too few to be of use to an attacker. */
 const ERROR_RESPONSES_PER_SWEEP_MAX = 100;
 /** Unclaimed TCP connections in all. */
+/** Handshakes under way at once: a crowd that comes in is let in by turns, since it would else time out together. */
+const HANDSHAKES_MAX = 32;
+/** A handshake that takes longer no longer keeps others out. */
+const HANDSHAKE_TURN_MS = 2_000;
 const TCP_UNCLAIMED_MAX = 2_000;
 /** The machine's addresses are looked up again after this long. */
 const ADDRESSES_FRESH_MS = 10_000;
@@ -52,6 +56,8 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
   readonly #peers = new Set<TransportPeer>();
   readonly #ufrags = new Map<string, CheckedPeer<TransportPeer>>();
   readonly #ports = new Map<TransportPeer, UdpFlows>();
+  /** When the handshakes began that aren't done. */
+  readonly #handshaking = new Map<TransportPeer, number>();
   #identity: DtlsIdentity | undefined;
   #udpLease: UdpLease | undefined;
   #tcpLease: TcpLease | undefined;
@@ -154,7 +160,21 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
     else this.#ufrags.set(ufrag, checked);
   }
 
+  admitHandshake(peer: TransportPeer): boolean {
+    const nowMs = this.now();
+    let underWay = 0;
+    for (const startedMs of this.#handshaking.values()) if (nowMs - startedMs < HANDSHAKE_TURN_MS) underWay++;
+    if (underWay >= HANDSHAKES_MAX) return false;
+    this.#handshaking.set(peer, nowMs);
+    return true;
+  }
+
+  handshakeDone(peer: TransportPeer): void {
+    this.#handshaking.delete(peer);
+  }
+
   forget(peer: TransportPeer): void {
+    this.#handshaking.delete(peer);
     this.#peers.delete(peer);
     const own = this.#ports.get(peer);
     this.#ports.delete(peer);

@@ -28,6 +28,10 @@ export interface PeerHost {
   candidates(wish: 'udp' | 'tcp' | undefined): readonly Candidate[];
   /** Makes the peer known by a ufrag of ours, or not. */
   setUfrag(ufrag: string, checked: CheckedPeer<TransportPeer> | undefined): void;
+  /** False when there are enough handshakes under way: the client repeats its ClientHello. */
+  admitHandshake(peer: TransportPeer): boolean;
+  /** The peer has its keys. */
+  handshakeDone(peer: TransportPeer): void;
   /** The peer is over. */
   forget(peer: TransportPeer): void;
 }
@@ -66,7 +70,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
   #secure: SecureFlow | undefined;
   #createdMs: number;
   #firstCheckMs: number | undefined;
-  #lastCheckMs: number | undefined;
+  #lastHeardMs: number | undefined;
   #ended = false;
 
   constructor(host: PeerHost, { session, events, fingerprints, ice, previousIce, wish, movable }: PeerBeginning) {
@@ -107,7 +111,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
 
   /** For the hub's sweep. */
   get consent(): ConsentFacts {
-    return { createdMs: this.#createdMs, firstCheckMs: this.#firstCheckMs, lastCheckMs: this.#lastCheckMs, connected: this.#secure !== undefined };
+    return { createdMs: this.#createdMs, firstCheckMs: this.#firstCheckMs, lastHeardMs: this.#lastHeardMs, connected: this.#secure !== undefined };
   }
 
   restartIce({ ufrag: remoteUfrag }: Pick<RemoteTransport, 'ufrag'>): LocalTransport {
@@ -130,7 +134,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     const nowMs = this.#host.now();
     this.#seenChecks.add(transactionId);
     this.#firstCheckMs ??= nowMs;
-    this.#lastCheckMs = nowMs;
+    this.#lastHeardMs = nowMs;
     if (credentials === this.#ice.credentials && this.#previousIce !== undefined) {
       this.#setUfrag(this.#previousIce, false);
       this.#previousIce = undefined;
@@ -150,6 +154,10 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     }
     // Before the peer has nominated a pair, it shows by its ClientHello which one it has chosen.
     if (!this.#nominated) this.#select(flow);
+    if (this.#handshake === undefined && !this.#host.admitHandshake(this)) {
+      this.#host.drops.count('busyHandshaking');
+      return;
+    }
     const handshake = (this.#handshake ??= this.#startHandshake());
     const before = handshake.dropped;
     try {
@@ -167,8 +175,11 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     if (plain === undefined || typeof plain === 'string') {
       this.#counters.dropped++;
       this.#host.drops.count(plain === undefined ? 'beforeKeys' : 'refusedSrtp');
-    } else if (kind === 'rtp') this.#events.onRtp(plain, this.#host.now());
-    else this.#events.onRtcp(plain, this.#host.now());
+      return;
+    }
+    this.#lastHeardMs = this.#host.now();
+    if (kind === 'rtp') this.#events.onRtp(plain, this.#lastHeardMs);
+    else this.#events.onRtcp(plain, this.#lastHeardMs);
   }
 
   onFlowClosed(flow: TransportFlow): void {
@@ -189,7 +200,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
       localFingerprint: this.#host.identity.fingerprint.value,
       ageMs: nowMs - this.#createdMs,
       checkedMs: since(this.#firstCheckMs, nowMs),
-      silentMs: since(this.#lastCheckMs, nowMs),
+      silentMs: since(this.#lastHeardMs, nowMs),
       seenChecks: this.#seenChecks.state(),
       flows: flows.flatMap((flow) => flow.state() ?? []),
       secure: this.#secure?.state(),
@@ -202,7 +213,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     const nowMs = this.#host.now();
     this.#createdMs = nowMs - state.ageMs;
     this.#firstCheckMs = state.checkedMs === undefined ? undefined : nowMs - state.checkedMs;
-    this.#lastCheckMs = state.silentMs === undefined ? undefined : nowMs - state.silentMs;
+    this.#lastHeardMs = state.silentMs === undefined ? undefined : nowMs - state.silentMs;
     Object.assign(this.#counters, state.counters);
     this.#seenChecks = new SeenChecks(state.seenChecks);
     for (const flow of flows) this.#flows.add(flow);
@@ -251,6 +262,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
   #onKeys({ remnant, localKeys, remoteKeys }: DtlsResult): void {
     if (this.#ended) return;
     this.#handshake = undefined;
+    this.#host.handshakeDone(this);
     const beginning = { dtls: remnant, localKeys, remoteKeys, srtcpIndex: 0, receiver: { rtp: [], rtcp: [] } };
     this.#secure = new SecureFlow(beginning, (options) => this.#host.openSender(options, this.session.scope), this.#selected);
     this.#events.onConnected();
