@@ -81,8 +81,8 @@ test('a layer that is back is taken once it has come for a while, and the same p
   layers.frame([L, H], [H]);
   const [small, large] = layers.out.slice(-2);
   t.is(large?.track.width, 800);
-  t.is(large.sequence, small!.sequence + 1);
-  t.true(large.ptsUs > small!.ptsUs);
+  t.is(large?.sequence, small!.sequence + 1);
+  t.true((large?.ptsUs ?? 0) > small!.ptsUs);
   layers.frame([L, H]);
   t.is(layers.out.at(-1)?.ptsUs, layers.nowMs * 1000);
 });
