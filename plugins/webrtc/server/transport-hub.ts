@@ -191,6 +191,8 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
       openSender: (options, scope) => this.openSender(options, scope),
       candidates: (wish) => this.#candidates(own.port, wish),
       setUfrag: (ufrag, checked) => this.setUfrag(ufrag, checked),
+      admitHandshake: (peer) => this.admitHandshake(peer),
+      handshakeDone: (peer) => this.handshakeDone(peer),
       forget: (peer) => this.forget(peer),
     };
   }

@@ -126,3 +126,13 @@ test('our close tells the peer by a DTLS alert, and a close_notify of the peer e
   t.deepEqual(two.events.end, { type: 'closed' });
   t.is(hub.hub.size, 0);
 });
+
+test('a crowd that comes at once shakes hands by turns, and everybody connects', async (t) => {
+  t.timeout(60_000);
+  const hub = await openHub(t);
+  const peers = await Promise.all(Array.from({ length: 40 }, async () => IcePeer.open(await udpWire(t, hub.port))));
+  const made = await Promise.all(peers.map(async (peer) => ({ peer, ...(await createPeer(hub, peer)) })));
+  await Promise.all(made.map(({ peer, transport }) => peer.connect(transport.local)));
+  await until(() => made.every(({ transport }) => transport.state === 'connected'), 'all to connect', 40_000);
+  t.true((hub.drops.get('busyHandshaking') ?? 0) > 0, 'some had to wait for their turn');
+});
