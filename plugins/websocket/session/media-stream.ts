@@ -27,8 +27,8 @@ export function mediaStream(request: StreamRequest, published: boolean, by: { re
     streamName: name,
     phase: 'asking',
     room: roomOfStream(request.custom),
-    // Size and quality other than the publisher's would be a transcoder's work.
-    ...(published || width + height + bitrate + quality === 0 ? {} : { remark: 'Played as published: width, height, bitrate and quality need a transcoder' }),
+    // A size that is not published would be a transcoder's work.
+    ...(published || width + height + bitrate + quality === 0 ? {} : { remark: 'Width, height, bitrate and quality choose among what is published; anything else needs a transcoder' }),
   };
 }
 

@@ -9,6 +9,8 @@ const ENCODINGS = [
   { rid: 'l', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
 ];
 const CAMERA = { width: 960, height: 540, frameRate: 20 };
+/** A viewer goes up only after some seconds without trouble, later after each failure. */
+const RETURN_TIMEOUT_MS = 60_000;
 /** A change of layer that a viewer would call a freeze. */
 const FREEZE_S = 1;
 
@@ -33,7 +35,7 @@ async function goesOn(player: PeerPage, frames: number): Promise<VideoStats> {
 
 for (const codec of ['VP8', 'H264'] as const) {
   peerTest(`viewers of three ${codec} layers get the size they ask for, fall when a layer goes silent, and come back`, ['chromium'], async (t) => {
-    t.timeout(120_000);
+    t.timeout(240_000);
     const server = await startBrowserServer(t);
     const browser = await PeerBrowser.start(t);
     const publisher = await browser.open('whip-whep');
@@ -54,7 +56,7 @@ for (const codec of ['VP8', 'H264'] as const) {
     await until(async () => (await widthOf()) === 480, 'the picture of all others in the next size');
     const fallen = await goesOn(large, 20);
     await publisher.call('whipWhep.activate', { h: true });
-    await showing(large, 960);
+    await showing(large, 960, RETURN_TIMEOUT_MS);
     const back = await goesOn(large, 40);
     const calm = await goesOn(small, 20);
     const frozenS = (from: VideoStats, to: VideoStats): number => (to.totalFreezesDuration ?? 0) - (from.totalFreezesDuration ?? 0);
@@ -69,7 +71,7 @@ for (const codec of ['VP8', 'H264'] as const) {
     await showing(small, 240);
     const least = await goesOn(small, 20);
     await publisher.call('whipWhep.activate', { m: true });
-    await showing(small, 480);
+    await showing(small, 480, RETURN_TIMEOUT_MS);
     const last = await goesOn(small, 40);
     t.log(codec, `the other viewer frozen for ${frozenS(calm, least)} s and ${frozenS(least, last)} s`);
     t.true(frozenS(calm, least) <= FREEZE_S, 'its layer went');
