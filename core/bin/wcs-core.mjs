@@ -1,10 +1,10 @@
-#!/usr/bin/env -S node --max-semi-space-size=8
+#!/usr/bin/env node
 /**
  * Command of the package. `wcs-core start [--config FILE] [--state DIR] [--dev]` runs the server, `wcs-core create-plugin`
  * writes a plugin to begin with; everything else is an operation on a running server, e.g. `wcs-core plugin list`.
  *
- * The young generation is held to 8 MB semi-spaces, as by `npm start`: it holds garbage only, and at V8's default it takes
- * 16 MB more memory as soon as a crowd joins, for no less work.
+ * `npm start` gives node `--max-semi-space-size=8`: the young generation holds garbage only, and at V8's default it takes
+ * 16 MB more memory as soon as a crowd joins. Not in the first line above, since not every `env` takes arguments there.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

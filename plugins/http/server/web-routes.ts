@@ -13,6 +13,8 @@ export async function answerByRoute(route: WebRoute, request: IncomingMessage, r
     const { remoteAddress = '', remotePort = 0 } = socket;
     answer = await route.handle({ method, path, query: new URLSearchParams(query), headers, body, remoteAddress, remotePort, encrypted: 'encrypted' in socket, signal });
   } catch (error) {
+    // Nobody is there to be answered, and it is no fault of ours.
+    if (signal.aborted) return;
     const { status, headers: own, body, isFault } = answerOf(error);
     if (isFault) log.error(`${method} ${path} failed: ${messageOf(error)}`, { err: error });
     answer = { status, headers: { ...own, 'Content-Type': 'application/json; charset=utf-8' }, body: JSON.stringify(body) };

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import test from 'ava';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import { WEB_BODY_MAX_BYTES, type WebRequest } from '../../../core/web/web-routes.ts';
@@ -43,5 +44,19 @@ test('Errors of a route are answered like those of an operation; methods and len
   t.is(fault.status, 500);
   t.false((await fault.text()).includes('secret'));
   t.is(server.errors.length, 1);
+  await server.close();
+});
+
+test('A client that goes away in the middle of its body is no fault in the log', async (t) => {
+  const server = await startHttpApp();
+  let handled = 0;
+  server.web.register({ prefix: '/whip/', methods: ['POST'], handle: () => Promise.resolve({ status: 200 + handled++ }) });
+  const socket = connect(server.port, '127.0.0.1');
+  socket.write('POST /whip/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  socket.destroy();
+  await server.app.idle();
+  t.is((await fetch(`${server.base}/whip/y`, { method: 'POST' })).status, 200, 'the first one was never handed on');
+  t.deepEqual(server.errors, []);
   await server.close();
 });
