@@ -1,6 +1,3 @@
-import test from 'ava';
-import fc from 'fast-check';
-import { ProtocolError } from '../../../core/errors/wcs-error.ts';
 import * as aac from '../../../core/formats/aac.ts';
 import * as av1 from '../../../core/formats/av1.ts';
 import * as h264 from '../../../core/formats/h264.ts';
@@ -15,10 +12,8 @@ import h264Data from '../../golden/data/h264.json';
 import hevcData from '../../golden/data/hevc.json';
 import opusData from '../../golden/data/opus.json';
 import vp9Data from '../../golden/data/vp9.json';
+import { fuzzParsers, type ParserTargets } from '../../support/fuzz-parsers.ts';
 
-const RUNS = 400;
-const SEED = 20260;
-const TIME_LIMIT_MS = 10_000;
 const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 const first = (data: { samples: { hex: string }[] }): Uint8Array => bytes(data.samples[0]?.hex ?? '');
 
@@ -27,7 +22,7 @@ const hvc = hevc.parseHevcConfig(bytes(hevcData.config));
 const av1c = bytes(av1Data.config);
 
 /** Each parser with bytes that it takes, to be mutated. */
-const targets: Readonly<Record<string, readonly [parse: (input: Uint8Array) => unknown, seed: Uint8Array]>> = {
+const targets: ParserTargets = {
   'an avcC': [h264.parseAvcConfig, bytes(h264Data.config)],
   'an H.264 SPS': [h264.parseSps, avc.sps[0]!],
   'an H.264 sample': [(input) => [h264.isKeySample(input), h264.lengthPrefixedToAnnexB(input)], first(h264Data)],
@@ -48,28 +43,4 @@ const targets: Readonly<Record<string, readonly [parse: (input: Uint8Array) => u
   'an MP3 header': [parseMp3Header, bytes('fffb54c4')],
 };
 
-const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 6 });
-
-for (const [name, [parse, seed]] of Object.entries(targets)) {
-  test(`${name}, however broken, gives a value or a ProtocolError`, (t) => {
-    t.notThrows(() => parse(seed));
-    const mutated = fc.tuple(edits, fc.nat(seed.length)).map(([changes, length]) => {
-      const input = seed.slice();
-      for (const [at, value] of changes) input[at % input.length] = value;
-      return changes.length % 2 === 0 ? input.subarray(0, length) : input;
-    });
-    const input = fc.oneof(mutated, fc.uint8Array({ maxLength: 64 }));
-    const result = fc.check(
-      fc.property(input, (given) => {
-        try {
-          parse(given);
-        } catch (error) {
-          if (!(error instanceof ProtocolError)) throw error;
-        }
-      }),
-      { numRuns: RUNS, seed: SEED, interruptAfterTimeLimit: TIME_LIMIT_MS },
-    );
-    t.false(result.failed, fc.defaultReportMessage(result));
-    t.is(result.numRuns, RUNS);
-  });
-}
+fuzzParsers(targets, { runs: 400, seed: 20260 });

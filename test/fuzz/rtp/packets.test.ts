@@ -1,17 +1,12 @@
-import test from 'ava';
-import fc from 'fast-check';
-import { ProtocolError } from '../../../core/errors/wcs-error.ts';
 import { headerExtensionsOf, mapHeaderExtensions } from '../../../core/rtp/header-extensions.ts';
 import { parseRtp, withoutPadding } from '../../../core/rtp/packet.ts';
 import { encodeRtcp, parseRtcp } from '../../../core/rtp/rtcp.ts';
+import { fuzzParsers, type ParserTargets } from '../../support/fuzz-parsers.ts';
 
-const RUNS = 2000;
-const SEED = 20263;
-const TIME_LIMIT_MS = 10_000;
 const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 
 /** Each parser with bytes that it takes, to be mutated. */
-const targets: Readonly<Record<string, readonly [parse: (input: Uint8Array) => unknown, seed: Uint8Array]>> = {
+const targets: ParserTargets = {
   'an RTP packet': [(input) => [parseRtp(input), withoutPadding(input)], bytes('b2e4123400015f90112233440000000100000002bede000110aa00000a0b0c01')],
   'an RTP packet with header extensions': [(input) => [headerExtensionsOf(input), mapHeaderExtensions(input, new Map([[1, 2]]))], bytes('90e4123400015f9011223344bede000210aa52010203000001')],
   'an RTP packet with two-byte extensions': [headerExtensionsOf, bytes('90e4123400015f9011223344100000020102030405000000ff01')],
@@ -28,27 +23,4 @@ const targets: Readonly<Record<string, readonly [parse: (input: Uint8Array) => u
   'transport-wide feedback': [parseRtcp, bytes('afcd00080000000111223344fffe0013fffffe092002a800e10004080c10ffff14000003')],
 };
 
-const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 6 });
-
-for (const [name, [parse, seed]] of Object.entries(targets)) {
-  test(`${name}, however broken, gives a value or a ProtocolError`, (t) => {
-    t.notThrows(() => parse(seed));
-    const mutated = fc.tuple(edits, fc.nat(seed.length)).map(([changes, length]) => {
-      const input = seed.slice();
-      for (const [at, value] of changes) input[at % input.length] = value;
-      return changes.length % 2 === 0 ? input.subarray(0, length) : input;
-    });
-    const result = fc.check(
-      fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 64 })), (given) => {
-        try {
-          parse(given);
-        } catch (error) {
-          if (!(error instanceof ProtocolError)) throw error;
-        }
-      }),
-      { numRuns: RUNS, seed: SEED, interruptAfterTimeLimit: TIME_LIMIT_MS },
-    );
-    t.false(result.failed, fc.defaultReportMessage(result));
-    t.is(result.numRuns, RUNS);
-  });
-}
+fuzzParsers(targets, { runs: 2000, seed: 20263 });
