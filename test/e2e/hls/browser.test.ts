@@ -85,8 +85,9 @@ async function playUntil(page: Page, frames: number): Promise<PlayerState> {
 inBrowser('hls.js plays the low-latency list by parts, close to the edge and without errors, and goes on when the publisher returns', async (t) => {
   t.timeout(90_000);
   const { kernel, port } = await startKernel(t);
-  const publisher = await publish(t, kernel, 3000);
   const page = await openPage(t);
+  // In the middle of a group of pictures, however long the browser took to start.
+  const publisher = await publish(t, kernel, 3000);
   await page.evaluate(`play('http://127.0.0.1:${port}/cam/cam.m3u8', true)`);
   const state = await playUntil(page, 180);
   t.log(state);
@@ -108,8 +109,8 @@ inBrowser('hls.js plays the low-latency list by parts, close to the edge and wit
 inBrowser('hls.js plays classic MPEG-TS', async (t) => {
   t.timeout(90_000);
   const { kernel, port } = await startKernel(t);
-  await publish(t, kernel, 3000);
   const page = await openPage(t);
+  await publish(t, kernel, 3000);
   await page.evaluate(`play('http://127.0.0.1:${port}/cam/ts/cam.m3u8', false)`);
   const state = await playUntil(page, 150);
   t.log(state);
