@@ -40,6 +40,7 @@ export type { StreamStats } from './media/stream-stats.ts';
 export type { FrameSink, SubscribeOptions, Subscription } from './media/subscription.ts';
 
 export type { Connection, ConnectionHandler } from './net/connection.ts';
+export type { DialOptions } from './net/dialler.ts';
 export type { HttpExchange, HttpRequest, HttpResponse } from './net/http-exchange.ts';
 export type { HttpHandler, HttpLease } from './net/http-listener.ts';
 export type { Lease } from './net/lease.ts';
@@ -55,7 +56,7 @@ export type { Destination, EngineTier, FanoutGroup, FanoutMember, FanoutPacket, 
 
 export type { AccessDecision, AccessRequest, Authoriser } from './access/access.ts';
 export { containedPath } from './access/contained-path.ts';
-export { checkTarget, type ResolvedTarget, type TargetPolicy } from './access/ssrf-guard.ts';
+export type { ResolvedTarget } from './access/ssrf-guard.ts';
 export { isSourceUri, parseStreamName, type StreamName } from './access/stream-name.ts';
 
 export { defineOperation, type AnyOperation, type Caller, type Operation, type OperationCall, type Role } from './operations/operation.ts';

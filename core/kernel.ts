@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import * as zod from 'zod';
 import { Access } from './access/access.ts';
 import { parseStreamName } from './access/stream-name.ts';
+import { Targets } from './access/targets.ts';
 import * as api from './api.ts';
 import { Config } from './config/config.ts';
 import type { Change } from './config/diff.ts';
@@ -29,6 +30,7 @@ import { RtpFanouts } from './media/rtp-fanouts.ts';
 import type { MediaClock, MediaTimers } from './media/runtime.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Certificates } from './net/certificates.ts';
+import { Dialler } from './net/dialler.ts';
 import { Listeners } from './net/listeners.ts';
 import { PortRanges } from './net/port-ranges.ts';
 import { Operations } from './operations/operations.ts';
@@ -136,6 +138,7 @@ export class Kernel {
     this.status.phase = 'stopping';
     await this.host.stopAll();
     this.parts.media.close('server stop');
+    this.parts.dialler.closeAll();
     await this.parts.listeners.closeAll();
     this.parts.batchWindow.close();
     this.parts.rtpEngine.close();
@@ -153,7 +156,7 @@ export class Kernel {
     registerStreamOperations(operations, media, sessions);
     registerLogOperations(operations, log);
     registerServerOperations(operations, this.parts);
-    registerKernelMetrics({ metrics, sessions, media, ports, host: this.host, rtpEngine: this.parts.rtpEngine, scope: this.#scope });
+    registerKernelMetrics({ metrics, sessions, media, ports, dialler: this.parts.dialler, host: this.host, rtpEngine: this.parts.rtpEngine, scope: this.#scope });
   }
 
   #onConfigChange(changes: readonly Change[]): void {
@@ -203,6 +206,7 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
   const rtpEngine = createFanoutEngine({ tier: kernel.network.rtpEngine, log: log.child({ component: 'rtp' }) });
   const netLog = rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS);
   const listeners = new Listeners({ log: netLog, certificates, bindUdp: (host, port) => rtpEngine.bindUdp?.(host, port) });
+  const ports = new PortRanges(ranges, { quarantineMs, boundPorts: () => listeners.boundPorts() });
   return {
     config,
     log,
@@ -210,7 +214,9 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
     certificates,
     rtpEngine,
     listeners,
-    ports: new PortRanges(ranges, { quarantineMs, boundPorts: () => listeners.boundPorts() }),
+    ports,
+    dialler: new Dialler(ports),
+    targets: new Targets(() => config.kernel.network),
     media: makeBus(config, log),
     fanout: { clock, timers, windowMs: () => batchWindow.ms },
     rtpFanouts: makeRtpFanouts(rtpEngine, log),

@@ -27,7 +27,7 @@ export interface ResolvedTarget {
 /** Gives all addresses of a host name. */
 export type ResolveHost = (host: string) => Promise<readonly string[]>;
 
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443, ws: 80, wss: 443 };
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443, ws: 80, wss: 443, rtmp: 1935, rtmps: 443, rtsp: 554, rtsps: 322 };
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
 /**

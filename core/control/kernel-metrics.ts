@@ -2,6 +2,7 @@ import { cpus, freemem, loadavg, totalmem } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { MediaBus } from '../media/media-bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Dialler } from '../net/dialler.ts';
 import { RANGE_NAMES, type PortRanges } from '../net/port-ranges.ts';
 import type { PluginHost } from '../plugin/host.ts';
 import type { FanoutEngine } from '../rtp/fanout/engine.ts';
@@ -14,6 +15,7 @@ export interface KernelMetricParts {
   readonly sessions: Sessions;
   readonly media: MediaBus;
   readonly ports: PortRanges;
+  readonly dialler: Dialler;
   readonly host: PluginHost;
   readonly rtpEngine: FanoutEngine;
   readonly scope: Scope;
@@ -26,6 +28,7 @@ export function registerKernelMetrics(parts: KernelMetricParts): void {
     metrics.gauge({ group, name, help, read });
   };
   gauge('connections_stats', 'connections', 'Client sessions of all protocols', () => sessions.list({ kind: 'client' }).length);
+  gauge('connections_stats', 'connections_outgoing', 'Connections that this server opened', () => parts.dialler.connections);
   gauge('streams_stats', 'streams_published', 'Streams on the media bus', () => media.streams().length);
   gauge('streams_stats', 'streams_viewers', 'Sessions that play a stream', () => sessions.list({ role: 'play' }).length);
   for (const range of RANGE_NAMES) {

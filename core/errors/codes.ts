@@ -18,6 +18,7 @@ export const ERRORS = {
   MEDIA_E_NOT_FOUND: 'notFound',
   MEDIA_E_NO_COMMON_CODEC: 'invalid',
   MEDIA_E_SOURCE_FAILED: 'internal',
+  NET_E_CONNECT: 'internal',
   NET_E_LISTEN: 'conflict',
   NET_E_PORT_EXHAUSTED: 'busy',
   NET_E_TLS: 'invalid',

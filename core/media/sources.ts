@@ -7,6 +7,8 @@ import type { Stream } from './stream.ts';
 export interface SourceContext {
   /** Parameters of the first reader that asked. */
   readonly params: Readonly<Record<string, string>>;
+  /** IP address of that reader; undefined for the server itself. What it may reach, the source may reach. */
+  readonly caller?: string | undefined;
   /** Aborted when the stream isn't wanted any more: the source ends its publication. Lives as long as the source does. */
   readonly signal: AbortSignal;
 }
@@ -34,12 +36,14 @@ export interface StreamResolver {
 /** Who asks for a stream. */
 export interface ResolveRequest {
   readonly params?: Readonly<Record<string, string>>;
+  /** IP address of who asks. */
+  readonly caller?: string | undefined;
   readonly signal?: AbortSignal;
 }
 
 interface Entry {
   readonly name: string;
-  readonly params: Readonly<Record<string, string>>;
+  readonly asked: Omit<SourceContext, 'signal'>;
   readonly idleMs: number;
   /** Of the source that runs it; undefined where a resolver does. */
   readonly scheme: string | undefined;
@@ -76,7 +80,7 @@ export class Sources {
     for (const entry of this.#entries.values()) {
       if (entry.scheme !== scheme || source.adopt === undefined) continue;
       entry.abort = new AbortController();
-      source.adopt(entry.name, { params: entry.params, signal: entry.abort.signal });
+      source.adopt(entry.name, { ...entry.asked, signal: entry.abort.signal });
     }
     return () => {
       if (this.#sources.get(scheme) === source) this.#sources.delete(scheme);
@@ -91,7 +95,7 @@ export class Sources {
   /** Rejects with MEDIA_E_NOT_FOUND, MEDIA_E_SOURCE_FAILED, or the reason of the request's signal. */
   async resolve(name: string, request: ResolveRequest): Promise<Stream> {
     request.signal?.throwIfAborted();
-    const entry = this.#entries.get(name) ?? this.#start(name, request.params ?? {});
+    const entry = this.#entries.get(name) ?? this.#start(name, { params: request.params ?? {}, caller: request.caller });
     entry.waiting += 1;
     entry.cancelIdle?.();
     try {
@@ -118,18 +122,18 @@ export class Sources {
     for (const entry of [...this.#entries.values()]) this.#stop(entry, 'The media bus closes');
   }
 
-  #start(name: string, params: Readonly<Record<string, string>>): Entry {
+  #start(name: string, asked: Omit<SourceContext, 'signal'>): Entry {
     const scheme = schemeOf(name);
     const source = scheme === undefined ? undefined : this.#sources.get(scheme);
     const abort = new AbortController();
-    const context: SourceContext = { params, signal: abort.signal };
+    const context: SourceContext = { ...asked, signal: abort.signal };
     if (scheme !== undefined && source === undefined) {
       throw new WcsError('MEDIA_E_NOT_FOUND', `No stream ${name}: no enabled plugin plays ${scheme}:// addresses.`);
     }
     const { sourceIdleMs } = this.#runtime.settings;
     const idleMs = source?.idleMs ?? sourceIdleMs;
     const run = source === undefined ? this.#askResolvers(name, context) : this.#runSource(source, name, context);
-    const entry: Entry = { name, params, idleMs, scheme, abort, started: run, waiting: 0, cancelIdle: undefined };
+    const entry: Entry = { name, asked, idleMs, scheme, abort, started: run, waiting: 0, cancelIdle: undefined };
     this.#entries.set(name, entry);
     run.catch((error: unknown) => this.#failed(entry, error));
     return entry;

@@ -12,7 +12,7 @@ import { WaitingRoom } from './waiting-room.ts';
 /** Open connections of one listener, unless its lease asks otherwise. */
 export const MAX_CONNECTIONS = 10_000;
 /** A batch for a viewer stays below this, so that a healthy connection never has to announce that it has drained. */
-const SOCKET_BUFFER_BYTES = 256 * 1024;
+export const SOCKET_BUFFER_BYTES = 256 * 1024;
 /** A TLS peer must have finished its handshake by then. */
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Idle time before the system probes whether the peer is still there. */

@@ -1,8 +1,11 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import type { Access } from '../access/access.ts';
+import type { Targets } from '../access/targets.ts';
 import type { Log } from '../log/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Certificates } from '../net/certificates.ts';
+import type { Connection } from '../net/connection.ts';
+import type { DialOptions } from '../net/dialler.ts';
 import type { HttpHandler, HttpLease, HttpListenOptions } from '../net/http-listener.ts';
 import type { Lease, ListenOptions } from '../net/lease.ts';
 import type { PortRanges, RangeName } from '../net/port-ranges.ts';
@@ -44,6 +47,15 @@ export interface PluginContext<Settings = unknown> {
     http(options: ListenWish<HttpListenOptions>, handler: HttpHandler): Promise<HttpLease>;
     websocket(options: ListenWish<WebSocketListenOptions>, onWebSocket: OnWebSocket): Promise<Lease>;
   };
+  /**
+   * Opens a TCP or TLS connection to a target that `targets` has judged. A session attaches it like an accepted one, and
+   * takes it along through a swap; what no session has ends with the plugin.
+   *
+   * @throws WcsError NET_E_CONNECT saying why, NET_E_PORT_EXHAUSTED, SCOPE_E_CLOSED, or the reason of the signal
+   */
+  connect(options: DialOptions): Promise<Connection>;
+  /** Judges addresses that peers and operators gave, before anything connects to them. */
+  readonly targets: Pick<Targets, 'check'>;
   /** Local ports of the server's ranges; `scope` defaults to the plugin's. Errors: NET_E_PORT_EXHAUSTED. */
   readonly ports: {
     single(range: RangeName, scope?: Scope): ReturnType<PortRanges['single']>;

@@ -1,12 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Access } from '../access/access.ts';
+import type { Targets } from '../access/targets.ts';
 import { WcsError } from '../errors/wcs-error.ts';
 import type { Log } from '../log/log.ts';
 import type { MediaBus } from '../media/media-bus.ts';
 import type { RtpFanouts } from '../media/rtp-fanouts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Certificates } from '../net/certificates.ts';
+import type { Connection } from '../net/connection.ts';
+import type { Dialler, DialOptions } from '../net/dialler.ts';
 import type { Lease } from '../net/lease.ts';
 import type { Listeners } from '../net/listeners.ts';
 import type { PortRanges } from '../net/port-ranges.ts';
@@ -27,6 +30,8 @@ import { spawnInScope } from './spawn.ts';
 export interface KernelServices {
   readonly log: Log;
   readonly listeners: Listeners;
+  readonly dialler: Dialler;
+  readonly targets: Targets;
   readonly ports: PortRanges;
   readonly certificates: Certificates;
   readonly rtpEngine: FanoutEngine;
@@ -60,6 +65,8 @@ export function createContext(generation: Generation, services: KernelServices):
     timers: new ScopedTimers(scope, (work) => generation.guard(work)),
     media: new ScopedMedia(services.media, scope, generation.owner, register, { ...services.fanout, onFault: (error) => generation.fault(error) }, services.rtpFanouts),
     listen: listenOf(generation, services),
+    connect: connectOf(generation, services),
+    targets: services.targets,
     ports: {
       single: (range, owner = scope) => portInScope(owner, services.ports.single(range)),
       pair: (range, owner = scope) => portInScope(owner, services.ports.pair(range)),
@@ -93,11 +100,7 @@ export function createContext(generation: Generation, services: KernelServices):
       tier: services.rtpEngine.tier,
       openSender: (options, owner = scope) => openSender(services.rtpEngine, options, owner),
     },
-    stateFolder: () => {
-      const folder = join(services.stateDir, 'plugins', manifest.name);
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      return folder;
-    },
+    stateFolder: () => stateFolderOf(manifest.name, services),
     background: (work) => {
       work.catch((error: unknown) => {
         if (!scope.closed) generation.fault(error);
@@ -162,6 +165,17 @@ function listenOf(generation: Generation, services: KernelServices): PluginConte
   };
 }
 
+function connectOf({ scope, owner, label }: Generation, { dialler }: KernelServices): PluginContext['connect'] {
+  // Once for all of them: a release for each, kept until the connection ends, would keep this generation's code with it.
+  scope.add('outgoing connections', () => dialler.endOwned(owner));
+  return async (options: DialOptions): Promise<Connection> => {
+    const connection = await dialler.connect(options, owner);
+    if (!scope.closed) return connection;
+    connection.destroy();
+    throw new WcsError('SCOPE_E_CLOSED', `${label} opens no more connections.`);
+  };
+}
+
 /** A sender that leaves its scope when it is closed before that. */
 function openSender(engine: FanoutEngine, options: SenderOptions, scope: Scope): RtpSender {
   let held: Held | undefined = undefined;
@@ -174,6 +188,12 @@ function openSender(engine: FanoutEngine, options: SenderOptions, scope: Scope):
   });
   held = scope.add('RTP sender', () => sender.close());
   return sender;
+}
+
+function stateFolderOf(name: string, { stateDir }: KernelServices): string {
+  const folder = join(stateDir, 'plugins', name);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
 }
 
 function portInScope<T extends { release(): void }>(scope: Scope, port: T): T {

@@ -103,7 +103,7 @@ class HlsPlugin implements PluginInstance<HlsSettings> {
   }
 
   #autoStart(stream: Stream): void {
-    const started = this.#packagers.obtain(stream.name, this.#ctx.settings.container, {}, true);
+    const started = this.#packagers.obtain(stream.name, this.#ctx.settings.container, { keeps: true });
     started.catch((error: unknown) => this.#ctx.log.debug(`Stream ${stream.name} is not cut for HLS`, { error }));
   }
 

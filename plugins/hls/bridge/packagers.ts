@@ -3,7 +3,7 @@ import type { PluginSession, Stream } from 'wcs-core';
 import { paceOf } from '../session/pace.ts';
 import { newPresentation } from '../session/presentation.ts';
 import { timingFor } from '../session/timing.ts';
-import type { PackagerDirectory } from '../server/packager-directory.ts';
+import type { PackagerDirectory, PackagerWish } from '../server/packager-directory.ts';
 import type { Container } from '../wire/request-path.ts';
 import { StreamPackager, type PackagerContext, type PackagerState } from './stream-packager.ts';
 
@@ -43,7 +43,7 @@ export class Packagers implements PackagerDirectory {
     return this.#arriving.get(keyOf(streamName, container))?.arrived;
   }
 
-  async obtain(streamName: string, container: Container, params: Readonly<Record<string, string>>, keeps = false): Promise<StreamPackager> {
+  async obtain(streamName: string, container: Container, wish: PackagerWish = {}): Promise<StreamPackager> {
     await this.arrival(streamName, container);
     const key = keyOf(streamName, container);
     const existing = this.#byKey.get(key);
@@ -51,7 +51,7 @@ export class Packagers implements PackagerDirectory {
     existing?.session.close('stream replaced');
     let starting = this.#starting.get(key);
     if (starting === undefined) {
-      starting = this.#start(streamName, container, params, keeps).finally(() => this.#starting.delete(key));
+      starting = this.#start(streamName, container, wish).finally(() => this.#starting.delete(key));
       this.#starting.set(key, starting);
     }
     return starting;
@@ -96,11 +96,11 @@ export class Packagers implements PackagerDirectory {
     this.#arrived(keyOf(state.streamName, state.presentation.container));
   }
 
-  async #start(streamName: string, container: Container, params: Readonly<Record<string, string>>, keeps: boolean): Promise<StreamPackager> {
+  async #start(streamName: string, container: Container, { params = {}, caller, keeps = false }: PackagerWish): Promise<StreamPackager> {
     const limit = new AbortController();
     const cancel = this.#ctx.timers.after(this.#ctx.settings.startTimeoutMs, () => limit.abort(new Error('The stream took too long to begin.')));
     try {
-      const stream = await this.#ctx.media.resolve(streamName, { params, signal: limit.signal });
+      const stream = await this.#ctx.media.resolve(streamName, { params, caller, signal: limit.signal });
       await stream.ready(limit.signal);
       return this.#open(stream, streamName, container, keeps);
     } finally {

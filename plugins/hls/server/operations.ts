@@ -25,7 +25,7 @@ export function registerOperations({ ctx, packagers, viewers }: OperationParts):
     role: 'admin',
     cli: { positional: ['name'] },
     handler: async ({ name }) => {
-      await packagers.obtain(name, ctx.settings.container, {}, true);
+      await packagers.obtain(name, ctx.settings.container, { keeps: true });
     },
   });
   ctx.operations.register({

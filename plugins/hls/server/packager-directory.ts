@@ -17,6 +17,15 @@ export interface ServedPackager {
   lastAskedMs: number;
 }
 
+/** What goes with the question for a packager. */
+export interface PackagerWish {
+  /** Parameters and IP address of the viewer that asks, for a source that has to be started. */
+  readonly params?: Readonly<Record<string, string>>;
+  readonly caller?: string | undefined;
+  /** It goes on without viewers. */
+  readonly keeps?: boolean;
+}
+
 /** The packagers that there are, and those that can be had. */
 export interface PackagerDirectory {
   readonly all: readonly ServedPackager[];
@@ -28,5 +37,5 @@ export interface PackagerDirectory {
    *
    * Rejects with the error of the media bus, MEDIA_E_NOT_FOUND for an unknown stream.
    */
-  obtain(streamName: string, container: Container, params: Readonly<Record<string, string>>, keeps?: boolean): Promise<ServedPackager>;
+  obtain(streamName: string, container: Container, wish?: PackagerWish): Promise<ServedPackager>;
 }

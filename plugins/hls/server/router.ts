@@ -69,7 +69,7 @@ export class Router {
     const container = (resource.type === 'playlist' ? resource.container : undefined) ?? this.#parts.settings().container;
     let packager: ServedPackager;
     try {
-      packager = await this.#parts.packagers.obtain(viewer.streamName, container, query.params);
+      packager = await this.#parts.packagers.obtain(viewer.streamName, container, { params: query.params, caller: viewer.session.entry.peer?.address });
     } catch (error) {
       return refusalOf(error);
     }

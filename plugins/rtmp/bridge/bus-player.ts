@@ -69,7 +69,7 @@ export class BusPlayer implements Player {
     const { name, params } = this.#activity;
     const { signal } = this.#stopped;
     try {
-      this.#stream = await waitForStream(this.#ctx.media, session.timers, { name, params, waitMs: this.#ctx.settings.playWaitMs, signal });
+      this.#stream = await waitForStream(this.#ctx.media, session.timers, { name, params, caller: session.entry.peer?.address, waitMs: this.#ctx.settings.playWaitMs, signal });
       if (signal.aborted) return;
       sink.onStarted();
       this.#join();

@@ -5,6 +5,8 @@ import type { UrlParams } from '../session/url-params.ts';
 export interface AwaitedStream {
   readonly name: string;
   readonly params: UrlParams;
+  /** IP address of the player. */
+  readonly caller: string | undefined;
   /** How long to wait for a publisher where no source has the stream. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
@@ -15,9 +17,9 @@ export interface AwaitedStream {
  *
  * @throws WcsError MEDIA_E_NOT_FOUND, or what else the bus says
  */
-export async function waitForStream(media: ScopedMedia, timers: PluginSession['timers'], { name, params, waitMs, signal }: AwaitedStream): Promise<Stream> {
+export async function waitForStream(media: ScopedMedia, timers: PluginSession['timers'], { name, params, caller, waitMs, signal }: AwaitedStream): Promise<Stream> {
   try {
-    return await media.resolve(name, { params, signal });
+    return await media.resolve(name, { params, caller, signal });
   } catch (error) {
     const absent = error instanceof WcsError && error.code === 'MEDIA_E_NOT_FOUND';
     if (!absent || waitMs === 0 || signal.aborted) throw error;

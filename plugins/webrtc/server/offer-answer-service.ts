@@ -119,7 +119,8 @@ export class OfferAnswerService implements OfferAnswer {
   async #play(offer: SessionOffer): Promise<MediaSession> {
     // A broken offer starts no source.
     const parsed = parseOffer(offer.sdp);
-    const stream = await this.#ctx.media.resolve(offer.name, { params: offer.meta.params, signal: this.#ctx.scope.signal });
+    const { params, peer } = offer.meta;
+    const stream = await this.#ctx.media.resolve(offer.name, { params, caller: peer?.address, signal: this.#ctx.scope.signal });
     await this.#untilTracks(stream);
     const { tracks } = stream;
     const answer = negotiateAnswer(parsed, 'play', { ...this.#capabilities(true), tracks });

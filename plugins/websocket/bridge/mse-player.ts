@@ -121,7 +121,7 @@ class BusMsePlayer implements MsePlayer, MseViewer {
     const { streamName, params, session, sink } = this.#request;
     const { signal } = this.#stopped;
     try {
-      this.#stream = await this.#ctx.media.resolve(streamName, { params, signal });
+      this.#stream = await this.#ctx.media.resolve(streamName, { params, caller: session.entry.peer?.address, signal });
       if (signal.aborted) return;
       this.#cancelTimeout = session.timers.after(TRACKS_TIMEOUT_MS, () => this.#fail(INFO.failed));
       await this.#stream.ready(signal);
