@@ -4,15 +4,17 @@
 # named by the tests that need it.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-packages="ffmpeg chromium openssh-client sshpass rtmpdump"
+programs="ffmpeg chromium openssh-client:ssh sshpass rtmpdump nginx gstreamer1.0-tools:gst-launch-1.0 vlc-bin:cvlc"
+# What those programs load; nothing of them is on the PATH.
+parts="libnginx-mod-rtmp gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
+    gstreamer1.0-libav gstreamer1.0-rtsp gir1.2-gst-rtsp-server-1.0 python3-gi vlc-plugin-base"
 
 missing=""
-for package in $packages; do
-    case $package in
-        openssh-client) program=ssh ;;
-        *) program=$package ;;
-    esac
-    command -v "$program" >/dev/null 2>&1 || missing="$missing $package"
+for entry in $programs; do
+    command -v "${entry#*:}" >/dev/null 2>&1 || missing="$missing ${entry%%:*}"
+done
+for package in $parts; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing="$missing $package"
 done
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
