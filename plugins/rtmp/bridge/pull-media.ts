@@ -1,4 +1,4 @@
-import type { PluginContext, Publication } from 'wcs-core';
+import { parseStreamName, WcsError, type PluginContext, type Publication } from 'wcs-core';
 import type { AmfValue } from 'wcs-core/formats/amf';
 import type { MediaLink, RelayFacts, RelayHost, RelayMedia, RestoredMedia } from '../client/relay-media.ts';
 import { ToBus, type ToBusState } from './to-bus.ts';
@@ -8,6 +8,7 @@ interface PullState {
   /** Place among the session's publications; undefined while the stream waits for a connection. */
   readonly index: number | undefined;
   readonly toBus: ToBusState | undefined;
+  readonly flowing: boolean;
 }
 
 /** A stream of another server as a stream of ours: published with its first message, suspended while there is no connection. */
@@ -17,6 +18,7 @@ export class PullMedia implements RelayMedia {
   readonly #nowMs: () => number;
   #publication: Publication | undefined;
   #toBus: ToBus | undefined;
+  #flowing = false;
 
   /** @param restored of a pull of the previous version */
   constructor(ctx: PluginContext, host: RelayHost, nowMs: () => number, restored?: RestoredMedia) {
@@ -30,6 +32,7 @@ export class PullMedia implements RelayMedia {
     if (this.#publication === undefined) throw new Error(`The publication of ${host.order.localName} was not handed over`);
     this.#publication.setCallbacks(this.#callbacks());
     this.#toBus = new ToBus(this.#publication, host.session.log, nowMs, state.toBus);
+    this.#flowing = state.flowing;
   }
 
   get facts(): RelayFacts {
@@ -39,6 +42,9 @@ export class PullMedia implements RelayMedia {
   }
 
   prepare(): Promise<void> {
+    const { localName } = this.#host.order;
+    const taken = this.#ctx.media.find(parseStreamName(localName));
+    if (taken?.state === 'live') throw new WcsError('MEDIA_E_NAME_IN_USE', `Stream name ${localName} is already in use.`);
     return Promise.resolve();
   }
 
@@ -47,16 +53,20 @@ export class PullMedia implements RelayMedia {
   }
 
   audio(timestampMs: number, body: Uint8Array): void {
-    if (this.#host.order.hasAudio) this.#begun()?.audio(timestampMs, body);
+    if (!this.#host.order.hasAudio) return;
+    this.#published()?.audio(timestampMs, body);
+    this.#flows();
   }
 
   video(timestampMs: number, body: Uint8Array): void {
-    if (this.#host.order.hasVideo) this.#begun()?.video(timestampMs, body);
+    if (!this.#host.order.hasVideo) return;
+    this.#published()?.video(timestampMs, body);
+    this.#flows();
   }
 
   data(values: readonly AmfValue[]): void {
     const [name] = values;
-    if (name === 'onMetaData' || name === '@setDataFrame') this.#begun()?.data(values);
+    if (name === 'onMetaData' || name === '@setDataFrame') this.#published()?.data(values);
   }
 
   pause(reason: string): void {
@@ -72,20 +82,31 @@ export class PullMedia implements RelayMedia {
   exportState(): PullState {
     const { session } = this.#host;
     const index = this.#publication === undefined ? undefined : session.publications.indexOf(this.#publication);
-    return { index, toBus: this.#toBus?.exportState() };
+    return { index, toBus: this.#toBus?.exportState(), flowing: this.#flowing };
   }
 
-  /** Publishes at the first message of a connection; undefined when that is refused, which ends the relay. */
-  #begun(): ToBus | undefined {
+  /** Publishes at the first message of a connection; undefined when somebody else has the name meanwhile. */
+  #published(): ToBus | undefined {
     if (this.#toBus !== undefined) return this.#toBus;
     const { session, order } = this.#host;
-    const { id, entry } = session;
     const peer = session.connections.at(-1);
-    const meta = { plugin: 'rtmp', protocol: 'rtmp', sessionId: id, params: {}, ...(peer === undefined ? {} : { peer: { address: peer.remoteAddress, port: peer.remotePort } }) };
-    this.#publication = session.publish({ name: order.localName, owner: `rtmp pull ${entry.id}`, meta, ...this.#callbacks() });
-    this.#toBus = new ToBus(this.#publication, session.log, this.#nowMs);
+    const meta = { plugin: 'rtmp', protocol: 'rtmp', sessionId: session.id, params: {}, ...(peer === undefined ? {} : { peer: { address: peer.remoteAddress, port: peer.remotePort } }) };
+    this.#flowing = false;
+    try {
+      this.#publication = session.publish({ name: order.localName, owner: `rtmp pull ${session.id}`, meta, ...this.#callbacks() });
+    } catch (error) {
+      if (!(error instanceof WcsError)) throw error;
+      this.#host.onBroken(error);
+      return undefined;
+    }
+    return (this.#toBus = new ToBus(this.#publication, session.log, this.#nowMs));
+  }
+
+  /** Not before a message was read without fault: a start is answered with what the first one was. */
+  #flows(): void {
+    if (this.#flowing || this.#toBus === undefined) return;
+    this.#flowing = true;
     this.#host.onFlowing();
-    return this.#toBus;
   }
 
   #callbacks(): { onTerminate(reason: string): void } {

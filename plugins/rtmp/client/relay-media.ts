@@ -54,7 +54,7 @@ export interface RelayHost {
 export interface RelayMedia {
   /** Facts for replies and lists. */
   readonly facts: RelayFacts;
-  /** Waits for what the relay needs on this server. @throws WcsError MEDIA_E_NOT_FOUND */
+  /** Waits for what the relay needs on this server. @throws WcsError MEDIA_E_NOT_FOUND, MEDIA_E_NAME_INVALID, MEDIA_E_NAME_IN_USE */
   prepare(signal: AbortSignal): Promise<void>;
   /** The other server takes, or begins to send, the stream. */
   open(link: MediaLink): void;

@@ -37,7 +37,7 @@ export function parseRelayAddress(text: string, named: boolean): RelayAddress {
   if (path === '' || cut === 0) throw invalid('an application is missing');
   if (named && cut >= path.length) throw invalid('the name of a stream is missing');
   const credentials = url.username === '' ? undefined : { user: decoded(url.username), password: decoded(url.password) };
-  return { secure: url.protocol === 'rtmps:', authority: url.host, app: path.slice(0, Math.max(0, cut - 1)), streamName: path.slice(cut), credentials };
+  return { secure: url.protocol === 'rtmps:', authority: url.host, app: path.slice(0, Math.max(0, cut - 1)).replace(/\/+$/, ''), streamName: path.slice(cut), credentials };
 }
 
 /** The address for lists and replies: as it was given, without the password. */
