@@ -2,7 +2,7 @@ import type { FanoutViewer, Log, MediaFrame, PluginContext, Scope, Stream, TcpFa
 import type { RtmpSettings } from '../server/settings.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { LateStart } from './late-start.ts';
-import { acceptanceOf, type Variant } from './variant.ts';
+import { acceptanceOf, carriedTracks, type Variant } from './variant.ts';
 
 /** A player in a fan-out. */
 export interface Viewer {
@@ -98,8 +98,7 @@ export class StreamFanout {
   }
 
   #onTracks(tracks: readonly TrackDescriptor[]): void {
-    const first = (kind: string) => tracks.filter((track) => track.kind === kind).slice(0, 1);
-    this.#tracks = [...first('video'), ...first('audio')];
+    this.#tracks = carriedTracks(tracks);
     this.#ids = new Set(this.#tracks.map(({ id }) => id));
     this.#lateStart.clear();
     this.#fanout.pushBytes(this.#writer.headers(this.#tracks, this.#lastDtsUs));
