@@ -22,8 +22,15 @@ export interface ChosenTrack extends MatroskaTrack {
   readonly entry: FileTrack;
 }
 
-/** Opens a Matroska or WebM file. @throws ProtocolError, WcsError; see `openMediaReader` */
-export async function openMatroska(source: ByteSource): Promise<MatroskaReader> {
+/** What all who play a file share: what it tells before its first cluster. */
+export interface MatroskaIndex {
+  readonly type: 'matroska';
+  readonly head: MatroskaHead;
+  readonly chosen: readonly ChosenTrack[];
+}
+
+/** Reads the head of a Matroska or WebM file. @throws ProtocolError, WcsError; see `indexMediaFile` */
+export async function indexMatroska(source: ByteSource): Promise<MatroskaIndex> {
   const head = await readHead(source, new ByteWindow(source, WINDOW_BYTES));
   const candidates = head.tracks.map((track): Candidate<ChosenTrack> => {
     const { entry, kind } = track;
@@ -31,12 +38,12 @@ export async function openMatroska(source: ByteSource): Promise<MatroskaReader> 
   });
   const chosen = chooseTracks(candidates);
   if (chosen.some(({ entry }) => isDescribedByFrame(entry))) await describe(source, head, chosen);
-  return new MatroskaReader(source, head, chosen);
+  return { type: 'matroska', head, chosen };
 }
 
 /** Completes the tracks by their first key frames. */
 async function describe(source: ByteSource, head: MatroskaHead, chosen: ChosenTrack[]): Promise<void> {
-  const reader = new MatroskaReader(source, head, chosen);
+  const reader = new MatroskaReader(source, { type: 'matroska', head, chosen: [...chosen] });
   for (let read = 0; read < MAX_PROBE_BYTES; ) {
     const samples = await reader.next(PROBE_STEP);
     for (const { track, key, data } of samples) {
@@ -70,11 +77,11 @@ export class MatroskaReader implements MediaReader {
   #fromUs = -Infinity;
   #times: readonly SampleTimes[];
 
-  constructor(source: ByteSource, head: MatroskaHead, chosen: readonly ChosenTrack[]) {
+  constructor(source: ByteSource, { head, chosen }: MatroskaIndex) {
     this.#source = source;
     this.#window = new ByteWindow(source, WINDOW_BYTES);
     this.#head = head;
-    this.#chosen = [...chosen];
+    this.#chosen = chosen;
     this.tracks = chosen.map(({ entry }) => entry);
     this.#place = { position: head.firstCluster, clusterTicks: 0 };
     this.#times = this.#newTimes();

@@ -23,17 +23,13 @@ const MAX_RUN_BYTES = 4 * 1024 * 1024;
 
 /** The index of a file: its tracks in order, and where their samples lie. Shared by all who play the file; never changes. */
 export interface Mp4Index {
+  readonly type: 'mp4';
   readonly tracks: readonly FileTrack[];
   readonly tables: readonly SampleTable[];
   readonly durationUs: number;
 }
 
-/** Opens an MP4 file, plain or fragmented. @throws ProtocolError, WcsError; see `openMediaReader` */
-export async function openMp4(source: ByteSource): Promise<Mp4Reader> {
-  return new Mp4Reader(source, await indexMp4(source));
-}
-
-/** Reads the index of an MP4 file. @see ISO/IEC 14496-12 */
+/** Reads the index of an MP4 file, plain or fragmented. @see ISO/IEC 14496-12 @throws ProtocolError, WcsError; see `indexMediaFile` */
 export async function indexMp4(source: ByteSource): Promise<Mp4Index> {
   const movie = await readMovie(source);
   const candidates = movie.flatMap((track): Candidate<MovieTrack>[] => {
@@ -44,6 +40,7 @@ export async function indexMp4(source: ByteSource): Promise<Mp4Index> {
   for (const track of chosen) applyEdit(track);
   const durations = chosen.map(({ table, edit: { endUs = table.endUs } }) => endUs);
   return {
+    type: 'mp4',
     tracks: chosen.flatMap(({ entry }) => (typeof entry === 'string' ? [] : [entry])),
     tables: chosen.map(({ table }) => table),
     durationUs: Math.max(0, ...durations),

@@ -27,19 +27,19 @@ export class FrameWriter {
     this.#hevcForm = variant.fourCcs.includes('hvc1') ? 'enhanced' : 'legacy';
   }
 
-  /** Appends one frame. */
-  frame(frame: MediaFrame, out: ByteSink): void {
+  /** Appends one frame. @param shiftUs taken off its time: a stream that has positions tells these to its player */
+  frame(frame: MediaFrame, out: ByteSink, shiftUs = 0): void {
     const { kind } = frame.track;
     if (kind === 'data') return;
     const body = kind === 'video' ? this.#videoFrame(frame) : audioFrame(frame);
-    if (body !== undefined) appendMessage(out, kind === 'video' ? MESSAGE_TYPE.video : MESSAGE_TYPE.audio, this.#streamId, timestampMs(frame.dtsUs), body);
+    if (body !== undefined) appendMessage(out, kind === 'video' ? MESSAGE_TYPE.video : MESSAGE_TYPE.audio, this.#streamId, timestampMs(frame.dtsUs - shiftUs), body);
   }
 
   /** What goes before the first frame, and again at a change of format: metadata and the configuration of each track. */
-  headers(tracks: readonly TrackDescriptor[], dtsUs: number): Buffer {
+  headers(tracks: readonly TrackDescriptor[], dtsUs: number, durationUs?: number): Buffer {
     const time = timestampMs(dtsUs);
     // At any other time than 0 libavformat takes the metadata for a subtitle track of its own.
-    const parts: Uint8Array[] = [encodeMessage(dataMessage(this.#streamId, 0, 'onMetaData', metadataOf(tracks)))];
+    const parts: Uint8Array[] = [encodeMessage(dataMessage(this.#streamId, 0, 'onMetaData', metadataOf(tracks, durationUs)))];
     const out: ByteSink = { put: (bytes) => void parts.push(bytes) };
     for (const track of tracks) {
       const body = track.kind === 'video' ? this.#videoConfig(track) : audioConfig(track);
@@ -86,11 +86,12 @@ function soundOf({ codec, sampleRateHz = 44_100, channels }: TrackDescriptor): F
   return { sampleRateHz: rateHz, bitsPerSample: 16, channels: channels === 2 ? 2 : 1 };
 }
 
-function metadataOf(tracks: readonly TrackDescriptor[]): AmfEcmaArray {
+function metadataOf(tracks: readonly TrackDescriptor[], durationUs: number | undefined): AmfEcmaArray {
   const facts: Record<string, AmfValue> = {};
   const set = (name: string, value: AmfValue): void => {
     if (value !== undefined) facts[name] = value;
   };
+  set('duration', durationUs === undefined ? undefined : durationUs / 1_000_000);
   for (const { kind, codec, width, height, frameRate, sampleRateHz, channels } of tracks) {
     if (kind === 'video') {
       set('width', width);
@@ -108,5 +109,5 @@ function metadataOf(tracks: readonly TrackDescriptor[]): AmfEcmaArray {
 }
 
 function timestampMs(dtsUs: number): number {
-  return Math.round(dtsUs / 1000) >>> 0;
+  return Math.max(0, Math.round(dtsUs / 1000)) >>> 0;
 }

@@ -3,15 +3,17 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
-import { openMediaReader } from '../../../core/formats/media-reader.ts';
+import { indexMediaFile, openMediaReader } from '../../../core/formats/media-reader.ts';
 import type { FileSample, MediaReader } from '../../../core/formats/media-file.ts';
-import { fileSource } from '../../support/byte-source.ts';
+import { fileSource, type CountedSource } from '../../support/byte-source.ts';
 import { ENCODERS, ffmpeg, probe, scratchFolder, testInputs, type ProbedPacket, type ProbedStream } from '../../support/ffmpeg.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest } from '../../support/peers.ts';
 
 const BOUNDS = { bytes: 256 * 1024, spanUs: 500_000 };
 const folder = scratchFolder();
+
+const openFile = async (source: CountedSource): Promise<MediaReader> => openMediaReader(source, await indexMediaFile(source));
 
 async function ffmpegBytes(...args: string[]): Promise<Buffer> {
   const { stdout } = await promisify(execFile)('ffmpeg', ['-nostdin', '-v', 'error', ...args], { encoding: 'buffer', maxBuffer: 1024 * 1024 });
@@ -49,7 +51,7 @@ interface Judged {
 async function judge(t: ExecutionContext, path: string, { toleranceUs, dts, fromFirst = false }: Judged): Promise<void> {
   const source = await fileSource(path);
   t.teardown(() => source.close());
-  const reader = await openMediaReader(source);
+  const reader = await openFile(source);
   const samples = await readAll(reader);
   const { streams, packets } = await probe(path);
   t.is(reader.tracks.length, streams.filter(({ codec_type }) => ['audio', 'video'].includes(codec_type)).length);
@@ -125,7 +127,7 @@ peerTest('sound in QuickTime whose samples are single values is joined to frames
   await ffmpeg(...testInputs(2, 'audio'), '-c:a', 'pcm_alaw', '-ar', '8000', '-ac', '1', path);
   const source = await fileSource(path);
   t.teardown(() => source.close());
-  const reader = await openMediaReader(source);
+  const reader = await openFile(source);
   t.like(reader.tracks, [{ codec: 'pcma', sampleRateHz: 8000, channels: 1 }]);
   const samples = await readAll(reader);
   const raw = await ffmpegBytes('-i', path, '-c', 'copy', '-f', 'alaw', '-');
@@ -141,7 +143,7 @@ peerTest('a file in a codec that is not carried says which, and what to do', ['f
   for (const [path, codec] of [[vorbis, /A_VORBIS/], [ac3, /ac-3/]] as const) {
     const source = await fileSource(path);
     t.teardown(() => source.close());
-    const error = await t.throwsAsync(openMediaReader(source), { code: 'MEDIA_E_NO_COMMON_CODEC' });
+    const error = await t.throwsAsync(openFile(source), { code: 'MEDIA_E_NO_COMMON_CODEC' });
     t.regex(error.message, codec);
     t.regex(error.message, /convert it to AAC or Opus/);
   }
@@ -153,7 +155,7 @@ for (const name of ['moov-in-front.mp4', 'fragments-at-key-frames.mp4', 'Opus-al
   peerTest(`seeking in ${name} comes to the last key frame at or before the position, and goes on from there as reading through does`, ['ffmpeg'], async (t) => {
     const source = await fileSource(join(folder, name));
     t.teardown(() => source.close());
-    const reader = await openMediaReader(source);
+    const reader = await openFile(source);
     const all = await readAll(reader);
     const lead = all.filter(({ track }) => track === 0);
     const keys = lead.filter(({ key }) => key);
@@ -170,15 +172,15 @@ for (const name of ['moov-in-front.mp4', 'fragments-at-key-frames.mp4', 'Opus-al
   peerTest(`a second reader of ${name} goes on from the plain position of the first, sample by sample`, ['ffmpeg'], async (t) => {
     const source = await fileSource(join(folder, name));
     t.teardown(() => source.close());
-    const reader = await openMediaReader(source);
+    const reader = await openFile(source);
     const all = await readAll(reader);
-    let current = await openMediaReader(source);
+    let current = await openFile(source);
     const pieces: FileSample[] = [];
     for (;;) {
       const samples = await current.next({ bytes: 20_000, spanUs: 300_000 });
       if (samples.length === 0) break;
       pieces.push(...samples);
-      const next = await openMediaReader(source);
+      const next = await openFile(source);
       next.restorePosition(structuredClone(current.exportPosition()));
       current = next;
     }
