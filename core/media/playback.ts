@@ -6,8 +6,9 @@ export interface Playback {
   /** Length of the whole, microseconds; undefined where the file doesn't say. */
   readonly durationUs: number | undefined;
   /**
-   * Time on the stream's clock minus position in the file, microseconds, of the frames that are written now. The clock of the
-   * stream never runs backwards; a protocol that tells its viewers positions subtracts this from a frame's times as it gets it.
+   * Time of decoding on the stream's clock minus its position, microseconds, of the frames that are written now; the first frame of
+   * the file has position 0. The clock of the stream never runs backwards: a protocol that tells its viewers positions subtracts
+   * this from a frame's times as it gets it.
    */
   readonly shiftUs: number;
   readonly paused: boolean;

@@ -137,7 +137,7 @@ export class FilePlayback implements Playback {
   }
 
   get durationUs(): number | undefined {
-    return this.#durationUs === undefined ? undefined : this.#durationUs + this.#clock.leadUs;
+    return this.#durationUs;
   }
 
   get shiftUs(): number {
@@ -296,19 +296,18 @@ export class FilePlayback implements Playback {
     try {
       if (file === undefined || wish === undefined) throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${this.plan.streamName} has ended.`);
       await file.check();
-      const wantedUs = Math.max(0, Math.min(wish.positionUs, this.durationUs ?? Infinity)) - this.#clock.leadUs;
-      const foundUs = await file.reader.seek(wantedUs);
+      if (!this.#begun) this.#clock.begin(await file.reader.next(STEP));
+      this.#begun = true;
+      const foundUs = await file.reader.seek(Math.max(0, Math.min(wish.positionUs, this.durationUs ?? Infinity)));
       const samples = await file.reader.next(STEP);
       if (this.#parts.session.closed) return wish.positionUs;
       this.#queue.clear();
-      if (this.#begun) this.#clock.jump(samples, this.#writtenUs);
-      else this.#clock.begin(samples);
-      this.#begun = true;
+      this.#clock.jump(samples, this.#writtenUs);
       this.#atEnd = samples.length === 0;
       this.#take(samples, file);
       this.#standsAtUs = this.#queue.peek()?.dtsUs ?? this.#nowUs();
       if (!this.#paused && !this.#awaitsReader) this.#go();
-      return foundUs + this.#clock.leadUs;
+      return foundUs;
     } catch (error) {
       this.#fail(error);
       throw error instanceof WcsError && error.code === 'MEDIA_E_NOT_FOUND' ? error : readError(error);

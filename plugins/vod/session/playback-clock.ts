@@ -43,6 +43,7 @@ export class PlaybackClock {
   readonly #kinds: readonly FileTrack['kind'][];
   readonly #tracks: TrackTime[];
   #shiftUs: number;
+  /** How much earlier than its presentation the file is decoded. */
   #leadUs: number;
   #round: number;
 
@@ -54,12 +55,7 @@ export class PlaybackClock {
     this.#round = state?.round ?? 0;
   }
 
-  /** How much earlier than its presentation a file is decoded: positions are told from there on, so that none is negative. */
-  get leadUs(): number {
-    return this.#leadUs;
-  }
-
-  /** Stream time minus position. */
+  /** Stream time minus position, for times of decoding: the first frame of the file has position 0. */
   get shiftUs(): number {
     return this.#shiftUs - this.#leadUs;
   }
