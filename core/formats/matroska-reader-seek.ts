@@ -1,6 +1,6 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
 import { ByteWindow, type ByteSource } from './byte-source.ts';
-import { limit, MAX_SAMPLE_BYTES } from './media-file.ts';
+import { limit, MAX_SAMPLE_BYTES, timeOf } from './media-file.ts';
 import { BLOCK_HEAD_BYTES, parseBlockHead } from './matroska-reader-blocks.ts';
 import { childElements, contentOf, ELEMENT, unsigned } from './matroska-reader-ebml.ts';
 import { headAt, readCues, type Cue, type MatroskaHead } from './matroska-reader-head.ts';
@@ -64,7 +64,7 @@ async function keyFrame({ source, window, head, track }: Search, from: number, w
     if (id === ELEMENT.timestamp) clusterTicks = unsigned(await window.take(start, limit(bytes, 8, 'bytes in a time')));
     const block = await lookAt(window, id, start, bytes);
     if (block?.trackNumber === track.number) {
-      const timeUs = Math.round((clusterTicks + block.ticks) * head.tickUs - track.codecDelayNs / 1000);
+      const timeUs = timeOf(Math.round((clusterTicks + block.ticks) * head.tickUs - track.codecDelayNs / 1000));
       const isKey = block.key || track.kind === 'audio';
       if (wantedUs === undefined && isKey) return { place: { position, clusterTicks }, timeUs };
       if (timeUs > (wantedUs ?? Infinity) + REORDER_TOLERANCE_US) break;

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
 import { ByteWindow, type ByteSource } from './byte-source.ts';
 import { frameDurationUs } from './frame-duration.ts';
-import { chooseTracks, MAX_SAMPLE_BYTES, limit, type Candidate, type FileSample, type FileTrack, type MediaReader, type ReadBounds } from './media-file.ts';
+import { chooseTracks, MAX_SAMPLE_BYTES, limit, timeOf, type Candidate, type FileSample, type FileTrack, type MediaReader, type ReadBounds } from './media-file.ts';
 import { framesOf, parseBlockHead, type BlockHead } from './matroska-reader-blocks.ts';
 import { childElements, contentOf, ELEMENT, unsigned } from './matroska-reader-ebml.ts';
 import { headAt, readHead, type MatroskaHead } from './matroska-reader-head.ts';
@@ -171,8 +171,8 @@ export class MatroskaReader implements MediaReader {
     let offsetUs = 0;
     for (const frame of frames) {
       const data = completeFrame(track, frame);
-      const ptsUs = Math.round(startUs + offsetUs);
-      const durationUs = Math.round(blockUs === undefined ? ownDurationUs(track, data) : blockUs / frames.length);
+      const ptsUs = timeOf(Math.round(startUs + offsetUs));
+      const durationUs = timeOf(Math.round(blockUs === undefined ? ownDurationUs(track, data) : blockUs / frames.length));
       offsetUs += durationUs;
       if (data.length === 0 || ptsUs < this.#fromUs) continue;
       samples.push({ track: index, ...times.next(ptsUs), durationUs, key: head.key || track.kind === 'audio', data });

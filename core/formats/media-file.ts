@@ -6,6 +6,9 @@ export const MAX_FILE_SAMPLES = 2_000_000;
 /** Largest sample of a file, bytes. */
 export const MAX_SAMPLE_BYTES = 16 * 1024 * 1024;
 
+/** Largest distance of a time from 0, microseconds: some thirty years, so that sums of a few times stay exact. */
+const MAX_TIME_US = 1e15;
+
 /** One track of a file, as the bus describes it. */
 export interface FileTrack extends CodecFormat {
   readonly kind: 'audio' | 'video';
@@ -77,6 +80,12 @@ export function chooseTracks<T>(candidates: readonly Candidate<T>[]): T[] {
   }
   if (chosen.length === 0) throw new ProtocolError('The file has neither picture nor sound');
   return chosen;
+}
+
+/** A time of a file, microseconds. @throws ProtocolError for one that nobody can mean */
+export function timeOf(us: number): number {
+  if (!(Math.abs(us) <= MAX_TIME_US)) throw new ProtocolError(`A time of ${us} microseconds`);
+  return us;
 }
 
 /** @throws WcsError PROTOCOL_E_LIMIT */

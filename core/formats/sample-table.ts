@@ -1,4 +1,4 @@
-import { limit, MAX_FILE_SAMPLES } from './media-file.ts';
+import { limit, MAX_FILE_SAMPLES, timeOf } from './media-file.ts';
 
 const INITIAL_SAMPLES = 1024;
 /** Largest distance of decoding and presentation that a file may have: what a 32-bit number of microseconds holds. */
@@ -19,13 +19,13 @@ export class SampleTable {
     return this.#count;
   }
 
-  /** @throws WcsError PROTOCOL_E_LIMIT beyond `MAX_FILE_SAMPLES` */
+  /** @throws WcsError PROTOCOL_E_LIMIT beyond `MAX_FILE_SAMPLES`, ProtocolError for a time that nobody can mean */
   push(offset: number, size: number, dtsUs: number, compositionUs: number, key: boolean): void {
     const at = this.#count;
     if (at === this.#sizes.length) this.#grow();
     this.#offsets[at] = offset;
     this.#sizes[at] = size;
-    this.#dtsUs[at] = dtsUs;
+    this.#dtsUs[at] = timeOf(dtsUs);
     this.#compositionUs[at] = Math.max(-MAX_COMPOSITION_US, Math.min(compositionUs, MAX_COMPOSITION_US));
     this.#keys[at] = key ? 1 : 0;
     this.#count = at + 1;
@@ -62,6 +62,7 @@ export class SampleTable {
 
   /** Moves all times, and holds decoding times in front of presentation. */
   shift(byUs: number): void {
+    timeOf(byUs);
     let earliestUs = 0;
     for (let index = 0; index < this.#count; index += 1) earliestUs = Math.min(earliestUs, this.#compositionUs[index] ?? 0);
     for (let index = 0; index < this.#count; index += 1) {

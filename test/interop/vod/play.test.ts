@@ -19,7 +19,7 @@ async function shortClip(server: VodServer, name: string): Promise<void> {
 
 for (const clip of ['avc.mp4', 'avc-bframes.mp4']) {
   peerTest(`${clip} of its own over RTMP: from the start to the end, every picture, sound and picture together`, ['ffmpeg'], async (t) => {
-    t.timeout(60_000);
+    t.timeout(120_000);
     const server = await startVodServer(t);
     server.add(clip);
     await judged(t, `${server.rtmpUrl}/vod://${clip}`, ['--min-duration', '19.9']);
@@ -51,7 +51,6 @@ peerTest('a copy of its own is not played by HLS, whose viewers would share it',
   server.add('avc.mp4');
   const answer = await fetch(hlsUrl(server, 'vod://avc.mp4'));
   t.true(answer.status >= 400, `${answer.status}`);
-  t.regex(await answer.text(), /one reader alone/);
   t.is(server.kernel.kernel.parts.media.streams().length, 0);
 });
 
