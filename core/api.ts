@@ -34,8 +34,9 @@ export type { BatchWriter } from './media/fanout-log.ts';
 export type { PlaneConverter } from './media/converters.ts';
 export type { TranscoderCapability } from './media/derived-tracks.ts';
 export { OFFER_ANSWER, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
+export type { Playback } from './media/playback.ts';
 export { SNAPSHOTS, type Snapshots } from './media/snapshots.ts';
-export type { StreamResolver, StreamSource } from './media/sources.ts';
+export type { SourceContext, StreamResolver, StreamSource } from './media/sources.ts';
 export type { StreamStats } from './media/stream-stats.ts';
 export type { FrameSink, SubscribeOptions, Subscription } from './media/subscription.ts';
 
