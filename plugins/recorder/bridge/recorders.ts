@@ -39,9 +39,7 @@ export class Recorders {
    */
   start(stream: Stream, wish: RecorderWish): StreamRecorder {
     this.#byStream.get(stream.id)?.session.close('Another recording begins');
-    const { maxRecordings } = this.#ctx.settings;
-    if (this.#ctx.sessions.all.size >= maxRecordings) throw new WcsError('RECORD_E_LIMIT', `${maxRecordings} recordings are running; more are not allowed (plugins.recorder.maxRecordings).`);
-    const session = this.#ctx.sessions.open({ protocol: 'recorder', kind: 'internal' });
+    const session = openRecorderSession(this.#ctx);
     const recorder = this.#hold(session, newRecorderState(stream, wish));
     try {
       recorder.read(stream, 'gop');
@@ -84,6 +82,13 @@ export class Recorders {
     });
     return recorder;
   }
+}
+
+/** @throws WcsError RECORD_E_LIMIT when there are as many recordings as there may be */
+export function openRecorderSession(ctx: PluginContext<RecorderSettings>): PluginSession {
+  const { maxRecordings } = ctx.settings;
+  if (ctx.sessions.all.size >= maxRecordings) throw new WcsError('RECORD_E_LIMIT', `${maxRecordings} recordings are running; more are not allowed (plugins.recorder.maxRecordings).`);
+  return ctx.sessions.open({ protocol: 'recorder', kind: 'internal' });
 }
 
 /** `*` stands for any characters, also none. Linear in pattern and name: no expression that backtracks. */

@@ -94,7 +94,7 @@ export class StreamRecorder {
       onFrame: (frame) => recording.push(frame),
       onSuspend: () => recording.pause(),
       onEnd: (reason) => this.#onEnd(stream, reason),
-      backlogBytes: () => this.#part?.file.backlogBytes ?? 0,
+      backlogBytes: () => this.backlogBytes,
     };
     this.session.subscribe(stream, { ...subscriptionOf(this.#parts.ctx.settings), from, sink });
   }
@@ -105,6 +105,11 @@ export class StreamRecorder {
     if (this.#part !== undefined && part === undefined) return undefined;
     const { streamName, streamId } = this;
     return { type: 'stream', streamName, streamId, publisher: this.#publisher, wish: this.#wish, recording: this.#recording.exportState(), part };
+  }
+
+  /** Bytes that wait for the disk. */
+  get backlogBytes(): number {
+    return this.#part?.file.backlogBytes ?? 0;
   }
 
   #openPart(facts: PartFacts): PartOutput {

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { messageOf, type PluginContext, type RecordingFacts } from 'wcs-core';
+import { messageOf, type Counter, type PluginContext, type RecordingFacts } from 'wcs-core';
 import type { RecorderSettings } from '../settings.ts';
 import { expandTemplate, partPath, type EndFacts } from '../wire/file-name.ts';
 import { finaliseMp4, FINALISING_MARK } from './finaliser.ts';
@@ -18,27 +18,19 @@ export interface PartClosing {
   readonly error?: string | undefined;
 }
 
-/** Counters of the plugin. */
-export interface DeskCounters {
-  started: number;
-  completed: number;
-  failed: number;
-  repaired: number;
-  bytes: number;
-}
-
 /** Opens files for recordings, and sees complete ones to their end: name, rewriting, report, script. */
 export class PartDesk {
-  readonly counters: DeskCounters = { started: 0, completed: 0, failed: 0, repaired: 0, bytes: 0 };
   readonly #ctx: PluginContext<RecorderSettings>;
   readonly #store: RecordStore;
   readonly #script: HookScript;
+  readonly #counters: ReturnType<typeof registerCounters>;
   readonly #work = new Set<Promise<void>>();
 
   constructor(ctx: PluginContext<RecorderSettings>, store: RecordStore) {
     this.#ctx = ctx;
     this.#store = store;
     this.#script = new HookScript(ctx);
+    this.#counters = registerCounters(ctx);
     // Acquired first, and so released last: files of sessions that end with the plugin are completed in time.
     ctx.scope.add('files of recordings', () => this.idle());
   }
@@ -49,7 +41,6 @@ export class PartDesk {
 
   /** @param onError told once, when the disk refuses something */
   open(ticket: PartTicket, onError: (error: unknown) => void): PartFile {
-    this.counters.started += 1;
     this.#ctx.media.announce('recordingStarted', { recording: factsOf(ticket, plannedName(ticket)) });
     return new PartFile(this.#fileOptions(onError), this.#store.create(ticket));
   }
@@ -92,7 +83,7 @@ export class PartDesk {
     } catch (failure) {
       error ??= messageOf(failure);
     }
-    this.counters.bytes += file.wholeBytes;
+    this.#counters.bytes.inc(file.wholeBytes);
     if (file.path === undefined || file.wholeBytes === 0) {
       if (file.path !== undefined) await this.#discard(ticket, file.path);
       this.#report(ticket, plannedName(ticket), 0, { ...closing, error: error ?? 'Nothing was recorded' });
@@ -129,8 +120,7 @@ export class PartDesk {
   #report(ticket: PartTicket, file: string, bytes: number, { end, error }: PartClosing): void {
     const recording = factsOf(ticket, file);
     const { durationMs } = end;
-    if (error === undefined) this.counters.completed += 1;
-    else this.counters.failed += 1;
+    this.#counters[error === undefined ? 'completed' : 'failed'].inc();
     const facts = { stream: recording.streamName, file, bytes, durationMs: Math.round(durationMs) };
     if (error === undefined) this.#ctx.log.info('recording complete', facts);
     else this.#ctx.log.error(`recording ended early: ${error}`, facts);
@@ -156,7 +146,7 @@ export class PartDesk {
     }
     const { wholeBytes, cutBytes, changedAtMillis } = await repairFile(path, entry.container).catch(asNothing);
     if (wholeBytes === 0) return this.#store.discard(entry);
-    this.counters.repaired += 1;
+    this.#counters.repaired.inc();
     const { startTimeMillis, startTimeMs } = entry.facts;
     const durationMs = Math.max(0, changedAtMillis - startTimeMillis);
     const end = { durationMs, endTimeMs: startTimeMs + durationMs, endTimeMillis: changedAtMillis };
@@ -164,6 +154,16 @@ export class PartDesk {
     this.#ctx.log.warn('A recording that the server had not completed was repaired', { file: this.#store.relative(settled), cutBytes });
     await this.#wrapUp(entry, settled, wholeBytes, { end, number: undefined, error: 'The server ended before the recording did' });
   }
+}
+
+function registerCounters({ metrics }: PluginContext<RecorderSettings>) {
+  const counter = (name: string, help: string): Counter => metrics.counter({ name: `recordings_${name}`, group: 'recorder_stats', help });
+  return {
+    completed: counter('completed', 'Complete files'),
+    failed: counter('failed', 'Files that ended before their streams'),
+    repaired: counter('repaired', 'Files of an earlier run of the server that were repaired'),
+    bytes: counter('bytes', 'Bytes of recordings'),
+  };
 }
 
 /** The name that a part is going to have, as far as it is known. */
