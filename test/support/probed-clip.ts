@@ -71,6 +71,12 @@ function bytesOf(dump: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex.join(''), 'hex'));
 }
 
+/** How many frames of a clip are recorded: a file begins with a picture, and sound that an encoder puts before it is left out. */
+export function recordable({ frames }: Clip): number {
+  const startUs = frames.find(({ track }) => track.kind === 'video')?.dtsUs ?? 0;
+  return frames.filter(({ dtsUs }) => dtsUs >= startUs).length;
+}
+
 /** Publishes a clip as fast as it is taken, and ends the stream. */
 export async function publishAtOnce(bus: MediaBus, name: string, clip: Clip, meta: Partial<StreamMeta> = {}): Promise<void> {
   const publication = beginClip(bus, name, clip, meta);

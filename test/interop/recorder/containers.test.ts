@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { probe } from '../../support/ffmpeg.ts';
 import type { Clip } from '../../support/hls.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest } from '../../support/peers.ts';
-import { probeClip, publishAtOnce } from '../../support/probed-clip.ts';
-import { checkMedia, RecordingKernel, type CompleteRecording } from '../../support/recordings.ts';
+import { probeClip, publishAtOnce, recordable } from '../../support/probed-clip.ts';
+import { checkMedia, probePackets, RecordingKernel, type CompleteRecording } from '../../support/recordings.ts';
 
 const clips = new Map<string, Promise<Clip>>();
 const clipOf = (name: string): Promise<Clip> => {
@@ -15,12 +14,6 @@ const clipOf = (name: string): Promise<Clip> => {
   clips.set(name, clip);
   return clip;
 };
-
-/** A recording begins with its first picture: sound that an encoder puts before it is left out. */
-function recordable({ frames }: Clip): number {
-  const startUs = frames.find(({ track }) => track.kind === 'video')?.dtsUs ?? 0;
-  return frames.filter(({ dtsUs }) => dtsUs >= startUs).length;
-}
 
 async function record(t: ExecutionContext, clip: Clip, settings: Readonly<Record<string, unknown>> = {}): Promise<CompleteRecording> {
   const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
@@ -46,7 +39,7 @@ for (const [name, containers, options] of [
       t.is(path.split('.').at(-1), container);
       await checkMedia(t, path, '--min-duration', '19.9', ...options);
       t.true(Math.abs(durationMs - clip.durationUs / 1000) < 100, `${durationMs}`);
-      const { packets, streams } = await probe(path);
+      const { packets, streams } = await probePackets(t, path);
       t.is(packets.length, recordable(clip), 'not one frame more or less');
       t.is(streams.length, clip.tracks.length);
     });
@@ -58,5 +51,5 @@ peerTest('VP8 and Opus are recorded as WebM, as the default is', ['ffmpeg', 'ffp
   const { path } = await record(t, clip);
   t.is(path.split('.').at(-1), 'webm');
   await checkMedia(t, path, '--min-duration', '19.9');
-  t.is((await probe(path)).packets.length, recordable(clip));
+  t.is((await probePackets(t, path)).packets.length, recordable(clip));
 });
