@@ -44,6 +44,7 @@ export const ERRORS = {
   PLUGIN_E_REQUIRES: 'conflict',
   PROTOCOL_E_LIMIT: 'invalid',
   PROTOCOL_E_MALFORMED: 'invalid',
+  RECORD_E_LIMIT: 'busy',
   SCOPE_E_CLOSED: 'internal',
   SESSION_E_NOT_FOUND: 'notFound',
   SESSION_E_TIMEOUT: 'invalid',

@@ -11,6 +11,15 @@ export interface StreamMeta {
   readonly sessionId: string;
   readonly peer?: { readonly address: string; readonly port: number };
   readonly params: Readonly<Record<string, string>>;
+  /** The name by which the publisher logged in, where it did. */
+  readonly login?: string;
+  /** The publisher asks for a recording, where the protocol has a word of its own for it; elsewhere a parameter `record=true` says so. */
+  readonly record?: boolean;
+}
+
+/** True when the publisher asks that the stream be recorded. */
+export function wantsRecording({ record, params }: StreamMeta): boolean {
+  return record ?? (params['record'] === 'true' || params['record'] === '1');
 }
 
 /** A name and its tracks, written by one publisher at a time and read by any number of readers. */
