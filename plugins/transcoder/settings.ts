@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_PROFILES, profileSchema } from './managed/profiles.ts';
 
 /** Settings under `plugins.transcoder` of wcs.yml; README.md says what each does. */
 export const settingsSchema = z.strictObject({
@@ -16,6 +17,10 @@ export const settingsSchema = z.strictObject({
   preset: z.enum(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium']).default('veryfast'),
   /** Between two key frames that nobody asked for. */
   keyFrameIntervalMs: z.number().int().min(200).max(60_000).default(2000),
+  /** `NAME-PROFILE` is the stream `NAME` made like this, as soon as somebody asks for it. */
+  profiles: z.record(z.string().regex(/^[A-Za-z0-9_]{1,32}$/), profileSchema).prefault(DEFAULT_PROFILES),
+  /** How long such a stream goes on without readers. */
+  profileIdleMs: z.number().int().min(1000).max(3_600_000).default(15_000),
 });
 
 /** The settings with their defaults filled in. */

@@ -1,11 +1,17 @@
 import { availableParallelism } from 'node:os';
 import { definePlugin, messageOf, type PluginContext, type PluginInstance } from 'wcs-core';
 import { ChildPool } from 'wcs-core/process/child-pool';
+import type { RepublishState } from './bridge/republisher.ts';
 import { TrackTranscoder } from './bridge/track-transcoder.ts';
 import childModule from './child/transcoder.child.ts?text';
 import { CHILD_ENV, NodeAvProcessor } from './processor/node-av-processor.ts';
+import { ManagedStreams } from './managed/managed-streams.ts';
+import { registerOperations } from './managed/operations.ts';
 import type { MediaProcessor } from './processor/processor.ts';
 import { settingsSchema, type TranscoderSettings } from './settings.ts';
+
+/** Before those who ask other servers. */
+const PROFILE_ORDER = 10;
 
 /** Makes tracks of other codecs, sizes and rates for readers that need them. */
 export default definePlugin({
@@ -13,14 +19,20 @@ export default definePlugin({
   configSchema: settingsSchema,
   create(ctx): PluginInstance<TranscoderSettings> {
     let transcoder: TrackTranscoder | undefined;
+    const managed = new ManagedStreams(ctx);
     return {
       async prepare() {
         const processor = await openProcessor(ctx);
         if (processor === undefined) return;
         transcoder = new TrackTranscoder(ctx, processor);
         ctx.media.registerTranscoder(transcoder);
+        ctx.media.registerResolver({ name: 'transcoder profiles', order: PROFILE_ORDER, resolve: (name) => managed.resolveProfile(name) });
+        registerOperations(ctx, managed);
         registerMetrics(ctx, transcoder, processor);
       },
+      exportSession: (session) => managed.find(session)?.state,
+      // Written by `exportSession` of a version with the same `handoff` number.
+      importSession: (session, data) => managed.resume(session, data as RepublishState),
       drain: (signal) => transcoder?.drained(signal) ?? Promise.resolve(),
     };
   },
