@@ -21,7 +21,7 @@ export { Scope, type Held } from './scope/scope.ts';
 
 export type { MediaFrame, MediaPacket } from './media/frame.ts';
 export { clockRateOf, type Codec, type MediaKind } from './media/codecs.ts';
-export type { Acceptance } from './media/negotiate.ts';
+export { targetId, type Acceptance, type TrackTarget } from './media/negotiate.ts';
 export { ticksToUs, usToTicks } from './media/frame.ts';
 export { areSameFormats, isSameFormat, type TrackDescriptor } from './media/track.ts';
 export type { AnnouncedEvent, MediaBus, MediaEvents } from './media/media-bus.ts';
@@ -32,8 +32,8 @@ export type { MissingTrack, RtpViewer, RtpViewerCounters, RtpViewerOptions, RtpV
 export type { RtpMapping, SenderFacts } from './media/rtp-fanout/viewer-line.ts';
 export type { BatchWriter } from './media/fanout-log.ts';
 export type { PlaneConverter } from './media/converters.ts';
-export type { TranscoderCapability } from './media/derived-tracks.ts';
 export type { RecordingEnd, RecordingFacts } from './media/recording-event.ts';
+export type { TranscodeJob, TranscodeOutput, TranscoderCapability, Transcoding } from './media/derived-tracks.ts';
 export { OFFER_ANSWER, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
 export type { Playback } from './media/playback.ts';
 export { SNAPSHOTS, type Snapshots } from './media/snapshots.ts';

@@ -20,6 +20,8 @@ export const ERRORS = {
   MEDIA_E_NOT_FOUND: 'notFound',
   MEDIA_E_NOT_SHARED: 'refused',
   MEDIA_E_NO_COMMON_CODEC: 'invalid',
+  MEDIA_E_NO_TRANSCODER: 'busy',
+  MEDIA_E_PROCESSING: 'internal',
   MEDIA_E_SOURCE_FAILED: 'internal',
   NET_E_CONNECT: 'internal',
   NET_E_HOST_UNKNOWN: 'invalid',

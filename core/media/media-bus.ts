@@ -112,9 +112,10 @@ export class MediaBus {
     return this.#converters.register(converter);
   }
 
-  /** The newest is asked first. */
+  /** The newest is asked first, and takes over what an older one of its name does. */
   registerTranscoder(transcoder: TranscoderCapability): () => void {
     this.#transcoders = [transcoder, ...this.#transcoders];
+    for (const stream of [...this.#streams.values()]) stream.transcoderCame(transcoder);
     return () => void (this.#transcoders = this.#transcoders.filter((other) => other !== transcoder));
   }
 
