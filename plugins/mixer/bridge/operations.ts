@@ -13,7 +13,7 @@ const places = z.record(
 );
 
 /** The last word of the class names that WCS has for its layouts. */
-const LAYOUT_CLASSES: Readonly<Record<string, LayoutSpec['type'] & string>> = {
+const LAYOUT_CLASSES: Readonly<Record<string, Exclude<LayoutSpec['type'], 'custom'>>> = {
   GridLayout: 'grid',
   CenterNoPaddingGridLayout: 'gridNoPadding',
   NoPaddingGridLayout: 'gridNoPadding',
@@ -46,7 +46,15 @@ const startup = z.object({
 
 /** The operations of `/rest-api/mixer`. @see wcs-rest-api.md section 8 */
 export function registerOperations(ctx: PluginContext<MixerSettings>, mixers: Mixers): void {
-  const register = <Input, Output>(operation: Omit<Operation<Input, Output>, 'role'> & { readonly role?: 'viewer' }): void => ctx.operations.register({ role: 'admin', ...operation });
+  const register: Register = (operation) => ctx.operations.register({ role: 'admin', ...operation });
+  registerLife(register, ctx, mixers);
+  registerChanges(register, mixers);
+}
+
+type Register = <Input, Output>(operation: Omit<Operation<Input, Output>, 'role'> & { readonly role?: 'viewer' }) => void;
+
+/** Begin, end, and what there is. */
+function registerLife(register: Register, ctx: PluginContext<MixerSettings>, mixers: Mixers): void {
   register({
     name: 'mixer.startup',
     summary: 'Start a mixer; 409 when its URI or stream name is in use',
@@ -56,6 +64,25 @@ export function registerOperations(ctx: PluginContext<MixerSettings>, mixers: Mi
       mixers.open({ uri: wish.uri, streamName: wish.localStreamName, hasVideo: wish.hasVideo, hasAudio: wish.hasAudio, settings, layout: layoutOf(wish) ?? { type: settings.layout }, isRoom: false });
     },
   });
+  register({
+    name: 'mixer.terminate',
+    summary: 'End a mixer',
+    input: z.object({ uri }),
+    cli: { positional: ['uri'] },
+    handler: ({ uri: target }) => mixers.get(target).session.close('Stopped by rest /terminate'),
+  });
+  register({ name: 'mixer.find_all', summary: 'All mixers; 404 when there are none', role: 'viewer', input: z.object({}), handler: () => mixers.all.map(rowOf) });
+  register({
+    name: 'mixer.find',
+    summary: 'Mixers that match every field given; 404 when there are none',
+    role: 'viewer',
+    input: z.object({ uri: z.string().optional(), localStreamName: z.string().optional() }),
+    handler: (wanted) => mixers.all.map(rowOf).filter((row) => (wanted.uri ?? row.uri) === row.uri && (wanted.localStreamName ?? row.localStreamName) === row.localStreamName),
+  });
+}
+
+/** Inputs, levels and layout of a running mixer. */
+function registerChanges(register: Register, mixers: Mixers): void {
   register({
     name: 'mixer.add',
     summary: 'Add a stream to a mixer; 404 when there is no such mixer or stream',
@@ -93,21 +120,6 @@ export function registerOperations(ctx: PluginContext<MixerSettings>, mixers: Mi
       if (layout === undefined) throw new WcsError('OPERATION_E_INPUT', 'Give mixerLayoutClass or mixerLayout.');
       mixer.setLayout(layout);
     },
-  });
-  register({
-    name: 'mixer.terminate',
-    summary: 'End a mixer',
-    input: z.object({ uri }),
-    cli: { positional: ['uri'] },
-    handler: ({ uri: target }) => mixers.get(target).session.close('Stopped by rest /terminate'),
-  });
-  register({ name: 'mixer.find_all', summary: 'All mixers; 404 when there are none', role: 'viewer', input: z.object({}), handler: () => mixers.all.map(rowOf) });
-  register({
-    name: 'mixer.find',
-    summary: 'Mixers that match every field given; 404 when there are none',
-    role: 'viewer',
-    input: z.object({ uri: z.string().optional(), localStreamName: z.string().optional() }),
-    handler: (wanted) => mixers.all.map(rowOf).filter((row) => (wanted.uri ?? row.uri) === row.uri && (wanted.localStreamName ?? row.localStreamName) === row.localStreamName),
   });
 }
 
@@ -152,7 +164,7 @@ function layoutOf({ mixerLayout, mixerLayoutClass }: { readonly mixerLayout?: Cu
   if (mixerLayoutClass === undefined) return undefined;
   const name = mixerLayoutClass.split('.').at(-1) ?? '';
   const type = LAYOUT_CLASSES[name] ?? Object.values(LAYOUT_CLASSES).find((known) => known === name);
-  if (type === undefined || type === 'custom') throw new WcsError('OPERATION_E_INPUT', `There is no layout ${name}; there are ${Object.keys(LAYOUT_CLASSES).join(', ')}.`);
+  if (type === undefined) throw new WcsError('OPERATION_E_INPUT', `There is no layout ${name}; there are ${Object.keys(LAYOUT_CLASSES).join(', ')}.`);
   return { type };
 }
 

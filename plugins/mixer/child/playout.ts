@@ -22,8 +22,10 @@ const FALL = 0.1;
 const WAIT_MS = 2;
 /** Ahead of the target by this: leave a tick out. */
 const SKIP_MS = 30;
-/** Stamps that differ by less from the count of samples are jitter of the stamps. */
-const SLIP_MS = 40;
+/** Stamps that differ by less from the count of samples are rounded ones; by more, a piece was lost. */
+const SLIP_MS = 8;
+/** Stamps that step back by no more than this repeat a piece; by more, the clock has jumped. */
+const REPEAT_MS = 200;
 const BUFFER_MS = 2000;
 
 /**
@@ -100,8 +102,9 @@ export class Playout {
 
   /** The input's clock goes on elsewhere: what was kept is of no use. */
   #jumpTo(stamped: number): void {
-    const isGap = stamped > this.#end && stamped - this.#end < this.#frames && this.#position !== undefined;
-    if (isGap) {
+    const ahead = stamped - this.#end;
+    const isNear = ahead < this.#frames && ahead > (-REPEAT_MS * this.#options.sampleRateHz) / 1000;
+    if (this.#position !== undefined && isNear) {
       this.#clear(this.#end, stamped);
       this.#end = stamped;
       return;

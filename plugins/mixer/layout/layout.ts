@@ -83,10 +83,10 @@ function desktopCells(desktop: LayoutInput, others: readonly LayoutInput[], area
 function insetCells(inputs: readonly LayoutInput[], area: Area): Cell[] {
   const [large, ...small] = inputs;
   if (large === undefined) return [];
-  const margin = area.width * INSET_MARGIN;
+  const [beside, below] = [area.width * INSET_MARGIN, area.height * INSET_MARGIN];
   const size = Math.min(INSET_SIZE, (1 - INSET_MARGIN * (small.length + 1)) / Math.max(1, small.length));
   const [width, height] = [area.width * size, area.height * size];
-  const insets = small.map(({ id }, index) => cellOf(id, { x: area.width - (index + 1) * (width + margin), y: area.height - height - margin, width, height }, 'cover'));
+  const insets = small.map(({ id }, index) => cellOf(id, { x: area.width - (index + 1) * (width + beside), y: area.height - height - below, width, height }, 'cover'));
   return [cellOf(large.id, area, 'contain'), ...insets];
 }
 
