@@ -20,7 +20,7 @@ export { rateLimited } from './log/rate-limited.ts';
 export { Scope, type Held } from './scope/scope.ts';
 
 export type { MediaFrame, MediaPacket } from './media/frame.ts';
-export { clockRateOf, type Codec, type MediaKind } from './media/codecs.ts';
+export { clockRateOf, kindOfCodec, type Codec, type MediaKind } from './media/codecs.ts';
 export { targetId, type Acceptance, type TrackTarget } from './media/negotiate.ts';
 export { ticksToUs, usToTicks } from './media/frame.ts';
 export { areSameFormats, isSameFormat, type TrackDescriptor } from './media/track.ts';
