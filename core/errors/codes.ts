@@ -17,6 +17,7 @@ export const ERRORS = {
   MEDIA_E_NAME_IN_USE: 'conflict',
   MEDIA_E_NOT_FOUND: 'notFound',
   MEDIA_E_NO_COMMON_CODEC: 'invalid',
+  MEDIA_E_PROCESSING: 'internal',
   MEDIA_E_SOURCE_FAILED: 'internal',
   NET_E_CONNECT: 'internal',
   NET_E_LISTEN: 'conflict',
