@@ -35,8 +35,9 @@ export type { PlaneConverter } from './media/converters.ts';
 export type { TranscoderCapability } from './media/derived-tracks.ts';
 export type { RecordingEnd, RecordingFacts } from './media/recording-event.ts';
 export { OFFER_ANSWER, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
+export type { Playback } from './media/playback.ts';
 export { SNAPSHOTS, type Snapshots } from './media/snapshots.ts';
-export type { StreamResolver, StreamSource } from './media/sources.ts';
+export type { SourceContext, StreamResolver, StreamSource } from './media/sources.ts';
 export type { StreamStats } from './media/stream-stats.ts';
 export type { FrameSink, SubscribeOptions, Subscription } from './media/subscription.ts';
 
@@ -58,7 +59,7 @@ export type { Destination, EngineTier, FanoutGroup, FanoutMember, FanoutPacket, 
 export type { AccessDecision, AccessRequest, Authoriser } from './access/access.ts';
 export { containedPath } from './access/contained-path.ts';
 export type { ResolvedTarget } from './access/ssrf-guard.ts';
-export { isSourceUri, parseStreamName, type StreamName } from './access/stream-name.ts';
+export { isSourceUri, parseStreamName, shownStreamName, type StreamName } from './access/stream-name.ts';
 
 export { defineOperation, type AnyOperation, type Caller, type Operation, type OperationCall, type Role } from './operations/operation.ts';
 export { WEB_BODY_MAX_BYTES, type WebAnswer, type WebRequest, type WebRoute } from './web/web-routes.ts';

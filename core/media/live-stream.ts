@@ -8,6 +8,7 @@ import { GopCache } from './gop-cache.ts';
 import { KeyFrameRequests } from './key-frame-requests.ts';
 import { negotiate, noCommonCodec, type Acceptance, type ConversionNeed } from './negotiate.ts';
 import type { MediaRuntime } from './runtime.ts';
+import type { Playback } from './playback.ts';
 import { StreamMeter, type StreamStats } from './stream-stats.ts';
 import type { Stream, StreamMeta } from './stream.ts';
 import { Reader, type ReaderHost, type Subscription, type SubscribeOptions } from './subscription.ts';
@@ -17,6 +18,7 @@ import { areSameFormats, isSameFormat, type TrackDescriptor } from './track.ts';
 /** The publisher as its stream sees it. */
 export interface StreamPublisher {
   readonly makesKeyFrames: boolean;
+  readonly playback: Playback | undefined;
   requestKeyFrame(trackId: string): void;
   terminate(reason: string): void;
 }
@@ -111,6 +113,10 @@ export class LiveStream implements Stream {
 
   get makesKeyFrames(): boolean {
     return this.#publisher?.makesKeyFrames === true && this.#keyFrames.areAnswered;
+  }
+
+  get playback(): Playback | undefined {
+    return this.#publisher?.playback;
   }
 
   get stats(): StreamStats {

@@ -1,4 +1,5 @@
 import type { MediaFrame } from './frame.ts';
+import type { Playback } from './playback.ts';
 import type { StreamStats } from './stream-stats.ts';
 import type { SubscribeOptions, Subscription } from './subscription.ts';
 import type { TrackDescriptor } from './track.ts';
@@ -33,6 +34,8 @@ export interface Stream {
   readonly createdAtMs: number;
   /** True while the publisher makes key frames on request; false also for one that was asked and made none. */
   readonly makesKeyFrames: boolean;
+  /** Steers a stream that is played from a file to its one reader; undefined for what is live. */
+  readonly playback: Playback | undefined;
   /** Facts of the present (or last) publisher. */
   readonly meta: StreamMeta;
   readonly stats: StreamStats;
