@@ -8,6 +8,7 @@ import { withCredentials } from '../../../../plugins/sip/calls/authenticated.ts'
 import { connectSrf } from '../../../../plugins/sip/calls/connect-srf.ts';
 import { exportDialog, importDialog, type SrfDialogState } from '../../../../plugins/sip/calls/dialog-state.ts';
 import type { SrfAgent, SrfDialog, SrfHeaders, SrfMessage, SrfRequest, SrfResponse } from '../../../../plugins/sip/calls/srf.ts';
+import { RESUME_HEADER } from '../../../../plugins/sip/engine/session/uac.ts';
 import { SipEngine, type EngineState } from '../../../../plugins/sip/engine/server/sip-engine.ts';
 import { engineSettingsSchema } from '../../../../plugins/sip/engine/server/settings.ts';
 
@@ -15,6 +16,8 @@ interface AppState {
   readonly engine: EngineState;
   readonly dialogs: readonly SrfDialogState[];
   readonly events: readonly string[];
+  /** A call of ours that rings: where to, and its transaction. */
+  readonly pending: { readonly uri: string; readonly transactionId: string } | undefined;
 }
 
 const sdp = (direction = 'sendrecv', version = 1): string =>
@@ -50,7 +53,7 @@ class SipApp implements PluginInstance {
   }
 
   exportSession(): AppState {
-    return { engine: this.#engine.exportState(), dialogs: [...this.#dialogs.values()].flatMap((dialog) => exportDialog(dialog) ?? []), events: this.#events };
+    return { engine: this.#engine.exportState(), dialogs: [...this.#dialogs.values()].flatMap((dialog) => exportDialog(dialog) ?? []), events: this.#events, pending: this.#pendingState() };
   }
 
   importSession(session: Parameters<SipEngine['importState']>[0], data: unknown): void {
@@ -58,6 +61,11 @@ class SipApp implements PluginInstance {
     this.#events = [...state.events];
     this.#engine.importState(session, state.engine);
     for (const dialog of state.dialogs) this.#keep(importDialog(this.#srf, dialog));
+    if (state.pending !== undefined) this.#dial(state.pending.uri, { [RESUME_HEADER]: state.pending.transactionId });
+  }
+
+  #pendingState(): AppState['pending'] {
+    return this.#pending === undefined ? undefined : { uri: this.#pending.uri, transactionId: this.#pending.stackTxnId };
   }
 
   drain(signal: AbortSignal): Promise<void> {
@@ -72,7 +80,9 @@ class SipApp implements PluginInstance {
     if (user === 'ring') return response.send(180);
     if (user === 'early') return this.#answerEarly(request, response);
     response.send(180);
-    this.#answer(request, response);
+    // Long enough for a test to do something meanwhile.
+    if (user === 'slow') this.#ctx.timers.after(2000, () => this.#answer(request, response));
+    else this.#answer(request, response);
   }
 
   #answer(request: SrfRequest, response: SrfResponse): void {
@@ -172,12 +182,12 @@ class SipApp implements PluginInstance {
   }
 
   /** Begins a call and does not wait for its end. */
-  #dial(uri: string): void {
-    const answered = this.#srf.createUAC(uri, { localSdp: sdp() }, {
+  #dial(uri: string, headers: SrfHeaders = {}): void {
+    const answered = this.#srf.createUAC(uri, { localSdp: sdp(), headers }, {
       cbRequest: (_error, request) => (this.#pending = request),
       cbProvisional: (response) => void this.#events.push(`provisional ${response.status}`),
     });
-    this.#ctx.background(answered.then((dialog) => void this.#keep(dialog), (error: unknown) => void this.#events.push(`failed ${(error as { status?: number }).status ?? 0}`)));
+    this.#ctx.background(answered.finally(() => (this.#pending = undefined)).then((dialog) => void this.#keep(dialog), (error: unknown) => void this.#events.push(`failed ${(error as { status?: number }).status ?? 0}`)));
   }
 
   async #request({ method, uri, username = '', password = '', headers = {}, body, proxy }: { method: string; uri: string; username?: string | undefined; password?: string | undefined; headers?: SrfHeaders | undefined; body?: string | undefined; proxy?: string | undefined }): Promise<unknown> {
