@@ -51,6 +51,15 @@ export interface SrfDialog extends EventEmitter {
   request(options: { readonly method: string; readonly headers?: SrfHeaders; readonly body?: string }): Promise<SrfResponse>;
 }
 
+/** A request outside of dialogs. */
+export interface SrfRequestOptions {
+  readonly method: string;
+  readonly headers?: SrfHeaders;
+  readonly body?: string;
+  /** Where to send it, in place of what its URI says. */
+  readonly proxy?: string;
+}
+
 /** What a call is begun with. */
 export interface SrfCallOptions {
   readonly localSdp: string;
@@ -61,7 +70,7 @@ export interface SrfCallOptions {
 
 /** Told how a call of ours gets on before it is answered. */
 export interface SrfCallProgress {
-  readonly cbRequest?: (error: unknown, request: SrfRequest) => void;
+  readonly cbRequest?: (error: unknown, request?: SrfRequest) => void;
   readonly cbProvisional?: (response: SrfResponse) => void;
 }
 
@@ -72,9 +81,10 @@ export interface SrfAgent extends EventEmitter {
   connect(options: { readonly host: string; readonly port: number; readonly secret: string; readonly tls?: object; readonly reconnect?: { readonly maxAttempts?: number } }): void;
   disconnect(): void;
   use(method: string, handler: SrfHandler): void;
-  request(uri: string, options: { readonly method: string; readonly headers?: SrfHeaders; readonly body?: string; readonly proxy?: string }): Promise<SrfRequest>;
-  createUAC(uri: string, options: SrfCallOptions, progress?: SrfCallProgress): Promise<SrfDialog>;
-  createUAS(request: SrfRequest, response: SrfResponse, options: { readonly localSdp: string; readonly headers?: SrfHeaders }): Promise<SrfDialog>;
+  /** These three with a callback only: what comes in the same moment is lost on whoever waits for the promise. */
+  request(uri: string, options: SrfRequestOptions, done: (error: unknown, request?: SrfRequest) => void): void;
+  createUAC(uri: string, options: SrfCallOptions, progress: SrfCallProgress, done: (error: unknown, dialog?: SrfDialog) => void): void;
+  createUAS(request: SrfRequest, response: SrfResponse, options: { readonly localSdp: string; readonly headers?: SrfHeaders }, done: (error: unknown, dialog?: SrfDialog) => void): void;
   findDialogById(id: string): SrfDialog | undefined;
   addDialog(dialog: SrfDialog): void;
   readonly app: { readonly client: SrfClient };

@@ -4,10 +4,11 @@
  */
 import { definePlugin, type PluginContext, type PluginInstance } from 'wcs-core';
 import { z } from 'zod';
-import { withCredentials } from '../../../../plugins/sip/calls/authenticated.ts';
+import { withCredentials, type Attempt } from '../../../../plugins/sip/calls/authenticated.ts';
 import { connectSrf } from '../../../../plugins/sip/calls/connect-srf.ts';
+import { answer, call, exchange, type CallAttempt } from '../../../../plugins/sip/calls/exchange.ts';
 import { exportDialog, importDialog, type SrfDialogState } from '../../../../plugins/sip/calls/dialog-state.ts';
-import type { SrfAgent, SrfDialog, SrfHeaders, SrfMessage, SrfRequest, SrfResponse } from '../../../../plugins/sip/calls/srf.ts';
+import type { SrfAgent, SrfDialog, SrfHeaders, SrfRequest, SrfResponse } from '../../../../plugins/sip/calls/srf.ts';
 import { RESUME_HEADER } from '../../../../plugins/sip/engine/session/uac.ts';
 import { SipEngine, type EngineState } from '../../../../plugins/sip/engine/server/sip-engine.ts';
 import { engineSettingsSchema } from '../../../../plugins/sip/engine/server/settings.ts';
@@ -86,7 +87,7 @@ class SipApp implements PluginInstance {
   }
 
   #answer(request: SrfRequest, response: SrfResponse): void {
-    this.#ctx.background(this.#srf.createUAS(request, response, { localSdp: sdp() }).then((dialog) => this.#keep(dialog), () => undefined));
+    answer(this.#srf, request, response, sdp(), (dialog) => this.#keep(dialog)).catch(() => undefined);
   }
 
   #answerEarly(request: SrfRequest, response: SrfResponse): void {
@@ -128,9 +129,9 @@ class SipApp implements PluginInstance {
   }
 
   #register(): void {
-    const call = z.object({ uri: z.string(), username: z.string().optional(), password: z.string().optional(), headers: z.record(z.string(), z.string()).optional() });
-    this.#operation('call', call, (input) => this.#call(input));
-    this.#operation('dial', call, (input) => this.#dial(input.uri));
+    const target = z.object({ uri: z.string(), username: z.string().optional(), password: z.string().optional(), headers: z.record(z.string(), z.string()).optional() });
+    this.#operation('call', target, (input) => this.#call(input));
+    this.#operation('dial', target, (input) => this.#dial(input.uri));
     this.#operation('cancel', z.object({}), () => this.#pending?.cancel());
     this.#operation('hangup', z.object({ id: z.string() }), ({ id }) => this.#hangUp(id));
     this.#operation('modify', z.object({ id: z.string(), direction: z.string() }), ({ id, direction }) => this.#dialog(id).modify(sdp(direction, 3)));
@@ -139,7 +140,7 @@ class SipApp implements PluginInstance {
       const response = await this.#dialog(id).request({ method: request.method, ...(headers === undefined ? {} : { headers }), ...(body === undefined ? {} : { body }) });
       return response.status;
     });
-    this.#operation('request', call.extend({ method: z.string(), body: z.string().optional(), proxy: z.string().optional() }), (input) => this.#request(input));
+    this.#operation('request', target.extend({ method: z.string(), body: z.string().optional(), proxy: z.string().optional() }), (input) => this.#request(input));
     this.#operation('events', z.object({}), () => this.#events);
     this.#operation('state', z.object({}), () => ({ ...this.#engine.counts, ...this.#engine.counters, dialogs: [...this.#dialogs.keys()] }));
   }
@@ -162,43 +163,33 @@ class SipApp implements PluginInstance {
 
   /** Calls, with credentials where they are asked for, and answers with the dialog or the status that it ended with. */
   async #call({ uri, username = '', password = '', headers = {} }: { uri: string; username?: string | undefined; password?: string | undefined; headers?: SrfHeaders | undefined }): Promise<unknown> {
-    const attempt = async (added: SrfHeaders): Promise<{ request: SrfRequest; response: SrfResponse; dialog?: SrfDialog }> => {
-      let request: SrfRequest | undefined;
-      const progress = {
-        cbRequest: (_error: unknown, sent: SrfRequest) => (request = sent),
-        cbProvisional: (response: SrfResponse) => void this.#events.push(`provisional ${response.status}`),
-      };
-      try {
-        const dialog = await this.#srf.createUAC(uri, { localSdp: sdp(), headers: { ...headers, ...added } }, progress);
-        return { request: request!, response: dialog.res, dialog };
-      } catch (error) {
-        const { res } = error as { res?: SrfResponse };
-        if (res === undefined) throw error;
-        return { request: request!, response: res };
-      }
-    };
+    const onProvisional = (response: SrfResponse): void => void this.#events.push(`provisional ${response.status}`);
+    const attempt = (added: SrfHeaders): Promise<CallAttempt> => call(this.#srf, uri, { localSdp: sdp(), headers: { ...headers, ...added } }, { onProvisional, onDialog: (dialog) => this.#keep(dialog) });
     const { response, dialog } = await withCredentials('INVITE', uri, { username, password }, attempt);
-    return dialog === undefined ? { status: response.status } : { status: 200, id: this.#keep(dialog).id, sdp: dialog.remote.sdp };
+    return dialog === undefined ? { status: response.status } : { status: 200, id: dialog.id, sdp: dialog.remote.sdp };
   }
 
   /** Begins a call and does not wait for its end. */
   #dial(uri: string, headers: SrfHeaders = {}): void {
-    const answered = this.#srf.createUAC(uri, { localSdp: sdp(), headers }, {
-      cbRequest: (_error, request) => (this.#pending = request),
-      cbProvisional: (response) => void this.#events.push(`provisional ${response.status}`),
-    });
-    this.#ctx.background(answered.finally(() => (this.#pending = undefined)).then((dialog) => void this.#keep(dialog), (error: unknown) => void this.#events.push(`failed ${(error as { status?: number }).status ?? 0}`)));
+    const onSent = (request: SrfRequest): void => void (this.#pending = request);
+    const onProvisional = (response: SrfResponse): void => void this.#events.push(`provisional ${response.status}`);
+    const dialled = call(this.#srf, uri, { localSdp: sdp(), headers }, { onSent, onProvisional, onDialog: (dialog) => this.#keep(dialog) });
+    this.#ctx.background(
+      dialled.then(({ dialog, response }) => {
+        this.#pending = undefined;
+        if (dialog === undefined) this.#events.push(`failed ${response.status}`);
+      }),
+    );
   }
 
   async #request({ method, uri, username = '', password = '', headers = {}, body, proxy }: { method: string; uri: string; username?: string | undefined; password?: string | undefined; headers?: SrfHeaders | undefined; body?: string | undefined; proxy?: string | undefined }): Promise<unknown> {
     let attempts = 0;
-    const attempt = async (added: SrfHeaders): Promise<{ request: SrfRequest; response: SrfResponse }> => {
+    const attempt = (added: SrfHeaders): Promise<Attempt> => {
       attempts++;
-      const request = await this.#srf.request(uri, { method, headers: { ...headers, ...added }, ...(body === undefined ? {} : { body }), ...(proxy === undefined ? {} : { proxy }) });
-      return new Promise((resolve) => request.on('response', (response: SrfResponse) => response.status >= 200 && resolve({ request, response })));
+      return exchange(this.#srf, uri, { method, headers: { ...headers, ...added }, ...(body === undefined ? {} : { body }), ...(proxy === undefined ? {} : { proxy }) });
     };
     const { response } = await withCredentials(method, uri, { username, password }, attempt);
-    return { status: response.status, attempts, contact: (response as SrfMessage).get('contact') };
+    return { status: response.status, attempts, contact: response.get('contact') };
   }
 }
 
