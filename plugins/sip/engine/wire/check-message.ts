@@ -31,7 +31,7 @@ function checkFields(headers: SipHeaders): Fault | undefined {
   // A bar would split the fields of the control protocol.
   if (callId.length > CALL_ID_CHARS_MAX || !/^[^\s|]+$/.test(callId)) return bad('Malformed Call-ID');
   const maxForwards = headers.get('Max-Forwards') ?? '0';
-  return /^\d{1,3}$/.test(maxForwards) && Number(maxForwards) <= 255 ? undefined : bad('Malformed Max-Forwards');
+  return /^\d{1,10}$/.test(maxForwards) && Number(maxForwards) <= 255 ? undefined : bad('Malformed Max-Forwards');
 }
 
 function checkAddresses(headers: SipHeaders): Fault | undefined {
