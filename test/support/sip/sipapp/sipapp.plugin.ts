@@ -39,7 +39,9 @@ class SipApp implements PluginInstance {
   }
 
   async prepare(): Promise<void> {
-    this.#srf = await connectSrf(this.#ctx, await this.#engine.prepare(), false);
+    const access = await this.#engine.prepare();
+    this.#srf = await connectSrf(this.#ctx, access, false);
+    this.#operation('control', z.object({}), () => access);
     this.#srf.use('invite', (request, response) => this.#onInvite(request, response));
     this.#srf.use('options', (_request, response) => response.send(200));
     this.#srf.use('message', (request, response) => {
