@@ -1,6 +1,6 @@
-import { ticksToUs, usToTicks } from 'wcs-core';
-import { unixMsOfNtp, type NtpTime } from 'wcs-core/rtp/ntp';
-import { timestampDistance, TimestampUnwrapper } from 'wcs-core/rtp/sequence';
+import { ticksToUs, usToTicks } from './ticks.ts';
+import { unixMsOfNtp, type NtpTime } from './ntp.ts';
+import { timestampDistance, TimestampUnwrapper } from './sequence.ts';
 
 /** A correction smaller than this is measuring noise. */
 const STEP_MIN_US = 2000;
@@ -62,6 +62,11 @@ export class PublisherClock {
     const ticks = track.unwrapper.unwrap(timestamp);
     track.offsetTicks ??= usToTicks(Math.round(arrivalMs * 1000), clockRateHz) - ticks;
     return ticksToUs(ticks + track.offsetTicks, clockRateHz);
+  }
+
+  /** The track goes on with another source, whose timestamps have nothing to do with those before: by arrival again. */
+  forget(trackId: string): void {
+    this.#tracks.delete(trackId);
   }
 
   /** Notes a sender report of a track. */
