@@ -52,6 +52,8 @@ export type { Lease } from './net/lease.ts';
 export type { HeldConnection } from './net/held-connection.ts';
 export type { TcpLease } from './net/tcp-listener.ts';
 export type { UdpLease, UdpPeer } from './net/udp-listener.ts';
+export type { UdpPair, UdpPairHandler, UdpPairSocket } from './net/udp-pair.ts';
+export type { UdpPairOptions } from './net/udp-pairs.ts';
 export type { OnWebSocket, WebSocketListenOptions } from './net/websocket-acceptor.ts';
 export type { WebSocketClose, WebSocketConnection, WebSocketHandler } from './net/websocket-connection.ts';
 export type { PortLease, PortPair, RangeName } from './net/port-ranges.ts';

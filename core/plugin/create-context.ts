@@ -13,6 +13,8 @@ import type { Dialler, DialOptions } from '../net/dialler.ts';
 import type { Lease } from '../net/lease.ts';
 import type { Listeners } from '../net/listeners.ts';
 import type { PortRanges } from '../net/port-ranges.ts';
+import type { UdpPair } from '../net/udp-pair.ts';
+import type { UdpPairs } from '../net/udp-pairs.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { FanoutEngine, RtpSender, SenderOptions } from '../rtp/fanout/engine.ts';
 import type { Held, Scope } from '../scope/scope.ts';
@@ -31,6 +33,7 @@ export interface KernelServices {
   readonly log: Log;
   readonly listeners: Listeners;
   readonly dialler: Dialler;
+  readonly udpPairs: UdpPairs;
   readonly targets: Targets;
   readonly ports: PortRanges;
   readonly certificates: Certificates;
@@ -66,6 +69,7 @@ export function createContext(generation: Generation, services: KernelServices):
     media: new ScopedMedia(services.media, scope, generation.owner, register, { ...services.fanout, onFault: (error) => generation.fault(error) }, services.rtpFanouts),
     listen: listenOf(generation, services),
     connect: connectOf(generation, services),
+    openUdpPair: openUdpPairOf(generation, services),
     targets: services.targets,
     ports: {
       single: (range, owner = scope) => portInScope(owner, services.ports.single(range)),
@@ -173,6 +177,16 @@ function connectOf({ scope, owner, label }: Generation, { dialler }: KernelServi
     if (!scope.closed) return connection;
     connection.destroy();
     throw new WcsError('SCOPE_E_CLOSED', `${label} opens no more connections.`);
+  };
+}
+
+function openUdpPairOf({ scope, owner, label }: Generation, { udpPairs }: KernelServices): PluginContext['openUdpPair'] {
+  scope.add('pairs of UDP ports', () => udpPairs.endOwned(owner));
+  return async (options): Promise<UdpPair> => {
+    const pair = await udpPairs.open(options, owner);
+    if (!scope.closed) return pair;
+    pair.destroy();
+    throw new WcsError('SCOPE_E_CLOSED', `${label} opens no more ports.`);
   };
 }
 
