@@ -9,10 +9,9 @@ import type { DialOptions } from '../net/dialler.ts';
 import type { HttpHandler, HttpLease, HttpListenOptions } from '../net/http-listener.ts';
 import type { Lease, ListenOptions } from '../net/lease.ts';
 import type { PortRanges, RangeName } from '../net/port-ranges.ts';
+import type { RtpPortPair } from '../net/rtp-port-pair.ts';
 import type { OnConnection, TcpLease, TcpListenOptions } from '../net/tcp-listener.ts';
 import type { OnDatagram, UdpLease, UdpListenOptions } from '../net/udp-listener.ts';
-import type { UdpPair } from '../net/udp-pair.ts';
-import type { UdpPairOptions } from '../net/udp-pairs.ts';
 import type { OnWebSocket, WebSocketListenOptions } from '../net/websocket-acceptor.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { Operations } from '../operations/operations.ts';
@@ -56,13 +55,6 @@ export interface PluginContext<Settings = unknown> {
    * @throws WcsError NET_E_CONNECT saying why, NET_E_PORT_EXHAUSTED, SCOPE_E_CLOSED, or the reason of the signal
    */
   connect(options: DialOptions): Promise<Connection>;
-  /**
-   * Opens an even UDP port and the odd one above it, for RTP and RTCP of one session, which attaches the pair and takes
-   * it along through a swap; what no session has ends with the plugin.
-   *
-   * @throws WcsError NET_E_PORT_EXHAUSTED, NET_E_LISTEN, SCOPE_E_CLOSED
-   */
-  openUdpPair(options: UdpPairOptions): Promise<UdpPair>;
   /** Judges addresses that peers and operators gave, before anything connects to them. */
   readonly targets: Pick<Targets, 'check'>;
   /** Local ports of the server's ranges; `scope` defaults to the plugin's. Errors: NET_E_PORT_EXHAUSTED. */
@@ -74,6 +66,13 @@ export interface PluginContext<Settings = unknown> {
   readonly rtp: {
     readonly tier: EngineTier;
     openSender(options: SenderOptions, scope?: Scope): RtpSender;
+    /**
+     * Binds a pair of ports of the media range. A session attaches it, takes it along through a swap and gives the ports back
+     * when it ends; what no session has ends with the plugin.
+     *
+     * @throws WcsError NET_E_PORT_EXHAUSTED, NET_E_LISTEN saying why, or SCOPE_E_CLOSED
+     */
+    openPair(): Promise<RtpPortPair>;
   };
   readonly operations: {
     register<Input, Output>(operation: Operation<Input, Output>): void;

@@ -13,8 +13,8 @@ import type { Dialler, DialOptions } from '../net/dialler.ts';
 import type { Lease } from '../net/lease.ts';
 import type { Listeners } from '../net/listeners.ts';
 import type { PortRanges } from '../net/port-ranges.ts';
-import type { UdpPair } from '../net/udp-pair.ts';
-import type { UdpPairs } from '../net/udp-pairs.ts';
+import type { RtpPortPair } from '../net/rtp-port-pair.ts';
+import type { RtpPortPairs } from '../net/rtp-port-pairs.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { FanoutEngine, RtpSender, SenderOptions } from '../rtp/fanout/engine.ts';
 import type { Held, Scope } from '../scope/scope.ts';
@@ -33,9 +33,9 @@ export interface KernelServices {
   readonly log: Log;
   readonly listeners: Listeners;
   readonly dialler: Dialler;
-  readonly udpPairs: UdpPairs;
   readonly targets: Targets;
   readonly ports: PortRanges;
+  readonly rtpPairs: RtpPortPairs;
   readonly certificates: Certificates;
   readonly rtpEngine: FanoutEngine;
   readonly media: MediaBus;
@@ -69,7 +69,6 @@ export function createContext(generation: Generation, services: KernelServices):
     media: new ScopedMedia(services.media, scope, generation.owner, register, { ...services.fanout, onFault: (error) => generation.fault(error) }, services.rtpFanouts),
     listen: listenOf(generation, services),
     connect: connectOf(generation, services),
-    openUdpPair: openUdpPairOf(generation, services),
     targets: services.targets,
     ports: {
       single: (range, owner = scope) => portInScope(owner, services.ports.single(range)),
@@ -103,6 +102,7 @@ export function createContext(generation: Generation, services: KernelServices):
     rtp: {
       tier: services.rtpEngine.tier,
       openSender: (options, owner = scope) => openSender(services.rtpEngine, options, owner),
+      openPair: pairsOf(generation, services),
     },
     stateFolder: () => stateFolderOf(manifest.name, services),
     background: (work) => {
@@ -180,10 +180,11 @@ function connectOf({ scope, owner, label }: Generation, { dialler }: KernelServi
   };
 }
 
-function openUdpPairOf({ scope, owner, label }: Generation, { udpPairs }: KernelServices): PluginContext['openUdpPair'] {
-  scope.add('pairs of UDP ports', () => udpPairs.endOwned(owner));
-  return async (options): Promise<UdpPair> => {
-    const pair = await udpPairs.open(options, owner);
+function pairsOf({ scope, owner, label }: Generation, { rtpPairs }: KernelServices): PluginContext['rtp']['openPair'] {
+  // As for connections: once for all of them.
+  scope.add('RTP port pairs', () => rtpPairs.endOwned(owner));
+  return async (): Promise<RtpPortPair> => {
+    const pair = await rtpPairs.open(owner);
     if (!scope.closed) return pair;
     pair.destroy();
     throw new WcsError('SCOPE_E_CLOSED', `${label} opens no more ports.`);

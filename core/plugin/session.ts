@@ -6,7 +6,7 @@ import type { SubscribeOptions, Subscription } from '../media/subscription.ts';
 import { Connection } from '../net/connection.ts';
 import type { HeldConnection } from '../net/held-connection.ts';
 import type { Owner } from '../net/owner.ts';
-import { UdpPair } from '../net/udp-pair.ts';
+import { RtpPortPair } from '../net/rtp-port-pair.ts';
 import { WebSocketConnection } from '../net/websocket-connection.ts';
 import { Scope } from '../scope/scope.ts';
 import type { SessionEntry } from '../sessions/sessions.ts';
@@ -33,7 +33,7 @@ export interface SessionOwner {
 }
 
 /**
- * One peer's dealings with a plugin: owns the connections, UDP ports, publications, subscriptions and timers of the peer, and
+ * One peer's dealings with a plugin: owns the connections, publications, subscriptions and timers of the peer, and
  * ends them together. Moves to the next version of the plugin when that version can continue it.
  */
 export class PluginSession {
@@ -82,9 +82,9 @@ export class PluginSession {
     return [...this.#connections.keys()].filter((connection) => connection instanceof WebSocketConnection);
   }
 
-  /** Pairs of UDP ports in the order in which they were attached. */
-  get udpPairs(): readonly UdpPair[] {
-    return [...this.#connections.keys()].filter((connection) => connection instanceof UdpPair);
+  /** Port pairs in the order in which they were attached. */
+  get rtpPairs(): readonly RtpPortPair[] {
+    return [...this.#connections.keys()].filter((connection) => connection instanceof RtpPortPair);
   }
 
   /** Publications in the order in which they were made. */

@@ -15,19 +15,19 @@ function answering(version: string): string {
     });`,
     prepare: `
       register(ctx, 'open', async () => {
-        const pair = await ctx.openUdpPair({ range: 'media' });
+        const pair = await ctx.rtp.openPair();
         const session = ctx.sessions.open({ protocol: 'toy', kind: 'client' });
         session.attach(pair, answer(pair));
         return { id: session.id, rtp: pair.rtp.port, rtcp: pair.rtcp.port };
       });
-      register(ctx, 'forget', async () => (await ctx.openUdpPair({ range: 'media' })).rtp.port);`,
+      register(ctx, 'forget', async () => (await ctx.rtp.openPair()).rtp.port);`,
     methods: `
       exportSession() { return {}; },
-      importSession(session) { for (const pair of session.udpPairs) session.attach(pair, answer(pair)); }`,
+      importSession(session) { for (const pair of session.rtpPairs) session.attach(pair, answer(pair)); }`,
   });
 }
 
-test.serial('a pair of ports goes on through a swap with its session, and one that no session has ends with its version', async (t) => {
+test.serial('a pair of ports for RTP goes on through a swap with its session, and one that no session has ends with its version', async (t) => {
   const plugin = new PluginFolder('toy', answering('v1'));
   const kernel = await startTestKernel({ config: { log: { level: 'silent' } }, plugins: { toy: { path: plugin.folder, drainMs: 1000 } } });
   const heard: string[] = [];
@@ -35,10 +35,10 @@ test.serial('a pair of ports goes on through a swap with its session, and one th
   await new Promise<void>((resolve) => void peer.bind(0, '127.0.0.1', resolve));
   try {
     const opened = (await kernel.call('toy.open')) as { id: string; rtp: number; rtcp: number };
-    const { udpPairs, ports } = kernel.kernel.parts;
+    const { rtpPairs, ports } = kernel.kernel.parts;
     t.deepEqual([opened.rtp % 2, opened.rtcp], [0, opened.rtp + 1]);
     await kernel.call('toy.forget');
-    t.is(udpPairs.size, 2);
+    t.is(rtpPairs.size, 2);
     peer.send('a', opened.rtp, '127.0.0.1');
     peer.send('b', opened.rtcp, '127.0.0.1');
     await until(() => heard.includes('v1 rtp a') && heard.includes('v1 rtcp b'), 'the first version');
@@ -47,13 +47,13 @@ test.serial('a pair of ports goes on through a swap with its session, and one th
     peer.send('c', opened.rtp, '127.0.0.1');
     peer.send('d', opened.rtcp, '127.0.0.1');
     await until(() => heard.includes('v2 rtp c') && heard.includes('v2 rtcp d'), 'the second version');
-    await until(() => udpPairs.size === 1, 'the forgotten pair to be closed');
+    await until(() => rtpPairs.size === 1, 'the forgotten pair to be closed');
     await until(() => {
       global.gc?.();
       return kernel.kernel.host.slot('toy').uncollected === 0;
     }, 'the old code to be collected while the pair lives');
     await kernel.call('session.kill', { sessionId: opened.id });
-    await until(() => udpPairs.size === 0, 'the pair to end with its session');
+    await until(() => rtpPairs.size === 0, 'the pair to end with its session');
     t.like(ports.counts('media'), { busy: 0, quarantined: 4 });
   } finally {
     peer.close();
