@@ -122,8 +122,8 @@ function describedFormats(media: MediaDescription): readonly DescribedFormat[] {
   return [...new Set(numbers)].slice(0, FORMATS_MAX).flatMap((payloadType) => {
     const map = maps.get(payloadType) ?? only;
     const fixed = STATIC_FORMATS.get(payloadType);
-    const parameters = parametersOf(media, payloadType, map === undefined ? undefined : map.payload);
-    if (map !== undefined) return [{ payloadType, name: textOf(map.codec).toLowerCase(), clockRateHz: Number(map.rate), channels: Number(map.encoding ?? 1), parameters }];
+    const parameters = parametersOf(media, payloadType, map?.payload);
+    if (map !== undefined) return [{ payloadType, name: textOf(map.codec).toLowerCase(), clockRateHz: Number(map.rate), channels: map.encoding ?? 1, parameters }];
     if (fixed !== undefined) return [{ payloadType, ...fixed, parameters }];
     // A dynamic number that nothing explains: of pictures, cameras mean H.264 by it.
     return media.type === 'video' && payloadType >= FIRST_DYNAMIC ? [{ payloadType, name: 'h264', clockRateHz: 90_000, channels: 1, parameters }] : [];
