@@ -27,7 +27,8 @@ export { areSameFormats, isSameFormat, type TrackDescriptor } from './media/trac
 export type { MediaBus, MediaEvents } from './media/media-bus.ts';
 export type { Publication, PublishOptions, PublisherCallbacks } from './media/publication.ts';
 export type { Stream, StreamMeta } from './media/stream.ts';
-export type { FanoutJoin, FanoutViewer, TcpFanout } from './media/tcp-fanout.ts';
+export { StreamClock } from './media/rtp-fanout/stream-clock.ts';
+export type { FanoutItem, FanoutJoin, FanoutViewer, TcpFanout } from './media/tcp-fanout.ts';
 export type { MissingTrack, RtpViewer, RtpViewerCounters, RtpViewerOptions, RtpViewerState } from './media/rtp-fanout/viewer.ts';
 export type { RtpMapping, SenderFacts } from './media/rtp-fanout/viewer-line.ts';
 export type { BatchWriter } from './media/fanout-log.ts';
