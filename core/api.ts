@@ -65,7 +65,7 @@ export type { Destination, EngineTier, FanoutGroup, FanoutMember, FanoutPacket, 
 export type { AccessDecision, AccessRequest, Authoriser } from './access/access.ts';
 export { containedPath } from './access/contained-path.ts';
 export type { ResolvedTarget } from './access/ssrf-guard.ts';
-export { isSourceUri, parseStreamName, type StreamName } from './access/stream-name.ts';
+export { isSourceUri, parseStreamName, shownName, type StreamName } from './access/stream-name.ts';
 
 export { defineOperation, type AnyOperation, type Caller, type Operation, type OperationCall, type Role } from './operations/operation.ts';
 export { WEB_BODY_MAX_BYTES, type WebAnswer, type WebRequest, type WebRoute } from './web/web-routes.ts';

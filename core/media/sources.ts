@@ -1,3 +1,4 @@
+import { shownName } from '../access/stream-name.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import { abortable } from './abortable.ts';
 import type { MediaRuntime } from './runtime.ts';
@@ -128,7 +129,7 @@ export class Sources {
     const abort = new AbortController();
     const context: SourceContext = { ...asked, signal: abort.signal };
     if (scheme !== undefined && source === undefined) {
-      throw new WcsError('MEDIA_E_NOT_FOUND', `No stream ${name}: no enabled plugin plays ${scheme}:// addresses.`);
+      throw new WcsError('MEDIA_E_NOT_FOUND', `No stream ${shownName(name)}: no enabled plugin plays ${scheme}:// addresses.`);
     }
     const { sourceIdleMs } = this.#runtime.settings;
     const idleMs = source?.idleMs ?? sourceIdleMs;
@@ -144,9 +145,9 @@ export class Sources {
       await source.start(uri, context);
     } catch (error) {
       if (error instanceof WcsError) throw error;
-      throw new WcsError('MEDIA_E_SOURCE_FAILED', `Source ${uri} could not be started: ${messageOf(error)}`, { cause: error });
+      throw new WcsError('MEDIA_E_SOURCE_FAILED', `Source ${shownName(uri)} could not be started: ${messageOf(error)}`, { cause: error });
     }
-    return this.#find(uri) ?? fail('MEDIA_E_SOURCE_FAILED', `Source ${uri} started but published no stream.`);
+    return this.#find(uri) ?? fail('MEDIA_E_SOURCE_FAILED', `Source ${shownName(uri)} started but published no stream.`);
   }
 
   async #askResolvers(name: string, context: SourceContext): Promise<Stream> {
@@ -157,10 +158,10 @@ export class Sources {
         this.#runtime.log.warn('a resolver failed', { resolver: resolver.name, stream: name, error: messageOf(error) });
         continue;
       }
-      return this.#find(name) ?? fail('MEDIA_E_SOURCE_FAILED', `${resolver.name} claimed ${name} but published no stream.`);
+      return this.#find(name) ?? fail('MEDIA_E_SOURCE_FAILED', `${resolver.name} claimed ${shownName(name)} but published no stream.`);
     }
     // Published by somebody while the resolvers were asked.
-    return this.#find(name) ?? fail('MEDIA_E_NOT_FOUND', `No stream ${name}.`);
+    return this.#find(name) ?? fail('MEDIA_E_NOT_FOUND', `No stream ${shownName(name)}.`);
   }
 
   /** Remembers the failure for a moment, so that a crowd of readers doesn't hammer a dead source. */

@@ -41,12 +41,12 @@ export class RtpPortPair implements HeldConnection<RtpPairHandler> {
   #closed = false;
 
   /** @param onClose called once when both sockets are closed */
-  constructor(ports: PortPair, bound: { readonly rtp: BoundUdp; readonly rtcp: BoundUdp }, owner: Owner, onClose: () => void) {
+  constructor(ports: PortPair, bound: { readonly rtp: BoundUdp; readonly rtcp: BoundUdp }, owner: Owner, onClose: (pair: RtpPortPair) => void) {
     this.#owner = owner;
     this.#sockets = [bound.rtp.socket, bound.rtcp.socket];
     this.#onClose = () => {
       ports.release();
-      onClose();
+      onClose(this);
     };
     this.rtp = this.#socketOf(bound.rtp, ports.rtpPort, (data, from) => this.#handler?.onRtp(data, from));
     this.rtcp = this.#socketOf(bound.rtcp, ports.rtcpPort, (data, from) => this.#handler?.onRtcp(data, from));

@@ -71,17 +71,18 @@ export class RtpPortPairs {
     this.#kernelContext.emitDestroy();
   }
 
+  /** Made here, and not beside an owner: the pair outlives the generation that opened it. */
+  readonly #forget = (pair: RtpPortPair): void => void this.#pairs.delete(pair);
+
   #hold(ports: PortPair, bound: { readonly rtp: BoundUdp; readonly rtcp: BoundUdp }, owner: Owner): RtpPortPair {
     if (this.#closed) {
       bound.rtp.socket.close();
       bound.rtcp.socket.close();
       throw new WcsError('SCOPE_E_CLOSED', 'The server is stopping; it opens no more ports.');
     }
-    return this.#kernelContext.runInAsyncScope(() => {
-      const pair: RtpPortPair = new RtpPortPair(ports, bound, owner, () => this.#pairs.delete(pair));
-      this.#pairs.add(pair);
-      return pair;
-    });
+    const pair = new RtpPortPair(ports, bound, owner, this.#forget);
+    this.#pairs.add(pair);
+    return pair;
   }
 
   async #bind({ rtpPort, rtcpPort }: PortPair): Promise<{ readonly rtp: BoundUdp; readonly rtcp: BoundUdp }> {

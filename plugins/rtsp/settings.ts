@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { clientSettingsSchema } from './client/settings.ts';
 
 const port = z.number().int().min(0).max(65_535);
 const seconds = z.number().int().min(1).max(86_400);
@@ -23,6 +24,8 @@ export const settingsSchema = z.strictObject({
   playWaitMs: z.number().int().min(0).max(3_600_000).default(3000),
   /** Every frame at once to every player over TCP, instead of batches; a player asks for it alone by `?lowLatency=1`. */
   lowLatency: z.boolean().default(false),
+  /** Pulls of cameras and other servers. */
+  client: clientSettingsSchema.prefault({}),
 });
 
 /** The settings with their defaults filled in. */
