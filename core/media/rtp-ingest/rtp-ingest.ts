@@ -89,8 +89,8 @@ export class RtpIngest {
     const track = this.#tracks[index];
     if (track === undefined) return;
     for (const packet of readRtcp(compound)) {
-      if (packet.type !== 'senderReport' || packet.ssrc !== track.received?.ssrc) continue;
-      track.received.senderReport(packet.ntp, receivedAtMs);
+      if (packet.type !== 'senderReport' || packet.ssrc !== (track.received?.ssrc ?? packet.ssrc)) continue;
+      track.received?.senderReport(packet.ntp, receivedAtMs);
       this.#clock.report(track.description.id, packet.ntp, packet.rtpTimestamp);
     }
   }
