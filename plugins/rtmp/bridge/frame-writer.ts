@@ -25,7 +25,7 @@ type Form = Pick<Variant, 'streamId' | 'fourCcs'> & {
 
 /** Writes the frames of a stream as RTMP messages of one variant. Holds nothing of them: the same frame gives the same bytes to everyone. */
 export class FrameWriter {
-  /** Time of the stream that goes out as 0. */
+  /** Time of the stream that goes out as 0; a stream that has positions tells these to its player. */
   originUs = 0;
   readonly #streamId: number;
   readonly #hevcForm: FlvForm;
@@ -46,9 +46,9 @@ export class FrameWriter {
   }
 
   /** What goes before the first frame, and again at a change of format: metadata and the configuration of each track. */
-  headers(tracks: readonly TrackDescriptor[], dtsUs: number): Buffer {
+  headers(tracks: readonly TrackDescriptor[], dtsUs: number, durationUs?: number): Buffer {
     // At any other time than 0 libavformat takes the metadata for a subtitle track of its own.
-    const metadata = encodeMessage(dataMessage(this.#streamId, 0, ...this.#metadataWords, metadataOf(tracks)));
+    const metadata = encodeMessage(dataMessage(this.#streamId, 0, ...this.#metadataWords, metadataOf(tracks, durationUs)));
     return Buffer.concat([metadata, ...tracks.map((track) => this.config(track, dtsUs))]);
   }
 
@@ -103,11 +103,12 @@ function soundOf({ codec, sampleRateHz = 44_100, channels }: TrackDescriptor): F
   return { sampleRateHz: rateHz, bitsPerSample: 16, channels: channels === 2 ? 2 : 1 };
 }
 
-function metadataOf(tracks: readonly TrackDescriptor[]): AmfEcmaArray {
+function metadataOf(tracks: readonly TrackDescriptor[], durationUs: number | undefined): AmfEcmaArray {
   const facts: Record<string, AmfValue> = {};
   const set = (name: string, value: AmfValue): void => {
     if (value !== undefined) facts[name] = value;
   };
+  set('duration', durationUs === undefined ? undefined : durationUs / 1_000_000);
   for (const { kind, codec, width, height, frameRate, sampleRateHz, channels } of tracks) {
     if (kind === 'video') {
       set('width', width);

@@ -129,6 +129,12 @@ export class RtmpSession implements CommandHost {
     return [status(streamId, 'NetStream.Play.PublishNotify', `${activity.name} is published again.`)];
   }
 
+  /** The player is where it wanted to be; pictures from there follow. */
+  sought(streamId: number): Effect[] {
+    if (this.streams.activity(streamId).type !== 'play') return [];
+    return [status(streamId, 'NetStream.Seek.Notify', 'Playing from another position.')];
+  }
+
   /** Says goodbye on every message stream, and closes. */
   close(reason: string): Effect[] {
     if (this.#phase === 'closed') return [];
