@@ -1,3 +1,5 @@
+import { BOX_HEADER_BYTES } from './mp4-boxes.ts';
+
 /** One access unit of a fragment; times are in ticks of its track's timescale. */
 export interface Mp4Sample {
   /** The bytes, whole or as pieces that follow each other (a length prefix and a NAL unit, say). */
@@ -40,7 +42,6 @@ interface TrackLayout {
 }
 
 const U32 = 0x1_0000_0000;
-const BOX_HEADER_BYTES = 8;
 const FULL_BOX_HEADER_BYTES = 12;
 const STYP_BYTES = 28;
 const MFHD_BYTES = 16;

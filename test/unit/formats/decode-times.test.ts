@@ -1,5 +1,5 @@
 import test from 'ava';
-import { DecodeTimes } from '../../../core/media/decode-times.ts';
+import { DecodeTimes } from '../../../core/formats/decode-times.ts';
 
 const run = (times: DecodeTimes, pts: readonly number[]): number[] => pts.map((at) => times.next(at));
 

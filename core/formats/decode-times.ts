@@ -8,6 +8,12 @@ export interface Reordering {
   readonly frameUs: number;
 }
 
+/** Plain data of a `DecodeTimes`. */
+export interface DecodeTimesState {
+  readonly waitingUs: readonly number[];
+  readonly lastUs: number | undefined;
+}
+
 /**
  * Gives decoding times to frames that come in decoding order with presentation times alone. With a reordering of `depth` pictures, the decoding time of
  * a frame is the smallest presentation time among those decoded so far that no frame before it was given: it never decreases and is never later
@@ -15,16 +21,23 @@ export interface Reordering {
  */
 export class DecodeTimes {
   /** Presentation times not yet given out as decoding times, ascending. */
-  readonly #waitingUs: number[] = [];
+  readonly #waitingUs: number[];
   readonly #depth: number;
   readonly #maxDepth: number;
   readonly #frameUs: number;
   #lastUs: number | undefined;
 
-  constructor({ depth, maxDepth, frameUs }: Reordering) {
+  /** @param state where another one left off, from its `exportState` */
+  constructor({ depth, maxDepth, frameUs }: Reordering, state?: DecodeTimesState) {
     this.#depth = Math.min(depth, maxDepth);
     this.#maxDepth = maxDepth;
     this.#frameUs = frameUs;
+    this.#waitingUs = [...(state?.waitingUs ?? [])];
+    this.#lastUs = state?.lastUs;
+  }
+
+  exportState(): DecodeTimesState {
+    return { waitingUs: [...this.#waitingUs], lastUs: this.#lastUs };
   }
 
   /** Decoding time of the next frame in decoding order. */
