@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { root } from '../../core/bin/build.mjs';
 
 const FLOORS = {
-  main: 8, kernel: 7, api: 6, control: 5, plugin: 4, net: 3, media: 3,
+  main: 8, kernel: 7, api: 6, control: 5, plugin: 4, process: 4, net: 3, media: 3,
   config: 2, operations: 2, web: 2, scope: 2, access: 2, rtp: 2,
   log: 1, metrics: 1, sessions: 1, di: 1, errors: 1, formats: 1, remote: 1,
 };
