@@ -51,6 +51,8 @@ const KEY_FRAME = 0x80;
 const BLOCK_HEADER_BYTES = 4;
 const SEEK_ENTRY_BYTES = 21;
 const POSITION_BYTES = 8;
+/** A timestamp of that width with its id and size. */
+const CLUSTER_TIME_BYTES = 2 + POSITION_BYTES;
 
 /**
  * Encodes the EBML header, the opening of the segment, its information and its tracks.
@@ -86,30 +88,37 @@ export function segmentContentAt(docType: MatroskaHead['docType']): number {
 }
 
 /**
- * Encodes one cluster of simple blocks into one buffer: one allocation, each frame copied once. Its time is that of its
- * earliest block.
+ * Encodes one cluster of simple blocks as pieces that follow each other: what comes before each frame, and the frame itself,
+ * not copied. The cluster's time is that of its earliest block.
  *
  * @throws RangeError when the blocks lie further than `CLUSTER_SPAN_MS` apart, or a time is negative or not whole
  * @see RFC 9559 section 5.1.3
  */
-export function encodeCluster(blocks: readonly MatroskaBlock[]): Buffer {
+export function encodeCluster(blocks: readonly MatroskaBlock[]): Uint8Array[] {
   let startMs = Infinity;
-  let contentBytes = 0;
+  let contentBytes = CLUSTER_TIME_BYTES;
+  let headBytes = CLUSTER_TIME_BYTES;
   for (const { timeMs, data } of blocks) {
     if (!Number.isSafeInteger(timeMs) || timeMs < 0) throw new RangeError(`${timeMs} is no time of a block`);
     startMs = Math.min(startMs, timeMs);
     const size = BLOCK_HEADER_BYTES + data.length;
     contentBytes += 1 + sizeFieldBytes(size) + size;
+    headBytes += 1 + sizeFieldBytes(size) + BLOCK_HEADER_BYTES;
   }
+  const heads = Buffer.allocUnsafe(4 + sizeFieldBytes(contentBytes) + headBytes);
   const start = new EbmlWriter(16).uint(MATROSKA_ID.timestamp, blocks.length === 0 ? 0 : startMs, POSITION_BYTES).bytes.view();
-  contentBytes += start.length;
-  const out = Buffer.allocUnsafe(4 + sizeFieldBytes(contentBytes) + contentBytes);
-  let at = out.writeUInt32BE(MATROSKA_ID.cluster, 0);
-  at = writeSize(out, at, contentBytes);
-  out.set(start, at);
+  let at = writeSize(heads, heads.writeUInt32BE(MATROSKA_ID.cluster, 0), contentBytes);
+  heads.set(start, at);
   at += start.length;
-  for (const block of blocks) at = writeBlock(out, at, block, startMs);
-  return out;
+  const pieces: Uint8Array[] = [];
+  let from = 0;
+  for (const block of blocks) {
+    at = writeBlockHead(heads, at, block, startMs);
+    pieces.push(heads.subarray(from, at), block.data);
+    from = at;
+  }
+  if (from < at) pieces.push(heads.subarray(from, at));
+  return pieces;
 }
 
 /** Encodes the index of the places where decoding can begin, ascending. @see RFC 9559 section 5.1.5 */
@@ -168,14 +177,12 @@ function writeSize(out: Buffer, at: number, size: number): number {
   return at + width;
 }
 
-function writeBlock(out: Buffer, start: number, block: MatroskaBlock, clusterMs: number): number {
+function writeBlockHead(out: Buffer, start: number, block: MatroskaBlock, clusterMs: number): number {
   const { track, timeMs, key, data } = block;
   if (timeMs - clusterMs > CLUSTER_SPAN_MS) throw new RangeError(`A block lies ${timeMs - clusterMs} ms behind its cluster's time`);
   let at = out.writeUInt8(MATROSKA_ID.simpleBlock, start);
   at = writeSize(out, at, BLOCK_HEADER_BYTES + data.length);
   at = out.writeUInt8(0x80 | track, at);
   at = out.writeInt16BE(timeMs - clusterMs, at);
-  at = out.writeUInt8(key ? KEY_FRAME : 0, at);
-  out.set(data, at);
-  return at + data.length;
+  return out.writeUInt8(key ? KEY_FRAME : 0, at);
 }

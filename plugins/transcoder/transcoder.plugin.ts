@@ -5,6 +5,7 @@ import type { RepublishState } from './bridge/republisher.ts';
 import { TrackTranscoder } from './bridge/track-transcoder.ts';
 import childModule from './child/transcoder.child.ts?text';
 import { CHILD_ENV, NodeAvProcessor } from './processor/node-av-processor.ts';
+import { FfmpegProcessor } from './ffmpeg/ffmpeg-processor.ts';
 import { ManagedStreams } from './managed/managed-streams.ts';
 import { registerOperations } from './managed/operations.ts';
 import type { MediaProcessor } from './processor/processor.ts';
@@ -40,7 +41,22 @@ export default definePlugin({
 
 /** The first back end that works; without any, streams are served as they are. */
 async function openProcessor(ctx: PluginContext<TranscoderSettings>): Promise<MediaProcessor | undefined> {
-  const { backEnd, maxChildren, idleMs } = ctx.settings;
+  const { backEnd } = ctx.settings;
+  const openers = { 'node-av': openNodeAv, ffmpeg: ({ scope }: PluginContext) => FfmpegProcessor.open(scope) };
+  for (const name of ['node-av', 'ffmpeg'] as const) {
+    if (backEnd !== 'auto' && backEnd !== name) continue;
+    try {
+      return await openers[name](ctx);
+    } catch (error) {
+      ctx.log.warn(`${name} does not work here`, { reason: messageOf(error) });
+    }
+  }
+  ctx.log.warn('Nothing is transcoded: install node-av, or ffmpeg on the path');
+  return undefined;
+}
+
+function openNodeAv(ctx: PluginContext<TranscoderSettings>): Promise<MediaProcessor> {
+  const { maxChildren, idleMs } = ctx.settings;
   const pool = new ChildPool({
     spawn: () => ctx.spawnModule(childModule, { env: CHILD_ENV }),
     timers: ctx.timers,
@@ -49,18 +65,13 @@ async function openProcessor(ctx: PluginContext<TranscoderSettings>): Promise<Me
     idleMs,
   });
   ctx.scope.add('media children', () => pool.close());
-  try {
-    return await NodeAvProcessor.open(pool);
-  } catch (error) {
-    ctx.log.warn('node-av does not load; tracks are not transcoded', { backEnd, reason: messageOf(error) });
-    return undefined;
-  }
+  return NodeAvProcessor.open(pool);
 }
 
 function registerMetrics(ctx: PluginContext<TranscoderSettings>, transcoder: TrackTranscoder, processor: MediaProcessor): void {
   const group = 'transcoder_stats';
   ctx.metrics.gauge({ name: 'transcoder_tracks', group, help: 'Tracks that are made of others.', read: () => transcoder.jobs });
   ctx.metrics.gauge({ name: 'transcoder_sources', group, help: 'Tracks that are decoded.', read: () => transcoder.sources });
-  ctx.metrics.gauge({ name: 'transcoder_processes', group, help: 'Processes that decode and encode.', read: () => processor.pids.length });
+  ctx.metrics.gauge({ name: 'transcoder_processes', group, help: 'Processes that decode and encode.', read: () => processor.processes });
   ctx.metrics.gauge({ name: 'transcoder_cores', group, help: 'Processor cores that they use.', read: () => Math.round(processor.cores * 100) / 100 });
 }

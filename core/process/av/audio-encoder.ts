@@ -1,5 +1,5 @@
 import { avChannelLayoutDefault, CodecContext, Frame, Packet, Rational } from 'node-av/lib';
-import { AV_SAMPLE_FMT_FLTP, AV_SAMPLE_FMT_S16 } from 'node-av/constants';
+import { AV_CODEC_FLAG_GLOBAL_HEADER, AV_SAMPLE_FMT_FLTP, AV_SAMPLE_FMT_S16 } from 'node-av/constants';
 import { WcsError } from '../../errors/wcs-error.ts';
 import { drainPackets, failure, findFirst, setOption } from './native.ts';
 
@@ -36,6 +36,8 @@ export class AudioEncoder {
     context.sampleRate = sampleRateHz;
     context.channelLayout = avChannelLayoutDefault(channels);
     context.timeBase = new Rational(1, sampleRateHz);
+    // Raw frames, without a header before each.
+    context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
     if (bitrateBps !== undefined) context.bitRate = BigInt(bitrateBps);
     this.#packet.alloc();
     this.#frame.alloc();

@@ -17,7 +17,8 @@ export const openOnDisk: OpenFile = (path, flags) => open(path, flags, 0o640);
 
 interface Write {
   readonly position: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: number;
+  readonly runs: readonly Uint8Array[];
 }
 
 /** A file in the middle of being written, as plain data. */
@@ -97,14 +98,16 @@ export class PartFile implements PartOutput {
     return this.#wholeBytes;
   }
 
-  append(bytes: Uint8Array): void {
-    this.#enqueue({ position: this.#bytes, bytes });
-    this.#bytes += bytes.length;
+  append(piece: readonly Uint8Array[]): void {
+    let bytes = 0;
+    for (const { length } of piece) bytes += length;
+    this.#enqueue({ position: this.#bytes, bytes, runs: piece });
+    this.#bytes += bytes;
     this.#pump();
   }
 
   replaceHead(head: Uint8Array): void {
-    this.#enqueue({ position: 0, bytes: head });
+    this.#enqueue({ position: 0, bytes: head.length, runs: [head] });
     this.#pump();
   }
 
@@ -139,7 +142,7 @@ export class PartFile implements PartOutput {
   #enqueue(write: Write): void {
     if (this.#state !== 'open') return;
     this.#queue.push(write);
-    this.#backlogBytes += write.bytes.length;
+    this.#backlogBytes += write.bytes;
   }
 
   #pump(): void {
@@ -162,8 +165,8 @@ export class PartFile implements PartOutput {
       await writeWhole(file, batch);
       this.#queue.splice(0, batch.length);
       for (const { position, bytes } of batch) {
-        this.#backlogBytes -= bytes.length;
-        this.#wholeBytes = Math.max(this.#wholeBytes, position + bytes.length);
+        this.#backlogBytes -= bytes;
+        this.#wholeBytes = Math.max(this.#wholeBytes, position + bytes);
       }
       const nowMs = this.#options.nowMs();
       if (nowMs - this.#syncedAtMs < this.#options.syncMs) continue;
@@ -193,9 +196,9 @@ function nextBatch(queue: readonly Write[]): readonly Write[] {
   let bytes = 0;
   let count = 0;
   for (const write of queue) {
-    if (write.position !== end || (count > 0 && bytes + write.bytes.length > BATCH_BYTES)) break;
-    end += write.bytes.length;
-    bytes += write.bytes.length;
+    if (write.position !== end || (count > 0 && bytes + write.bytes > BATCH_BYTES)) break;
+    end += write.bytes;
+    bytes += write.bytes;
     count += 1;
   }
   return queue.slice(0, count);
@@ -204,7 +207,7 @@ function nextBatch(queue: readonly Write[]): readonly Write[] {
 /** A disk that is nearly full takes a part of what it is given. */
 async function writeWhole(file: DiskFile, batch: readonly Write[]): Promise<void> {
   let position = batch[0]?.position ?? 0;
-  let rest: readonly Uint8Array[] = batch.map(({ bytes }) => bytes).filter(({ length }) => length > 0);
+  let rest: readonly Uint8Array[] = batch.flatMap(({ runs }) => runs).filter(({ length }) => length > 0);
   while (rest.length > 0) {
     const { bytesWritten } = await file.writev(rest, position);
     if (bytesWritten === 0) throw Object.assign(new Error('The disk takes no more bytes'), { code: 'ENOSPC' });

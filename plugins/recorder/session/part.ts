@@ -5,7 +5,8 @@ import { openContainer } from '../wire/open-container.ts';
 export interface PartOutput {
   /** Bytes appended so far. */
   readonly bytes: number;
-  append(bytes: Uint8Array): void;
+  /** Takes one whole piece, as runs of bytes that follow each other. */
+  append(piece: readonly Uint8Array[]): void;
   /** Replaces the file's beginning. */
   replaceHead(head: Uint8Array): void;
 }
@@ -45,7 +46,7 @@ export class Part {
     this.#endUs = isNew ? 0 : from.endUs;
     if (!isNew) return;
     const head = this.container.head();
-    if (head.length > 0) output.append(head);
+    if (head.length > 0) output.append([head]);
   }
 
   /** Time up to which the file has media, in microseconds from its beginning. */
@@ -80,7 +81,7 @@ export class Part {
     this.cut();
     const closing = this.container.close(this.#output.bytes, this.#endUs);
     if (closing === undefined) return;
-    if (closing.tail.length > 0) this.#output.append(closing.tail);
+    if (closing.tail.length > 0) this.#output.append([closing.tail]);
     this.#output.replaceHead(closing.head);
   }
 

@@ -42,12 +42,12 @@ export interface Container {
   /** One more track, whose frames come later; `head` has to be written anew. @throws RangeError when there is no room for it */
   addTrack(track: PartTrack): void;
   /**
-   * One whole piece of the file: a file that ends behind any of them is playable.
+   * One whole piece of the file, as runs of bytes that follow each other: a file that ends behind it is playable.
    *
    * @param frames in the order of their decoding times
    * @param at where the piece will be in the file
    */
-  encode(frames: readonly PartFrame[], at: number): Buffer;
+  encode(frames: readonly PartFrame[], at: number): readonly Uint8Array[];
   /** What a complete file has and one that is being written has not; undefined for nothing. */
   close(fileBytes: number, durationUs: number): Closing | undefined;
   /** Plain data for `openContainer`. */

@@ -49,16 +49,16 @@ export class MatroskaContainer implements Container {
     }
   }
 
-  encode(frames: readonly PartFrame[], at: number): Buffer {
-    const clusters: Buffer[] = [];
+  encode(frames: readonly PartFrame[], at: number): readonly Uint8Array[] {
+    const pieces: Uint8Array[] = [];
     let offset = at;
     for (const blocks of withinSpan(frames.map(blockOf))) {
       this.#index(blocks, offset);
       const cluster = encodeCluster(blocks);
-      clusters.push(cluster);
-      offset += cluster.length;
+      for (const { length } of cluster) offset += length;
+      pieces.push(...cluster);
     }
-    return clusters.length === 1 && clusters[0] !== undefined ? clusters[0] : Buffer.concat(clusters);
+    return pieces;
   }
 
   close(fileBytes: number, durationUs: number): Closing {

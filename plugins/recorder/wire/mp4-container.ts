@@ -1,6 +1,6 @@
 import { usToTicks } from 'wcs-core';
 import { audioFrameTicks, type FrameTicks } from 'wcs-core/formats/audio-duration';
-import { encodeFragment, encodeInitSegment, mp4TrackOf, VIDEO_TIMESCALE_HZ, type Mp4FragmentTrack, type Mp4Sample, type Mp4Track } from 'wcs-core/formats/mp4';
+import { encodeFragmentPieces, encodeInitSegment, mp4TrackOf, VIDEO_TIMESCALE_HZ, type Mp4FragmentTrack, type Mp4Sample, type Mp4Track } from 'wcs-core/formats/mp4';
 import type { Container, ContainerState, PartFrame, PartTrack } from './container.ts';
 
 /** Time stamps of sound this near to the end of the frame before are jitter of their clock, and are laid end to end. */
@@ -54,7 +54,7 @@ export class Mp4Container implements Container {
     }
   }
 
-  encode(frames: readonly PartFrame[]): Buffer {
+  encode(frames: readonly PartFrame[]): readonly Uint8Array[] {
     const tracks: Mp4FragmentTrack[] = [];
     for (const [number, lane] of this.#lanes) {
       const own = frames.filter(({ track }) => track === number);
@@ -63,7 +63,7 @@ export class Mp4Container implements Container {
       if (lane.place.kind === 'audio') tracks.push(this.#sound(lane, own));
       else tracks.push({ id: number, baseDecodeTime: usToTicks(first.dtsUs, VIDEO_TIMESCALE_HZ), samples: pictures(own) });
     }
-    return encodeFragment({ sequenceNumber: this.#sequenceNumber++, tracks });
+    return encodeFragmentPieces({ sequenceNumber: this.#sequenceNumber++, tracks });
   }
 
   close(): undefined {

@@ -27,13 +27,13 @@ export class TsContainer implements Container {
     throw new RangeError('A transport stream in a file takes no further tracks');
   }
 
-  encode(frames: readonly PartFrame[]): Buffer {
+  encode(frames: readonly PartFrame[]): readonly Uint8Array[] {
     const pieces: Buffer[] = [this.#muxer.writeTables()];
     for (const frame of frames) {
       const packets = this.#packets(frame);
       if (packets !== undefined) pieces.push(packets);
     }
-    return Buffer.concat(pieces);
+    return pieces;
   }
 
   close(): undefined {

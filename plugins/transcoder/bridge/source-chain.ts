@@ -207,7 +207,7 @@ export class SourceChain {
   }
 }
 
-function inputOf({ kind, codec, codecConfig, sampleRateHz, channels, frameRate }: TrackDescriptor): ChainInput {
+function inputOf({ kind, codec, codecConfig, sampleRateHz, channels, frameRate, width, height }: TrackDescriptor): ChainInput {
   return {
     kind: kind === 'audio' ? 'audio' : 'video',
     codec,
@@ -215,6 +215,8 @@ function inputOf({ kind, codec, codecConfig, sampleRateHz, channels, frameRate }
     ...(sampleRateHz === undefined ? {} : { sampleRateHz }),
     ...(channels === undefined ? {} : { channels }),
     ...(frameRate === undefined ? {} : { frameRate }),
+    ...(width === undefined ? {} : { width }),
+    ...(height === undefined ? {} : { height }),
   };
 }
 

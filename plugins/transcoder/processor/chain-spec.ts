@@ -9,6 +9,8 @@ export interface ChainInput {
   readonly sampleRateHz?: number;
   readonly channels?: number;
   readonly frameRate?: number;
+  readonly width?: number;
+  readonly height?: number;
 }
 
 /** Pictures that a chain makes. */

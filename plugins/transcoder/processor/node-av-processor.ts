@@ -43,6 +43,11 @@ export class NodeAvProcessor implements MediaProcessor {
     return this.#pool.loads.reduce((sum, { cores }) => sum + cores, 0);
   }
 
+  get processes(): number {
+    return this.pids.length;
+  }
+
+  /** Process ids of the children, for those who look at them from outside. */
   get pids(): readonly number[] {
     return this.#pool.pids;
   }

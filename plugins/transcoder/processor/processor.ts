@@ -35,7 +35,8 @@ export interface MediaProcessor {
   readonly encoders: ReadonlySet<Codec>;
   /** Cores in use. */
   readonly cores: number;
-  readonly pids: readonly number[];
+  /** Processes at work. */
+  readonly processes: number;
   /** @param alone in a process of its own, for a track that has ended one before */
   openChain(input: ChainInput, sink: ChainSink, alone: boolean): Chain;
   close(): void;

@@ -18,7 +18,7 @@ test('whatever blocks go into a cluster, a reader of its elements gets the same 
   fc.assert(
     fc.property(fc.array(block, { minLength: 1, maxLength: 20 }), (blocks) => {
       const expected = blocks.map(({ track: number, timeMs, key, data }) => ({ track: number, timeMs, key, data: Buffer.from(data) }));
-      t.deepEqual(readBlocks(encodeCluster(blocks)), expected);
+      t.deepEqual(readBlocks(Buffer.concat(encodeCluster(blocks))), expected);
     }),
     { numRuns: 100 },
   );

@@ -52,7 +52,7 @@ const settle = async (): Promise<void> => {
 test('pieces are written in order and whole, also when the disk takes a part of each, and the head can be replaced', async (t) => {
   const disk = new FakeDisk();
   const { file, errors } = fileOn(disk);
-  for (const piece of ['head', 'one', '', 'three']) file.append(Buffer.from(piece));
+  for (const piece of ['head', 'one', '', 'three']) file.append([Buffer.from(piece)]);
   t.is(file.backlogBytes, 12);
   file.replaceHead(Buffer.from('HEAD'));
   await file.finish();
@@ -67,11 +67,11 @@ test('a disk that is full is told once, and the file ends with its last whole pi
   const disk = new FakeDisk();
   disk.capacity = 8;
   const { file, errors } = fileOn(disk);
-  file.append(Buffer.from('whole'));
+  file.append([Buffer.from('whole')]);
   await settle();
-  file.append(Buffer.from('too much'));
+  file.append([Buffer.from('too much')]);
   await settle();
-  file.append(Buffer.from('more'));
+  file.append([Buffer.from('more')]);
   await t.throwsAsync(file.finish(), { code: 'ENOSPC' });
   t.is(errors.length, 1);
   t.is(disk.bytes.toString(), 'whole');
@@ -82,7 +82,7 @@ test('a disk that fails in any other way is told once as well', async (t) => {
   const disk = new FakeDisk();
   const { file, errors } = fileOn(disk);
   disk.fault = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
-  file.append(Buffer.from('lost'));
+  file.append([Buffer.from('lost')]);
   await t.throwsAsync(file.finish(), { code: 'EIO' });
   t.is(errors.length, 1);
 });
@@ -91,7 +91,7 @@ test('a file that cannot be made is told once', async (t) => {
   const errors: unknown[] = [];
   const refused = Object.assign(new Error('EACCES'), { code: 'EACCES' });
   const file = new PartFile({ open: () => Promise.reject(refused), syncMs: 0, nowMs: () => 0, onError: (error) => void errors.push(error) }, Promise.reject(refused));
-  file.append(Buffer.from('x'));
+  file.append([Buffer.from('x')]);
   await t.throwsAsync(file.finish(), { code: 'EACCES' });
   t.deepEqual(errors, [refused]);
 });
@@ -99,18 +99,18 @@ test('a file that cannot be made is told once', async (t) => {
 test('a successor goes on in the middle of a write: every byte is there once', async (t) => {
   const disk = new FakeDisk();
   const { file } = fileOn(disk);
-  file.append(Buffer.from('first '));
+  file.append([Buffer.from('first ')]);
   await settle();
   let open = (): void => undefined;
   disk.gate = new Promise((resolve) => (open = resolve));
-  file.append(Buffer.from('under way '));
+  file.append([Buffer.from('under way ')]);
   await settle();
-  file.append(Buffer.from('waiting '));
+  file.append([Buffer.from('waiting ')]);
   const state = file.exportState()!;
   t.deepEqual(state.pending.map(({ position }) => position), [6, 16]);
   const abandoned = file.abandon();
   const { file: successor, errors } = fileOn(disk, state);
-  successor.append(Buffer.from('new'));
+  successor.append([Buffer.from('new')]);
   open();
   await abandoned;
   await successor.finish();
