@@ -8,8 +8,8 @@ export type ErrorKind = 'invalid' | 'unauthenticated' | 'refused' | 'notFound' |
 /** Every code that the kernel and the plugins raise, with its kind. */
 export const ERRORS = {
   ACCESS_E_ATTEMPTS: 'busy',
-  ACCESS_E_REFUSED: 'refused',
   ACCESS_E_CREDENTIALS: 'unauthenticated',
+  ACCESS_E_REFUSED: 'refused',
   CONFIG_E_INVALID: 'invalid',
   CONFIG_E_UNREADABLE: 'invalid',
   INTERNAL_E_FAULT: 'internal',
@@ -33,10 +33,10 @@ export const ERRORS = {
   NET_E_PEER_REFUSED: 'internal',
   NET_E_PORT_EXHAUSTED: 'busy',
   NET_E_TLS: 'invalid',
+  OPERATION_E_CONFLICT: 'conflict',
   OPERATION_E_EMPTY: 'notFound',
   OPERATION_E_INPUT: 'invalid',
   OPERATION_E_UNKNOWN: 'notFound',
-  OPERATION_E_CONFLICT: 'conflict',
   PLUGIN_E_API_VERSION: 'invalid',
   PLUGIN_E_BUILD: 'invalid',
   PLUGIN_E_CYCLE: 'invalid',

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { shownStreamName } from '../access/stream-name.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import { abortable } from './abortable.ts';
 import { TrackConversions, type ConverterRegistry } from './converters.ts';
@@ -138,7 +139,7 @@ export class LiveStream implements Stream {
   }
 
   subscribe(options: SubscribeOptions): Subscription {
-    if (this.#state === 'ended') throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${this.name} has ended.`);
+    if (this.#state === 'ended') throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${shownStreamName(this.name)} has ended.`);
     const reader = new Reader(options, this.#readerHost, this.#host.runtime);
     this.#waiting = [...this.#waiting, reader];
     try {
@@ -210,7 +211,7 @@ export class LiveStream implements Stream {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#publisher = undefined;
-    this.#known.reject(new WcsError('MEDIA_E_NOT_FOUND', `Stream ${this.name} has ended: ${reason}`));
+    this.#known.reject(new WcsError('MEDIA_E_NOT_FOUND', `Stream ${shownStreamName(this.name)} has ended: ${reason}`));
     this.#keyFrames.reset();
     for (const reader of [...this.#activeReaders(), ...this.#waiting]) reader.end(reason);
     this.#derived.close();

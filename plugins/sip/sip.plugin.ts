@@ -1,5 +1,6 @@
 import { definePlugin, type PluginContext, type PluginInstance } from 'wcs-core';
 import { connectSrf } from './calls/connect-srf.ts';
+import type { SrfHandler } from './calls/srf.ts';
 import { SipEngine, type EngineState } from './engine/server/sip-engine.ts';
 import { settingsSchema, type SipSettings } from './settings.ts';
 
@@ -7,15 +8,16 @@ const nowMs = (): number => performance.now();
 
 /** SIP: an embedded engine, and the call logic on drachtio-srf on top of it. */
 export default definePlugin({
-  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 1 },
+  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 1, enabledByDefault: false },
   configSchema: settingsSchema,
   create(ctx): PluginInstance<SipSettings> {
     const engine = new SipEngine(ctx, ctx.settings.engine, nowMs);
     return {
       async prepare() {
         registerMetrics(ctx, engine);
-        const srf = await connectSrf(ctx, await engine.prepare(), false);
-        srf.use('options', (_request, response) => response.send(200));
+        const handlers: Record<string, SrfHandler> = { options: (_request, response) => response.send(200) };
+        await connectSrf(ctx, await engine.prepare(), handlers, false);
+        await engine.routed(Object.keys(handlers));
       },
       activate: () => engine.start(),
       exportSession: (session) => (engine.owns(session) ? engine.exportState() : undefined),

@@ -9,7 +9,7 @@ pluginConformance(test, {
   name: 'sip',
   entry: join(checkout, 'plugins', 'sip', 'sip.plugin.ts'),
   portCount: 2,
-  settings: ([port, tlsPort]) => ({ engine: { port, tls: { enabled: true, port: tlsPort } } }),
+  settings: ([port, tlsPort]) => ({ enabled: true, engine: { port, tls: { enabled: true, port: tlsPort } } }),
   keepsSessions: true,
   openSession: async ({ ports }) => {
     const client = new RawSipClient(ports[0]!, 'tcp');

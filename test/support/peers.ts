@@ -43,6 +43,10 @@ export class PeerProcess {
     t.teardown(() => this.kill());
   }
 
+  get stdout(): string {
+    return this.#stdout;
+  }
+
   get stderr(): string {
     return this.#stderr;
   }

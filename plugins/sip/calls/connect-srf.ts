@@ -1,5 +1,5 @@
 import { WcsError, type PluginContext } from 'wcs-core';
-import { srfClasses, type SrfAgent } from './srf.ts';
+import { srfClasses, type SrfAgent, type SrfHandler } from './srf.ts';
 
 /** How long an engine may take to let us in. */
 const CONNECT_TIMEOUT_MS = 5000;
@@ -14,11 +14,13 @@ export interface EngineAddress {
 /**
  * Connects drachtio-srf to an engine, and disconnects it with the plugin's scope.
  *
+ * @param handlers by method in lower case; requests of other methods are refused by the engine
  * @param reconnects whether a lost connection is made anew: of a server elsewhere, not of the one in this process
  * @throws WcsError NET_E_CONNECT when it is not there, or takes another secret
  */
-export async function connectSrf(ctx: PluginContext, address: EngineAddress, reconnects: boolean): Promise<SrfAgent> {
+export async function connectSrf(ctx: PluginContext, address: EngineAddress, handlers: Readonly<Record<string, SrfHandler>>, reconnects: boolean): Promise<SrfAgent> {
   const srf = new srfClasses();
+  for (const [method, handler] of Object.entries(handlers)) srf.use(method, handler);
   let connected = false;
   ctx.scope.add('drachtio-srf', () => {
     if (connected) srf.disconnect();

@@ -40,7 +40,9 @@ test('a stream gives the same messages however it is cut, and can go on in anoth
     fc.property(fc.array(request, { minLength: 1, maxLength: 4 }), fc.array(fc.nat(400), { maxLength: 40 }), fc.nat(), (messages, cuts, moveAt) => {
       const stream = Buffer.concat(messages.flatMap((message) => [Buffer.from('\r\n'), encodeSipMessage(message)]));
       const got: unknown[] = [];
-      const onFramed = (framed: Framed): void => void (framed.type === 'message' && got.push(fields(framed.parsed.message)));
+      const onFramed = (framed: Framed): void => {
+        if (framed.type === 'message') got.push(fields(framed.parsed.message));
+      };
       let framer = new StreamFramer();
       for (let [at, index] = [0, 0]; at < stream.length; index++) {
         const size = (cuts[index % (cuts.length || 1)] ?? 0) + 1;

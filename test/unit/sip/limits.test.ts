@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import test from 'ava';
-import Srf from 'drachtio-srf';
 import { ProtocolError } from '../../../core/errors/wcs-error.ts';
+import { srfClasses, type SrfMessage } from '../../../plugins/sip/calls/srf.ts';
 import { applicationText } from '../../../plugins/sip/engine/wire/application-text.ts';
 import { checkMessage } from '../../../plugins/sip/engine/wire/check-message.ts';
 import { parseSipMessage } from '../../../plugins/sip/engine/wire/parse-message.ts';
@@ -32,8 +32,7 @@ function handle(bytes: Buffer): void {
   try {
     const { message, fault } = parseSipMessage(bytes);
     if (fault !== undefined || checkMessage(message) !== undefined) return;
-    // @ts-expect-error The types of the package know the class as an interface only.
-    const parsed = new Srf.SipMessage(applicationText(message)) as { getParsedHeader(name: string): unknown };
+    const parsed = new srfClasses.SipMessage(applicationText(message)) as SrfMessage & { getParsedHeader(name: string): unknown };
     for (const name of ['from', 'to', 'contact', 'via', 'refer-to', 'p-asserted-identity', 'subject', 'content-type']) {
       try {
         parsed.getParsedHeader(name);

@@ -35,6 +35,7 @@ export class ControlServer implements Application {
   readonly #engine: ControlledEngine;
   readonly #secretHash: Buffer;
   readonly #clients = new Set<Client>();
+  readonly #waiting = new Set<() => void>();
 
   constructor(ctx: PluginContext, engine: ControlledEngine, secret: string) {
     this.#ctx = ctx;
@@ -47,6 +48,19 @@ export class ControlServer implements Application {
     const lease = await this.#ctx.listen.tcp({ host: '127.0.0.1', port: 0, maxConnections: CONNECTIONS_MAX }, (connection) => this.#accept(connection));
     lease.commit();
     return lease.address.port;
+  }
+
+  /** Resolves when the application has asked for all of these methods: until then their requests would be refused. */
+  routed(methods: readonly string[]): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!methods.every((method) => this.#client?.methods.has(method) === true)) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+      look();
+    });
   }
 
   onRequest(request: Exchanged<SipRequest>): boolean {
@@ -105,6 +119,7 @@ export class ControlServer implements Application {
     switch (message.kind) {
       case 'route':
         client.methods.add(first.toLowerCase());
+        for (const look of [...this.#waiting]) look();
         return this.#answer(client, message, ['OK']);
       case 'remove_route':
         client.methods.delete(first.toLowerCase());

@@ -106,6 +106,11 @@ export class SipEngine {
     return { host: '127.0.0.1', port: await this.#control.listen(), secret: this.#secret };
   }
 
+  /** Resolves when the application takes these methods. */
+  routed(methods: readonly string[]): Promise<void> {
+    return this.#control.routed(methods);
+  }
+
   /** Opens the session that all connections and calls of the engine belong to, before any other session of the plugin. */
   start(): void {
     this.#adopt(this.#ctx.sessions.open({ protocol: 'sip', kind: 'internal' }));

@@ -8,7 +8,7 @@ import { withCredentials, type Attempt } from '../../../../plugins/sip/calls/aut
 import { connectSrf } from '../../../../plugins/sip/calls/connect-srf.ts';
 import { answer, call, exchange, type CallAttempt } from '../../../../plugins/sip/calls/exchange.ts';
 import { exportDialog, importDialog, type SrfDialogState } from '../../../../plugins/sip/calls/dialog-state.ts';
-import type { SrfAgent, SrfDialog, SrfHeaders, SrfRequest, SrfResponse } from '../../../../plugins/sip/calls/srf.ts';
+import type { SrfAgent, SrfDialog, SrfHandler, SrfHeaders, SrfRequest, SrfResponse } from '../../../../plugins/sip/calls/srf.ts';
 import { RESUME_HEADER } from '../../../../plugins/sip/engine/session/uac.ts';
 import { SipEngine, type EngineState } from '../../../../plugins/sip/engine/server/sip-engine.ts';
 import { engineSettingsSchema } from '../../../../plugins/sip/engine/server/settings.ts';
@@ -40,14 +40,17 @@ class SipApp implements PluginInstance {
 
   async prepare(): Promise<void> {
     const access = await this.#engine.prepare();
-    this.#srf = await connectSrf(this.#ctx, access, false);
+    const handlers: Record<string, SrfHandler> = {
+      invite: (request, response) => this.#onInvite(request, response),
+      options: (_request, response) => response.send(200),
+      message: (request, response) => {
+        this.#events.push(`message ${request.body}`);
+        response.send(200);
+      },
+    };
+    this.#srf = await connectSrf(this.#ctx, access, handlers, false);
+    await this.#engine.routed(Object.keys(handlers));
     this.#operation('control', z.object({}), () => access);
-    this.#srf.use('invite', (request, response) => this.#onInvite(request, response));
-    this.#srf.use('options', (_request, response) => response.send(200));
-    this.#srf.use('message', (request, response) => {
-      this.#events.push(`message ${request.body}`);
-      response.send(200);
-    });
     this.#register();
   }
 

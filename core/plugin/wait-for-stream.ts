@@ -1,10 +1,12 @@
-import { WcsError, type PluginSession, type ScopedMedia, type Stream } from 'wcs-core';
-import type { UrlParams } from '../session/url-params.ts';
+import { WcsError } from '../errors/wcs-error.ts';
+import type { Stream } from '../media/stream.ts';
+import type { ScopedMedia } from './scoped-media.ts';
+import type { ScopedTimers } from './scoped-timers.ts';
 
 /** A stream that somebody waits for. */
 export interface AwaitedStream {
   readonly name: string;
-  readonly params: UrlParams;
+  readonly params: Readonly<Record<string, string>>;
   /** IP address of the player. */
   readonly caller: string | undefined;
   /** How long to wait for a publisher where no source has the stream. */
@@ -17,7 +19,7 @@ export interface AwaitedStream {
  *
  * @throws WcsError MEDIA_E_NOT_FOUND, or what else the bus says
  */
-export async function waitForStream(media: ScopedMedia, timers: PluginSession['timers'], { name, params, caller, waitMs, signal }: AwaitedStream): Promise<Stream> {
+export async function waitForStream(media: ScopedMedia, timers: ScopedTimers, { name, params, caller, waitMs, signal }: AwaitedStream): Promise<Stream> {
   try {
     return await media.resolve(name, { params, caller, signal, personal: true });
   } catch (error) {
@@ -29,7 +31,7 @@ export async function waitForStream(media: ScopedMedia, timers: PluginSession['t
   }
 }
 
-function publishedWithin(media: ScopedMedia, timers: PluginSession['timers'], name: string, waitMs: number, signal: AbortSignal): Promise<Stream | undefined> {
+function publishedWithin(media: ScopedMedia, timers: ScopedTimers, name: string, waitMs: number, signal: AbortSignal): Promise<Stream | undefined> {
   return new Promise((resolve) => {
     const finish = (stream: Stream | undefined): void => {
       off();

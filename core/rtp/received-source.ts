@@ -1,9 +1,9 @@
-import { NackRequester } from 'wcs-core/rtp/nack-requester';
-import type { NtpTime } from 'wcs-core/rtp/ntp';
-import { rtpSequenceNumber, rtpTimestamp } from 'wcs-core/rtp/packet';
-import { ReceptionReport } from 'wcs-core/rtp/reception-report';
-import type { ReportBlock } from 'wcs-core/rtp/rtcp';
-import { SequenceUnwrapper } from 'wcs-core/rtp/sequence';
+import { NackRequester } from './nack-requester.ts';
+import type { NtpTime } from './ntp.ts';
+import { rtpSequenceNumber, rtpTimestamp } from './packet.ts';
+import { ReceptionReport } from './reception-report.ts';
+import type { ReportBlock } from './rtcp.ts';
+import { SequenceUnwrapper } from './sequence.ts';
 import { SeenWindow } from './seen-window.ts';
 
 /** Plain data of a `ReceivedSource`. */

@@ -1,6 +1,6 @@
-import { ticksToUs, usToTicks } from 'wcs-core';
-import { unixMsOfNtp, type NtpTime } from 'wcs-core/rtp/ntp';
-import { timestampDistance, TimestampUnwrapper } from 'wcs-core/rtp/sequence';
+import { ticksToUs, usToTicks } from '../formats/ticks.ts';
+import { unixMsOfNtp, type NtpTime } from './ntp.ts';
+import { timestampDistance, TimestampUnwrapper } from './sequence.ts';
 
 /** A correction smaller than this is measuring noise. */
 const STEP_MIN_US = 2000;
@@ -39,6 +39,8 @@ export type PublisherClockState = readonly {
 export class PublisherClock {
   readonly #tracks = new Map<string, TrackTime>();
   readonly #masterId: string;
+  /** Reports of tracks of which no packet has come. */
+  readonly #early = new Map<string, { readonly ntpUs: number; readonly timestamp: number }>();
 
   /** @param masterId the track that is never moved, once it and another one have reported their time */
   constructor(masterId: string, state: PublisherClockState = []) {
@@ -60,21 +62,40 @@ export class PublisherClock {
       this.#tracks.set(trackId, track);
     }
     const ticks = track.unwrapper.unwrap(timestamp);
-    track.offsetTicks ??= usToTicks(Math.round(arrivalMs * 1000), clockRateHz) - ticks;
-    return ticksToUs(ticks + track.offsetTicks, clockRateHz);
+    if (track.offsetTicks === undefined) this.#begin(trackId, track, { ticks, timestamp }, arrivalMs);
+    return ticksToUs(ticks + (track.offsetTicks ?? 0), clockRateHz);
   }
 
-  /** Notes a sender report of a track. */
+  /** The track goes on with another source, whose timestamps have nothing to do with those before: by arrival again. */
+  forget(trackId: string): void {
+    this.#tracks.delete(trackId);
+  }
+
+  /** Notes a sender report of a track; one that comes before all packets tells where they begin. */
   report(trackId: string, ntp: NtpTime, timestamp: number): void {
     const track = this.#tracks.get(trackId);
     const highest = track?.unwrapper.highest;
-    if (track === undefined || highest === undefined) return;
-    track.report = { ntpUs: unixMsOfNtp(ntp) * 1000, ticks: highest + timestampDistance(highest % 0x1_0000_0000, timestamp) };
+    const ntpUs = unixMsOfNtp(ntp) * 1000;
+    if (track === undefined || highest === undefined) {
+      this.#early.set(trackId, { ntpUs, timestamp });
+      return;
+    }
+    track.report = { ntpUs, ticks: highest + timestampDistance(highest % 0x1_0000_0000, timestamp) };
     for (const [id, other] of this.#tracks) if (id !== this.#masterId) this.#align(other);
   }
 
-  #align(track: TrackTime): void {
-    const master = this.#tracks.get(this.#masterId);
+  /** The first packet is where it arrives, or where its sender's time puts it among the tracks that have begun. */
+  #begin(trackId: string, track: TrackTime, first: { readonly ticks: number; readonly timestamp: number }, arrivalMs: number): void {
+    track.offsetTicks = usToTicks(Math.round(arrivalMs * 1000), track.clockRateHz) - first.ticks;
+    const early = this.#early.get(trackId);
+    if (early === undefined) return;
+    this.#early.delete(trackId);
+    track.report = { ntpUs: early.ntpUs, ticks: first.ticks + timestampDistance(first.timestamp, early.timestamp) };
+    const other = [...this.#tracks.values()].find((candidate) => candidate !== track && candidate.report !== undefined);
+    if (other !== undefined) this.#align(track, other);
+  }
+
+  #align(track: TrackTime, master = this.#tracks.get(this.#masterId)): void {
     if (master?.report === undefined || master.offsetTicks === undefined || track.report === undefined || track.offsetTicks === undefined) return;
     const masterUs = ticksToUs(master.report.ticks + master.offsetTicks, master.clockRateHz);
     const wantedUs = Math.round(masterUs + track.report.ntpUs - master.report.ntpUs);
