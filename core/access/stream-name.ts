@@ -29,7 +29,7 @@ const DOTS = /^(?:\.|%2e){1,2}$/i;
 export function parseStreamName(text: string): StreamName {
   const name = text.length > SOURCE_URI_MAX ? text : text.normalize('NFC');
   const fault = faultOf(name);
-  if (fault !== undefined) throw new WcsError('MEDIA_E_NAME_INVALID', `Stream name ${JSON.stringify(text.slice(0, 80))} ${fault}.`);
+  if (fault !== undefined) throw new WcsError('MEDIA_E_NAME_INVALID', `Stream name ${JSON.stringify(shownStreamName(text).slice(0, 80))} ${fault}.`);
   return name as StreamName;
 }
 

@@ -1,3 +1,4 @@
+import { shownStreamName } from '../access/stream-name.ts';
 import { WcsError } from '../errors/wcs-error.ts';
 import { ConverterRegistry, type PlaneConverter } from './converters.ts';
 import type { TranscoderCapability } from './derived-tracks.ts';
@@ -78,7 +79,7 @@ export class MediaBus {
     const existing = this.#streams.get(name);
     if (existing === undefined) return this.#begin(name, options);
     if (existing.state === 'live' && existing.owner !== options.owner) {
-      throw new WcsError('MEDIA_E_NAME_IN_USE', `Stream name ${name} is already in use.`, { details: { name } });
+      throw new WcsError('MEDIA_E_NAME_IN_USE', `Stream name ${shownStreamName(name)} is already in use.`, { details: { name: shownStreamName(name) } });
     }
     return this.#takeOver(existing, options);
   }
@@ -112,9 +113,10 @@ export class MediaBus {
     return this.#converters.register(converter);
   }
 
-  /** The newest is asked first. */
+  /** The newest is asked first, and takes over what an older one of its name does. */
   registerTranscoder(transcoder: TranscoderCapability): () => void {
     this.#transcoders = [transcoder, ...this.#transcoders];
+    for (const stream of [...this.#streams.values()]) stream.transcoderCame(transcoder);
     return () => void (this.#transcoders = this.#transcoders.filter((other) => other !== transcoder));
   }
 

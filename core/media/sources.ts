@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { shownStreamName } from '../access/stream-name.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import { abortable } from './abortable.ts';
 import type { MediaRuntime } from './runtime.ts';
@@ -136,10 +137,10 @@ export class Sources {
     const scheme = schemeOf(uri);
     const source = scheme === undefined ? undefined : this.#sources.get(scheme);
     if (scheme !== undefined && source === undefined) {
-      throw new WcsError('MEDIA_E_NOT_FOUND', `No stream ${uri}: no enabled plugin plays ${scheme}:// addresses.`);
+      throw new WcsError('MEDIA_E_NOT_FOUND', `No stream ${shownStreamName(uri)}: no enabled plugin plays ${scheme}:// addresses.`);
     }
     const isPersonal = source?.personal === true;
-    if (isPersonal && request.personal !== true) throw new WcsError('MEDIA_E_NOT_SHARED', `${uri} is played to one reader alone and cannot be shared.`);
+    if (isPersonal && request.personal !== true) throw new WcsError('MEDIA_E_NOT_SHARED', `${shownStreamName(uri)} is played to one reader alone and cannot be shared.`);
     const name = isPersonal ? `${uri}#${randomUUID()}` : uri;
     const abort = new AbortController();
     const asked = { streamName: name, params: request.params ?? {}, caller: request.caller };
@@ -158,9 +159,9 @@ export class Sources {
       await source.start(uri, context);
     } catch (error) {
       if (error instanceof WcsError) throw error;
-      throw new WcsError('MEDIA_E_SOURCE_FAILED', `Source ${uri} could not be started: ${messageOf(error)}`, { cause: error });
+      throw new WcsError('MEDIA_E_SOURCE_FAILED', `Source ${shownStreamName(uri)} could not be started: ${messageOf(error)}`, { cause: error });
     }
-    return this.#find(context.streamName) ?? fail('MEDIA_E_SOURCE_FAILED', `Source ${uri} started but published no stream.`);
+    return this.#find(context.streamName) ?? fail('MEDIA_E_SOURCE_FAILED', `Source ${shownStreamName(uri)} started but published no stream.`);
   }
 
   async #askResolvers(name: string, context: SourceContext): Promise<Stream> {
@@ -171,10 +172,10 @@ export class Sources {
         this.#runtime.log.warn('a resolver failed', { resolver: resolver.name, stream: name, error: messageOf(error) });
         continue;
       }
-      return this.#find(name) ?? fail('MEDIA_E_SOURCE_FAILED', `${resolver.name} claimed ${name} but published no stream.`);
+      return this.#find(name) ?? fail('MEDIA_E_SOURCE_FAILED', `${resolver.name} claimed ${shownStreamName(name)} but published no stream.`);
     }
     // Published by somebody while the resolvers were asked.
-    return this.#find(name) ?? fail('MEDIA_E_NOT_FOUND', `No stream ${name}.`);
+    return this.#find(name) ?? fail('MEDIA_E_NOT_FOUND', `No stream ${shownStreamName(name)}.`);
   }
 
   /** Remembers the failure for a moment, so that a crowd of readers doesn't hammer a dead source. */

@@ -9,6 +9,7 @@ import type { DialOptions } from '../net/dialler.ts';
 import type { HttpHandler, HttpLease, HttpListenOptions } from '../net/http-listener.ts';
 import type { Lease, ListenOptions } from '../net/lease.ts';
 import type { PortRanges, RangeName } from '../net/port-ranges.ts';
+import type { RtpPortPair } from '../net/rtp-port-pair.ts';
 import type { OnConnection, TcpLease, TcpListenOptions } from '../net/tcp-listener.ts';
 import type { OnDatagram, UdpLease, UdpListenOptions } from '../net/udp-listener.ts';
 import type { OnWebSocket, WebSocketListenOptions } from '../net/websocket-acceptor.ts';
@@ -20,6 +21,7 @@ import type { Scope } from '../scope/scope.ts';
 import type { OpenSession } from '../sessions/sessions.ts';
 import type { ScopedMedia } from './scoped-media.ts';
 import type { ScopedTimers } from './scoped-timers.ts';
+import type { ModuleOptions } from './spawn.ts';
 import type { PluginSession } from './session.ts';
 
 /** What a plugin offers or wants on a listener; `host` defaults to the server's `network.host`. */
@@ -65,6 +67,13 @@ export interface PluginContext<Settings = unknown> {
   readonly rtp: {
     readonly tier: EngineTier;
     openSender(options: SenderOptions, scope?: Scope): RtpSender;
+    /**
+     * Binds a pair of ports of the media range. A session attaches it, takes it along through a swap and gives the ports back
+     * when it ends; what no session has ends with the plugin.
+     *
+     * @throws WcsError NET_E_PORT_EXHAUSTED, NET_E_LISTEN saying why, or SCOPE_E_CLOSED
+     */
+    openPair(): Promise<RtpPortPair>;
   };
   readonly operations: {
     register<Input, Output>(operation: Operation<Input, Output>): void;
@@ -95,4 +104,11 @@ export interface PluginContext<Settings = unknown> {
   background(work: Promise<unknown>): void;
   /** Starts a child process that ends with `scope`, by default the plugin's. No shell. */
   spawn(command: string, args: readonly string[], options?: SpawnOptions, scope?: Scope): ChildProcess;
+  /**
+   * Runs a module as a Node process that ends with `scope`: native code that may crash, or work that would block. File
+   * descriptor 3 is a pipe in both directions; see `wcs-core/process/child-pool`.
+   *
+   * @param text the module as CommonJS, from `import text from './x.child.ts?text'`; finds the plugin's packages
+   */
+  spawnModule(text: string, options?: ModuleOptions, scope?: Scope): ChildProcess;
 }

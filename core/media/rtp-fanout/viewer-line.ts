@@ -46,8 +46,9 @@ export type LinePhase = 'waiting' | 'replaying' | 'live';
 /** What a sender report says of a source. @see RFC 3550 section 6.4.1 */
 export interface SenderFacts {
   readonly ssrc: number;
-  /** Media time now. */
+  /** Media time now, and the same on the stream's clock in microseconds. */
   readonly rtpTimestamp: number;
+  readonly streamUs: number;
   readonly packetCount: number;
   readonly octetCount: number;
 }
@@ -209,8 +210,8 @@ export class ViewerLine implements Joiner {
     const facts: SenderFacts[] = [];
     if (this.#track === undefined) return facts;
     const rtpTimestamp = (this.#track.timestampOf(streamNowUs) + this.#shiftTicks) % 0x1_0000_0000;
-    if (this.packets > 0) facts.push({ ssrc, rtpTimestamp, packetCount: this.packets, octetCount: this.octets });
-    if (rtx !== undefined && this.#rtxPackets > 0) facts.push({ ssrc: rtx.ssrc, rtpTimestamp, packetCount: this.#rtxPackets, octetCount: this.#rtxOctets });
+    if (this.packets > 0) facts.push({ ssrc, rtpTimestamp, streamUs: streamNowUs, packetCount: this.packets, octetCount: this.octets });
+    if (rtx !== undefined && this.#rtxPackets > 0) facts.push({ ssrc: rtx.ssrc, rtpTimestamp, streamUs: streamNowUs, packetCount: this.#rtxPackets, octetCount: this.#rtxOctets });
     return facts;
   }
 

@@ -1,11 +1,10 @@
-import { messageOf, WcsError, type Held, type Playback, type PluginContext, type Stream } from 'wcs-core';
+import { messageOf, waitForStream, WcsError, type Held, type Playback, type PluginContext, type Stream } from 'wcs-core';
 import type { Player, PlayRequest } from '../server/media-port.ts';
 import type { RtmpSettings } from '../server/settings.ts';
 import type { PlayActivity } from '../session/session-state.ts';
 import type { FromBus } from './from-bus.ts';
 import type { StreamFanout, Viewer } from './stream-fanout.ts';
 import type { Variant } from './variant.ts';
-import { waitForStream } from './wait-for-stream.ts';
 
 const US_PER_MS = 1000;
 

@@ -1,11 +1,10 @@
-import { WcsError, type PluginContext, type Stream } from 'wcs-core';
+import { waitForStream, WcsError, type PluginContext, type Stream } from 'wcs-core';
 import type { AmfValue } from 'wcs-core/formats/amf';
 import type { MediaLink, RelayFacts, RelayHost, RelayMedia, RestoredMedia, SoundControl } from '../client/relay-media.ts';
 import type { RtmpSettings } from '../server/settings.ts';
 import { PushFeed, type FeedState } from './push-feed.ts';
 import { PushSound, type SoundState } from './push-sound.ts';
 import { readSound } from './sound-file.ts';
-import { waitForStream } from './wait-for-stream.ts';
 
 /** Plain data of a `PushMedia`. */
 interface PushState {

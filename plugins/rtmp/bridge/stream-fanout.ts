@@ -122,7 +122,10 @@ export class StreamFanout {
   #start(): { readonly bytes: readonly Uint8Array[]; readonly decodable: boolean } {
     // Before the tracks are known there is nothing to send; the headers come to everyone when they are.
     if (this.#tracks.length === 0) return { bytes: [], decodable: false };
-    const gop = this.#stream.cachedGop.filter(({ track }) => this.#ids.has(track.id));
+    const cached = this.#stream.cachedGop.filter(({ track }) => this.#ids.has(track.id));
+    // A track that is made of the published one has its key frames elsewhere than where the group begins.
+    const firstKey = cached.findIndex(({ track, key }) => track.kind === 'video' && key);
+    const gop = firstKey > 0 ? cached.slice(firstKey) : cached;
     const bytes = this.#lateStart.bytes(gop, () => this.#headers(gop[0]?.dtsUs ?? this.#lastDtsUs));
     const decodable = !this.#tracks.some(({ kind }) => kind === 'video') || gop.some(({ track, key }) => track.kind === 'video' && key);
     return { bytes: [bytes], decodable };

@@ -1,9 +1,10 @@
-import type { Acceptance, Codec, PluginContext, RtpMapping, RtpViewer, RtpViewerState, TrackDescriptor } from 'wcs-core';
+import type { PluginContext, RtpMapping, RtpViewer, RtpViewerState, TrackDescriptor } from 'wcs-core';
 import { ntpOfUnixMs } from 'wcs-core/rtp/ntp';
 import { encodeRtcp, parseRtcp, SDES_CNAME, type RtcpPacket, type WritableRtcp } from 'wcs-core/rtp/rtcp';
 import type { Player, PlayRequest } from '../server/media-port.ts';
+import { acceptanceFor } from '../session/acceptance.ts';
 import { LayerChoice, type LayerChoiceState, type OfferedLayer } from '../session/layer-choice.ts';
-import { EXTENSION, type AcceptedMedia } from '../wire/negotiate-answer.ts';
+import { EXTENSION } from '../wire/negotiate-answer.ts';
 
 /** A report gives its fraction in these parts. @see RFC 3550 section 6.4.1 */
 const LOSS_SCALE = 256;
@@ -46,7 +47,7 @@ export class RtpPlayer implements Player {
     this.#viewer = ctx.media.rtpFanout(stream, session.scope).add({
       sender,
       label: `webrtc ${session.id}`,
-      accept: media.map(acceptanceOf),
+      accept: acceptanceFor(media, request.wish, stream),
       map: (track, offered) => (this.#isChosen(track, offered) ? this.#mappingOf(track) : undefined),
       onTracks: (tracks) => this.#onTracks(tracks),
       onMissing: ({ kind, codec, remedy }) => {
@@ -178,8 +179,4 @@ export class RtpPlayer implements Player {
     const [media] = this.#request.media;
     return (media === undefined ? undefined : this.#request.sourceOf(media)?.cname) ?? this.#request.session.id;
   }
-}
-
-function acceptanceOf({ kind, codecs }: AcceptedMedia): Acceptance {
-  return { kind, codecs: codecs.map(({ codec }): Codec => codec) };
 }

@@ -16,7 +16,7 @@ function playerOf(reports: () => SenderFacts[]): { player: RtpPlayer; sent: Rtcp
 
 test('a viewer is told each second what it was sent, and nothing while it is sent nothing', (t) => {
   let packetCount = 0;
-  const { player, sent } = playerOf(() => (packetCount === 0 ? [] : [{ ssrc: 7, rtpTimestamp: 90_000, packetCount, octetCount: packetCount * 100 }]));
+  const { player, sent } = playerOf(() => (packetCount === 0 ? [] : [{ ssrc: 7, rtpTimestamp: 90_000, streamUs: 0, packetCount, octetCount: packetCount * 100 }]));
   const ticked = (packets: number, nowMs: number): number[] => {
     packetCount = packets;
     sent.length = 0;
