@@ -43,7 +43,7 @@ peerTest('what is recorded when the server is killed plays at once, and the next
     await checkMedia(t, part, '--min-duration', String(LEAST_SECONDS), '--loop', '20');
   }
   const again = await WcsServer.start(t, { stateDir, plugins });
-  await until(() => readdirSync(join(stateDir, 'recorder', 'journal')).length === 0, 'the repair', 20_000);
+  await until(() => readdirSync(join(stateDir, 'plugins', 'recorder', 'journal')).length === 0, 'the repair', 20_000);
   t.deepEqual(readdirSync(records).sort(), CONTAINERS.map((container) => `${container}-h264.${container}`).sort());
   t.is(again.log.filter(({ msg }) => String(msg).includes('was repaired')).length, CONTAINERS.length);
   for (const container of CONTAINERS) {
