@@ -1,6 +1,6 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
 import { ByteWindow, type ByteSource } from './byte-source.ts';
-import { frameDurationUs } from './frame-duration.ts';
+import { audioFrameTicks } from './audio-duration.ts';
 import { chooseTracks, MAX_SAMPLE_BYTES, limit, timeOf, type Candidate, type FileSample, type FileTrack, type MediaReader, type ReadBounds } from './media-file.ts';
 import { framesOf, parseBlockHead, type BlockHead } from './matroska-reader-blocks.ts';
 import { childElements, contentOf, ELEMENT, unsigned } from './matroska-reader-ebml.ts';
@@ -10,6 +10,7 @@ import { SampleTimes, type SampleTimesState } from './matroska-reader-times.ts';
 import { describedByFrame, isDescribedByFrame, type MatroskaTrack } from './matroska-reader-tracks.ts';
 import { withBusLengths } from './nal.ts';
 
+const US_PER_SECOND = 1_000_000;
 const WINDOW_BYTES = 256 * 1024;
 /** Elements in a row without a frame of a chosen track, at most: a file may be made of nothing but padding. */
 const MAX_IDLE_ELEMENTS = 100_000;
@@ -185,7 +186,7 @@ export class MatroskaReader implements MediaReader {
 }
 
 function ownDurationUs({ entry, defaultDurationNs }: ChosenTrack, frame: Uint8Array): number {
-  return defaultDurationNs > 0 ? defaultDurationNs / 1000 : frameDurationUs(entry, frame);
+  return defaultDurationNs > 0 ? defaultDurationNs / 1000 : (audioFrameTicks(entry, US_PER_SECOND)(frame) ?? 0);
 }
 
 function completeFrame({ strippedHead, entry: { lengthSize } }: ChosenTrack, frame: Uint8Array): Uint8Array {
