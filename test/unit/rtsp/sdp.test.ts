@@ -57,6 +57,10 @@ test('LATM tells its configuration, or that it comes with the packets', (t) => {
   const told = parseSdp(sdp('m=audio 0 RTP/AVP 97', 'a=rtpmap:97 MP4A-LATM/48000/2', `a=fmtp:97 cpresent=0;config=${config}`)).tracks[0];
   t.like(told?.packing, { type: 'latm', configInBand: false });
   t.is(told?.format?.sampleRateHz, 48_000);
+  // As GStreamer writes it: with an extension, and without an end.
+  const extended = parseSdp(sdp('m=audio 0 RTP/AVP 99', 'a=rtpmap:99 MP4A-LATM/48000', 'a=fmtp:99 cpresent=0;config=40002320adca00')).tracks[0];
+  t.like(extended?.packing, { type: 'latm', configInBand: false });
+  t.is(toHex(extended!.format!.codecConfig!), toHex(AAC));
   t.like(parseSdp(sdp('m=audio 0 RTP/AVP 97', 'a=rtpmap:97 MP4A-LATM/48000')).tracks[0]?.packing, { type: 'latm', configInBand: true });
 });
 
