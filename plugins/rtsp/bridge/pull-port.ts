@@ -61,6 +61,10 @@ class BusPublisher implements PullPublisher {
     this.#publication.suspend(reason);
   }
 
+  giveWay(): void {
+    this.#publication.setCallbacks({});
+  }
+
   end(reason: string): void {
     this.#publication.end(reason);
   }

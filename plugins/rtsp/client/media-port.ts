@@ -24,6 +24,8 @@ export interface PullPublisher {
   tick(nowMs: number): void;
   /** The camera is gone but may return: readers wait. */
   suspend(reason: string): void;
+  /** Another publisher of the same pull is about to take the stream over. */
+  giveWay(): void;
   end(reason: string): void;
   exportState(): unknown;
   /** What came of each track. */

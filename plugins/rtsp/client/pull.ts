@@ -267,6 +267,7 @@ export class Pull {
   }
 
   #publish(outlet: Outlet, tracks: readonly PullTrack[]): void {
+    outlet.publisher?.giveWay();
     outlet.publisher = this.#services.media.publish(this.#streamOf(outlet.name, tracks));
   }
 
@@ -317,6 +318,7 @@ export class Pull {
 
   /** Nobody has seen anything of it yet: it ends with the error that whoever waits is told. */
   #giveUp(error: WcsError): void {
+    this.session.log.warn('RTSP pull given up', { stream: this.uri, reason: error.message });
     this.#settle?.reject(error);
     this.#settle = undefined;
     for (const { publisher } of this.#outlets) publisher?.end(error.message);

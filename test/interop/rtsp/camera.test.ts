@@ -32,3 +32,30 @@ real('a camera with Digest is pulled over TCP', async (t) => {
   const camera = await Camera.start(t);
   await judge(t, camera, 'digest');
 });
+
+/** What a real camera may do wrong, and how the judge has to look at it. */
+let number = 0;
+
+const FAULTS: Readonly<Record<string, { readonly camera: readonly string[]; readonly judge?: readonly string[] }>> = {
+  'a payload type that fits nothing': { camera: ['--video-pt', '127'] },
+  'no parameter sets in its description': { camera: ['--no-sprop'] },
+  'parameter sets in its description alone': { camera: ['--no-inband'] },
+  'absolute control addresses, no Content-Base and no RTP-Info': { camera: ['--absolute-control', '--no-rtp-info'] },
+  'no Content-Base': { camera: ['--no-content-base'] },
+  'lines that end in LF alone': { camera: ['--bare-lf'] },
+  'no password': { camera: ['--auth', 'none'] },
+  'Basic': { camera: ['--auth', 'basic'] },
+  'UDP alone': { camera: ['--transport', 'udp'] },
+  'a session that ends after four seconds of silence': { camera: ['--session-timeout', '4'] },
+  'no sound': { camera: ['--audio', 'none'], judge: ['--no-audio'] },
+  'G.711 A-law': { camera: ['--audio', 'pcma'], judge: ['--skip', '3'] },
+  'G.711 mu-law': { camera: ['--audio', 'pcmu'], judge: ['--skip', '3'] },
+  'AAC as LATM': { camera: ['--audio', 'latm'] },
+};
+
+for (const [fault, { camera: cameraArgs, judge: judgeArgs = [] }] of Object.entries(FAULTS)) {
+  real(`a camera with ${fault} is pulled`, async (t) => {
+    const camera = await Camera.start(t, ...cameraArgs);
+    await judge(t, camera, `cam${(number += 1)}`, ...judgeArgs);
+  });
+}
