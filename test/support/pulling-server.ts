@@ -20,7 +20,7 @@ export class PullingServer {
     for (const name of ['rtsp', ...Object.keys(others)]) cpSync(join(checkout, 'plugins', name), join(root, 'plugins', name), { recursive: true });
     for (const name of ['core', 'node_modules', 'package.json']) symlinkSync(join(checkout, name), join(root, name));
     const [port = 0] = await freePorts(1);
-    const kernel = await startTestKernel({ root, config: { log: { level: 'trace' } }, plugins: { ...others, rtsp: { port, client } } });
+    const kernel = await startTestKernel({ root, config: { log: { level: 'trace' } }, plugins: { ...others, rtsp: { port, udp: false, client } } });
     return new PullingServer(kernel, root);
   }
 

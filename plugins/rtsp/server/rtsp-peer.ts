@@ -73,8 +73,9 @@ export class RtspPeer {
       onRtp: (index, packet) => this.#publisher?.rtp(index, packet, services.nowMs()),
       onRtcp: (index, compound) => this.#publisher?.rtcp(index, compound, services.nowMs()),
     });
+    // Not its ports: they go with the session, to the next version or with its end.
     session.scope.add('peer', () => {
-      this.#stop();
+      this.#stopPlayer();
       services.onClosed(this);
     });
     session.attach(connection, { onData: (chunk) => this.#onData(chunk), onClose: () => session.close('Stopped by session disconnect') });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { TsReader, type TsInputStream, type TsUnit } from '../../../core/formats/mpegts-reader.ts';
 import { ENCODERS, ffmpeg, probe, scratchFolder, testInputs } from '../../support/ffmpeg.ts';
 import { peerTest } from '../../support/peers.ts';
-import { SoundFramer, type SoundCodec } from '../../../plugins/mpegts/session/sound-framer.ts';
+import { SoundFramer } from '../../../plugins/mpegts/session/sound-framer.ts';
 
 const folder = scratchFolder();
 
@@ -48,7 +48,7 @@ for (const [codec, args, names] of cases) {
       else t.deepEqual(...sizes);
       return;
     }
-    const framer = new SoundFramer(codec as SoundCodec, streams[0]?.channels);
+    const framer = new SoundFramer(codec, streams[0]?.channels);
     const frames = units.flatMap((unit) => framer.push(unit.data, unit.pts90k, unit.discontinuity));
     t.is(framer.skippedBytes, 0);
     t.is(frames.length, packets.length);

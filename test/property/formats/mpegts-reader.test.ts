@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { TsMuxer, type TsAccessUnit } from '../../../core/formats/mpegts.ts';
-import { TsReader, type TsInputStream, type TsReaderState, type TsUnit } from '../../../core/formats/mpegts-reader.ts';
+import { TsReader, type TsInputStream, type TsUnit } from '../../../core/formats/mpegts-reader.ts';
 
 const VIDEO = 0x100;
 const AUDIO = 0x101;
@@ -52,7 +52,7 @@ test('what the multiplexer wrote is read again, through splits anywhere, a wrap 
     let reader = new TsReader(got.sink);
     cut(muxed(sent), pieceSizes).forEach((piece, index) => {
       // A successor gets plain data, as a swap of the plugin hands it over.
-      if (index === handOverAt) reader = new TsReader(got.sink, structuredClone(reader.exportState()) as TsReaderState);
+      if (index === handOverAt) reader = new TsReader(got.sink, structuredClone(reader.exportState()));
       reader.push(piece);
     });
     reader.flush();
