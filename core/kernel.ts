@@ -31,6 +31,7 @@ import type { MediaClock, MediaTimers } from './media/runtime.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Certificates } from './net/certificates.ts';
 import { Dialler } from './net/dialler.ts';
+import { RtpPortPairs } from './net/rtp-port-pairs.ts';
 import { Listeners } from './net/listeners.ts';
 import { PortRanges } from './net/port-ranges.ts';
 import { Operations } from './operations/operations.ts';
@@ -139,6 +140,7 @@ export class Kernel {
     await this.host.stopAll();
     this.parts.media.close('server stop');
     this.parts.dialler.closeAll();
+    this.parts.rtpPairs.closeAll();
     await this.parts.listeners.closeAll();
     this.parts.batchWindow.close();
     this.parts.rtpEngine.close();
@@ -205,7 +207,8 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
   const batchWindow = new BatchWindow(timers);
   const rtpEngine = createFanoutEngine({ tier: kernel.network.rtpEngine, log: log.child({ component: 'rtp' }) });
   const netLog = rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS);
-  const listeners = new Listeners({ log: netLog, certificates, bindUdp: (host, port) => rtpEngine.bindUdp?.(host, port) });
+  const bindUdp = (host: string, port: number): number | undefined => rtpEngine.bindUdp?.(host, port);
+  const listeners = new Listeners({ log: netLog, certificates, bindUdp });
   const ports = new PortRanges(ranges, { quarantineMs, boundPorts: () => listeners.boundPorts() });
   return {
     config,
@@ -216,6 +219,7 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
     listeners,
     ports,
     dialler: new Dialler(ports),
+    rtpPairs: new RtpPortPairs({ ports, host: kernel.network.host, bindUdp }),
     targets: new Targets(() => config.kernel.network),
     media: makeBus(config, log),
     fanout: { clock, timers, windowMs: () => batchWindow.ms },

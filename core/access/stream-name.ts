@@ -1,4 +1,5 @@
 import { WcsError } from '../errors/wcs-error.ts';
+import { maskText } from '../log/mask.ts';
 
 declare const brand: unique symbol;
 
@@ -28,13 +29,18 @@ const DOTS = /^(?:\.|%2e){1,2}$/i;
 export function parseStreamName(text: string): StreamName {
   const name = text.length > SOURCE_URI_MAX ? text : text.normalize('NFC');
   const fault = faultOf(name);
-  if (fault !== undefined) throw new WcsError('MEDIA_E_NAME_INVALID', `Stream name ${JSON.stringify(text.slice(0, 80))} ${fault}.`);
+  if (fault !== undefined) throw new WcsError('MEDIA_E_NAME_INVALID', `Stream name ${JSON.stringify(shownStreamName(text).slice(0, 80))} ${fault}.`);
   return name as StreamName;
 }
 
 /** True when the name is a URI of a source. */
 export function isSourceUri(name: string): boolean {
   return SCHEME.test(name);
+}
+
+/** The name for lists: the address of a source without its password and tokens. */
+export function shownStreamName(name: string): string {
+  return isSourceUri(name) ? maskText(name) : name;
 }
 
 function faultOf(name: string): string | undefined {

@@ -1,5 +1,7 @@
 import type { TrackDescriptor } from './track.ts';
 
+export { ticksToUs, usToTicks } from '../formats/ticks.ts';
+
 /** One access unit on the stream's clock; shared by every reader and read-only. */
 export interface MediaFrame {
   readonly track: TrackDescriptor;
@@ -31,19 +33,4 @@ export interface MediaPacket {
   readonly key: boolean;
   /** Monotonic milliseconds of arrival. */
   readonly receivedAtMs: number;
-}
-
-const US_PER_SECOND = 1_000_000;
-
-/** Ticks of a media clock to integer microseconds; `usToTicks` gives back the same ticks for every clock up to 500 kHz. */
-export function ticksToUs(ticks: number, clockRateHz: number): number {
-  // Whole seconds apart, so that hours of 90 kHz ticks don't leave the range of exact integers.
-  const seconds = Math.floor(ticks / clockRateHz);
-  return seconds * US_PER_SECOND + Math.round(((ticks - seconds * clockRateHz) * US_PER_SECOND) / clockRateHz);
-}
-
-/** Integer microseconds to the nearest tick of a media clock. */
-export function usToTicks(us: number, clockRateHz: number): number {
-  const seconds = Math.floor(us / US_PER_SECOND);
-  return seconds * clockRateHz + Math.round(((us - seconds * US_PER_SECOND) * clockRateHz) / US_PER_SECOND);
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { shownStreamName } from '../access/stream-name.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import { abortable } from './abortable.ts';
 import { TrackConversions, type ConverterRegistry } from './converters.ts';
@@ -8,6 +9,7 @@ import { GopCache } from './gop-cache.ts';
 import { KeyFrameRequests } from './key-frame-requests.ts';
 import type { Acceptance } from './negotiate.ts';
 import type { MediaRuntime } from './runtime.ts';
+import type { Playback } from './playback.ts';
 import { Serving } from './serving.ts';
 import { StreamMeter, type StreamStats } from './stream-stats.ts';
 import type { Stream, StreamMeta } from './stream.ts';
@@ -18,6 +20,7 @@ import { areSameFormats, isSameFormat, type TrackDescriptor } from './track.ts';
 /** The publisher as its stream sees it. */
 export interface StreamPublisher {
   readonly makesKeyFrames: boolean;
+  readonly playback: Playback | undefined;
   requestKeyFrame(trackId: string): void;
   terminate(reason: string): void;
 }
@@ -115,6 +118,10 @@ export class LiveStream implements Stream {
     return this.#publisher?.makesKeyFrames === true && this.#keyFrames.areAnswered;
   }
 
+  get playback(): Playback | undefined {
+    return this.#publisher?.playback;
+  }
+
   get stats(): StreamStats {
     return this.#meter.snapshot(this.#tracks, this.#layers);
   }
@@ -132,7 +139,7 @@ export class LiveStream implements Stream {
   }
 
   subscribe(options: SubscribeOptions): Subscription {
-    if (this.#state === 'ended') throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${this.name} has ended.`);
+    if (this.#state === 'ended') throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${shownStreamName(this.name)} has ended.`);
     const reader = new Reader(options, this.#readerHost, this.#host.runtime);
     this.#waiting = [...this.#waiting, reader];
     try {
@@ -208,7 +215,7 @@ export class LiveStream implements Stream {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#publisher = undefined;
-    this.#known.reject(new WcsError('MEDIA_E_NOT_FOUND', `Stream ${this.name} has ended: ${reason}`));
+    this.#known.reject(new WcsError('MEDIA_E_NOT_FOUND', `Stream ${shownStreamName(this.name)} has ended: ${reason}`));
     this.#keyFrames.reset();
     for (const reader of [...this.#activeReaders(), ...this.#waiting]) reader.end(reason);
     this.#derived.close();

@@ -48,6 +48,8 @@ class TrackMeter {
   bytes = 0;
   keyFrames = 0;
   lastPtsUs = NaN;
+  /** Of the newest key frame that came as packets; its first packets may not show that it is one. */
+  lastKeyPtsUs = NaN;
   lastAtMs = NaN;
   readonly #frameBuckets = new Uint32Array(BUCKETS);
   readonly #byteBuckets = new Float64Array(BUCKETS);
@@ -104,7 +106,9 @@ export class StreamMeter {
   packet(item: Counted, bytes: number, key: boolean): void {
     const meter = this.#meter(item.track.id);
     const first = meter.lastPtsUs !== item.ptsUs;
-    this.#count(meter, item, bytes, first ? 1 : 0, key && first);
+    const firstOfKey = key && meter.lastKeyPtsUs !== item.ptsUs;
+    if (firstOfKey) meter.lastKeyPtsUs = item.ptsUs;
+    this.#count(meter, item, bytes, first ? 1 : 0, firstOfKey);
   }
 
   ignored(): void {

@@ -1,5 +1,6 @@
 import type { WcsError } from '../errors/wcs-error.ts';
 import type { MediaFrame } from './frame.ts';
+import type { Playback } from './playback.ts';
 import type { Acceptance } from './negotiate.ts';
 import type { StreamStats } from './stream-stats.ts';
 import type { SubscribeOptions, Subscription } from './subscription.ts';
@@ -12,6 +13,15 @@ export interface StreamMeta {
   readonly sessionId: string;
   readonly peer?: { readonly address: string; readonly port: number };
   readonly params: Readonly<Record<string, string>>;
+  /** The name by which the publisher logged in, where it did. */
+  readonly login?: string;
+  /** The publisher asks for a recording, where the protocol has a word of its own for it; elsewhere a parameter `record=true` says so. */
+  readonly record?: boolean;
+}
+
+/** True when the publisher asks that the stream be recorded. */
+export function wantsRecording({ record, params }: StreamMeta): boolean {
+  return record ?? (params['record'] === 'true' || params['record'] === '1');
 }
 
 /** A name and its tracks, written by one publisher at a time and read by any number of readers. */
@@ -26,6 +36,8 @@ export interface Stream {
   readonly createdAtMs: number;
   /** True while the publisher makes key frames on request; false also for one that was asked and made none. */
   readonly makesKeyFrames: boolean;
+  /** Steers a stream that is played from a file to its one reader; undefined for what is live. */
+  readonly playback: Playback | undefined;
   /** Facts of the present (or last) publisher. */
   readonly meta: StreamMeta;
   readonly stats: StreamStats;

@@ -204,7 +204,8 @@ export class Reader implements Subscription {
   deliverPacket(packet: MediaPacket, startsUnit: boolean): void {
     if (!this.#wants(packet)) return;
     const { id } = packet.track;
-    if (startsUnit) {
+    // A key frame may begin with packets that don't show it: a delimiter, or remarks, in packets of their own.
+    if (startsUnit || (packet.key && this.#awaitingKey.has(id))) {
       if (this.#passesKeyGate(packet) && this.#admits(packet)) this.#refusedUnits.delete(id);
       else this.#refusedUnits.add(id);
     }

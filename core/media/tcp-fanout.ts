@@ -1,14 +1,21 @@
 import { BacklogAge } from './backlog-age.ts';
 import { ViewerGroup, type FanoutCounters, type FanoutSink, type Slot } from './fanout-group.ts';
 import { FanoutLog, MessageClass, type BatchWriter } from './fanout-log.ts';
+import type { MediaKind } from './codecs.ts';
 import type { MediaFrame } from './frame.ts';
 import type { MediaClock, MediaTimers } from './runtime.ts';
 import { DEFAULT_READER_LIMITS, type ReaderLimits } from './slow-reader.ts';
 
+/** What a fan-out needs to know of what it takes: a frame, or the packets of one. */
+export interface FanoutItem {
+  readonly track: { readonly kind: MediaKind };
+  readonly key: boolean;
+}
+
 /** How a fan-out is set up. */
-export interface TcpFanoutOptions {
+export interface TcpFanoutOptions<Item extends FanoutItem = MediaFrame> {
   /** Appends the wire bytes of one frame, the same for every viewer; appending nothing leaves the frame out. */
-  serialise(frame: MediaFrame, out: BatchWriter): void;
+  serialise(frame: Item, out: BatchWriter): void;
   /** How long a batch may wait for more, in milliseconds; asked for each batch. See `BatchWindow`. */
   readonly windowMs: () => number;
   readonly clock: MediaClock;
@@ -49,8 +56,8 @@ const MAX_BATCH_BYTES = 256 * 1024;
  * Viewers stand in up to four groups that are served one after the other within the window. A viewer that falls behind
  * loses whole messages only, never sound before video, and gets no video that it cannot decode. One video track.
  */
-export class TcpFanout {
-  readonly #options: TcpFanoutOptions;
+export class TcpFanout<Item extends FanoutItem = MediaFrame> {
+  readonly #options: TcpFanoutOptions<Item>;
   readonly #log: FanoutLog;
   readonly #age: BacklogAge;
   readonly #groups: readonly ViewerGroup[];
@@ -63,7 +70,7 @@ export class TcpFanout {
   #deferred: (() => void)[] = [];
   #closed = false;
 
-  constructor(options: TcpFanoutOptions) {
+  constructor(options: TcpFanoutOptions<Item>) {
     this.#options = options;
     const limits = { ...DEFAULT_READER_LIMITS, ...options.limits };
     this.#age = new BacklogAge(limits.maxBacklogMs);
@@ -99,7 +106,7 @@ export class TcpFanout {
   }
 
   /** Takes a frame of the stream. */
-  push(frame: MediaFrame): void {
+  push(frame: Item): void {
     this.#append(classOf(frame), (out) => this.#options.serialise(frame, out));
   }
 
@@ -206,7 +213,7 @@ class ViewerHandle implements FanoutViewer {
   }
 }
 
-function classOf(frame: MediaFrame): MessageClass {
+function classOf(frame: FanoutItem): MessageClass {
   if (frame.track.kind !== 'video') return MessageClass.sound;
   return frame.key ? MessageClass.key : MessageClass.delta;
 }

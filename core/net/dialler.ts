@@ -138,12 +138,18 @@ function openSocket(options: DialOptions, lease: PortLease, signal: AbortSignal)
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       signal.removeEventListener('abort', abort);
       socket.removeAllListeners('error').removeAllListeners('close');
-      socket.once('close', () => lease.release());
+      plain.off('error', fail);
+      releaseWhenClosed(socket, lease);
       resolve(socket);
     });
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });
+}
+
+/** Apart from whoever asked for the connection, whose signal its listener would keep in memory as long as the connection lives. */
+function releaseWhenClosed(socket: Socket, lease: PortLease): void {
+  socket.once('close', () => lease.release());
 }
 
 function isLocalPortTaken(error: unknown): boolean {

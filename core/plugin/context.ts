@@ -9,6 +9,7 @@ import type { DialOptions } from '../net/dialler.ts';
 import type { HttpHandler, HttpLease, HttpListenOptions } from '../net/http-listener.ts';
 import type { Lease, ListenOptions } from '../net/lease.ts';
 import type { PortRanges, RangeName } from '../net/port-ranges.ts';
+import type { RtpPortPair } from '../net/rtp-port-pair.ts';
 import type { OnConnection, TcpLease, TcpListenOptions } from '../net/tcp-listener.ts';
 import type { OnDatagram, UdpLease, UdpListenOptions } from '../net/udp-listener.ts';
 import type { OnWebSocket, WebSocketListenOptions } from '../net/websocket-acceptor.ts';
@@ -66,6 +67,13 @@ export interface PluginContext<Settings = unknown> {
   readonly rtp: {
     readonly tier: EngineTier;
     openSender(options: SenderOptions, scope?: Scope): RtpSender;
+    /**
+     * Binds a pair of ports of the media range. A session attaches it, takes it along through a swap and gives the ports back
+     * when it ends; what no session has ends with the plugin.
+     *
+     * @throws WcsError NET_E_PORT_EXHAUSTED, NET_E_LISTEN saying why, or SCOPE_E_CLOSED
+     */
+    openPair(): Promise<RtpPortPair>;
   };
   readonly operations: {
     register<Input, Output>(operation: Operation<Input, Output>): void;

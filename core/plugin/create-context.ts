@@ -13,6 +13,8 @@ import type { Dialler, DialOptions } from '../net/dialler.ts';
 import type { Lease } from '../net/lease.ts';
 import type { Listeners } from '../net/listeners.ts';
 import type { PortRanges } from '../net/port-ranges.ts';
+import type { RtpPortPair } from '../net/rtp-port-pair.ts';
+import type { RtpPortPairs } from '../net/rtp-port-pairs.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { FanoutEngine, RtpSender, SenderOptions } from '../rtp/fanout/engine.ts';
 import type { Held, Scope } from '../scope/scope.ts';
@@ -33,6 +35,7 @@ export interface KernelServices {
   readonly dialler: Dialler;
   readonly targets: Targets;
   readonly ports: PortRanges;
+  readonly rtpPairs: RtpPortPairs;
   readonly certificates: Certificates;
   readonly rtpEngine: FanoutEngine;
   readonly media: MediaBus;
@@ -99,6 +102,7 @@ export function createContext(generation: Generation, services: KernelServices):
     rtp: {
       tier: services.rtpEngine.tier,
       openSender: (options, owner = scope) => openSender(services.rtpEngine, options, owner),
+      openPair: pairsOf(generation, services),
     },
     stateFolder: () => stateFolderOf(manifest.name, services),
     background: (work) => {
@@ -174,6 +178,17 @@ function connectOf({ scope, owner, label }: Generation, { dialler }: KernelServi
     if (!scope.closed) return connection;
     connection.destroy();
     throw new WcsError('SCOPE_E_CLOSED', `${label} opens no more connections.`);
+  };
+}
+
+function pairsOf({ scope, owner, label }: Generation, { rtpPairs }: KernelServices): PluginContext['rtp']['openPair'] {
+  // As for connections: once for all of them.
+  scope.add('RTP port pairs', () => rtpPairs.endOwned(owner));
+  return async (): Promise<RtpPortPair> => {
+    const pair = await rtpPairs.open(owner);
+    if (!scope.closed) return pair;
+    pair.destroy();
+    throw new WcsError('SCOPE_E_CLOSED', `${label} opens no more ports.`);
   };
 }
 

@@ -1,10 +1,10 @@
 import type { MediaFrame, MediaPacket } from '../media/frame.ts';
-import type { MediaBus } from '../media/media-bus.ts';
+import type { AnnouncedEvent, MediaBus, MediaEvents } from '../media/media-bus.ts';
 import type { Publication, PublishOptions } from '../media/publication.ts';
 import type { RtpFanouts } from '../media/rtp-fanouts.ts';
 import type { Stream } from '../media/stream.ts';
 import type { FrameSink, SubscribeOptions, Subscription } from '../media/subscription.ts';
-import { TcpFanout, type TcpFanoutOptions } from '../media/tcp-fanout.ts';
+import { TcpFanout, type FanoutItem, type TcpFanoutOptions } from '../media/tcp-fanout.ts';
 import { callOwner, type Owner } from '../net/owner.ts';
 import type { Held, Scope } from '../scope/scope.ts';
 import { ScopedRtpFanout } from './scoped-rtp-fanout.ts';
@@ -112,7 +112,7 @@ type Register = (label: string, register: () => () => void) => void;
 export type FanoutRuntime = Pick<TcpFanoutOptions, 'clock' | 'timers' | 'windowMs' | 'onFault'>;
 
 /** What a plugin says about a fan-out; clock, timers and window are the kernel's. */
-export type FanoutWish = Pick<TcpFanoutOptions, 'serialise' | 'requestKeyFrame' | 'limits'>;
+export type FanoutWish<Item extends FanoutItem = MediaFrame> = Pick<TcpFanoutOptions<Item>, 'serialise' | 'requestKeyFrame' | 'limits'>;
 
 /** The media bus as a plugin sees it: everything is released with the plugin's scope. */
 export class ScopedMedia {
@@ -134,8 +134,8 @@ export class ScopedMedia {
   }
 
   /** One stream to many TCP readers of one protocol variant: serialised once, one shared buffer a window. */
-  fanout(wish: FanoutWish, scope: Scope = this.#scope): TcpFanout {
-    const fanout = new TcpFanout({ ...this.#runtime, ...wish });
+  fanout<Item extends FanoutItem = MediaFrame>(wish: FanoutWish<Item>, scope: Scope = this.#scope): TcpFanout<Item> {
+    const fanout = new TcpFanout<Item>({ ...this.#runtime, ...wish });
     scope.add('fan-out', () => fanout.close());
     return fanout;
   }
@@ -190,6 +190,11 @@ export class ScopedMedia {
 
   registerTranscoder(...parameters: Parameters<MediaBus['registerTranscoder']>): void {
     this.#register('transcoder', () => this.#bus.registerTranscoder(...parameters));
+  }
+
+  /** Tells whoever listens of something that happened to a stream in this plugin. */
+  announce<E extends AnnouncedEvent>(event: E, payload: MediaEvents[E]): void {
+    this.#bus.announce(event, payload);
   }
 
   /** Listens to an event of the bus until the plugin goes. */

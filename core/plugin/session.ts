@@ -6,6 +6,7 @@ import type { SubscribeOptions, Subscription } from '../media/subscription.ts';
 import { Connection } from '../net/connection.ts';
 import type { HeldConnection } from '../net/held-connection.ts';
 import type { Owner } from '../net/owner.ts';
+import { RtpPortPair } from '../net/rtp-port-pair.ts';
 import { WebSocketConnection } from '../net/websocket-connection.ts';
 import { Scope } from '../scope/scope.ts';
 import type { SessionEntry } from '../sessions/sessions.ts';
@@ -79,6 +80,11 @@ export class PluginSession {
   /** WebSockets in the order in which they were attached. */
   get webSockets(): readonly WebSocketConnection[] {
     return [...this.#connections.keys()].filter((connection) => connection instanceof WebSocketConnection);
+  }
+
+  /** Port pairs in the order in which they were attached. */
+  get rtpPairs(): readonly RtpPortPair[] {
+    return [...this.#connections.keys()].filter((connection) => connection instanceof RtpPortPair);
   }
 
   /** Publications in the order in which they were made. */

@@ -46,8 +46,9 @@ export type LinePhase = 'waiting' | 'replaying' | 'live';
 /** What a sender report says of a source. @see RFC 3550 section 6.4.1 */
 export interface SenderFacts {
   readonly ssrc: number;
-  /** Media time now. */
+  /** Media time now, and the same on the stream's clock in microseconds. */
   readonly rtpTimestamp: number;
+  readonly streamUs: number;
   readonly packetCount: number;
   readonly octetCount: number;
 }
@@ -209,8 +210,8 @@ export class ViewerLine implements Joiner {
     const facts: SenderFacts[] = [];
     if (this.#track === undefined) return facts;
     const rtpTimestamp = (this.#track.timestampOf(streamNowUs) + this.#shiftTicks) % 0x1_0000_0000;
-    if (this.packets > 0) facts.push({ ssrc, rtpTimestamp, packetCount: this.packets, octetCount: this.octets });
-    if (rtx !== undefined && this.#rtxPackets > 0) facts.push({ ssrc: rtx.ssrc, rtpTimestamp, packetCount: this.#rtxPackets, octetCount: this.#rtxOctets });
+    if (this.packets > 0) facts.push({ ssrc, rtpTimestamp, streamUs: streamNowUs, packetCount: this.packets, octetCount: this.octets });
+    if (rtx !== undefined && this.#rtxPackets > 0) facts.push({ ssrc: rtx.ssrc, rtpTimestamp, streamUs: streamNowUs, packetCount: this.#rtxPackets, octetCount: this.#rtxOctets });
     return facts;
   }
 
@@ -279,14 +280,19 @@ export class ViewerLine implements Joiner {
     const track = this.#track;
     this.#cancelReplay = undefined;
     if (track === undefined) return;
-    for (let sent = 0; this.#cursor < track.sentNext; this.#cursor += 1) {
-      if (sent === REPLAY_PACKETS) {
-        this.#cancelReplay = this.#host.runtime.timers.after(REPLAY_STEP_MS, () => this.#host.guard(() => this.#replay()));
-        return;
-      }
-      if (this.#sendKept(track, this.#cursor)) sent += 1;
+    const to = Math.min(track.sentNext, this.#cursor + REPLAY_PACKETS);
+    if (this.#cursor < to) {
+      const { ssrc, payloadType } = this.#mapping;
+      const { packets, octets } = track.sendKept(this.#cursor, to, this.#host.sender, { ssrc, payloadType, sequenceOffset: this.#offset }, this.#form());
+      this.#hasSent ||= packets > 0;
+      this.#packets += packets;
+      this.#octets += octets;
+      this.#cursor = to;
+      // A destination that breaks off while it is written to ends the viewer.
+      if (this.#track !== track) return;
     }
-    this.#join(track);
+    if (to === track.sentNext) this.#join(track);
+    else this.#cancelReplay = this.#host.runtime.timers.after(REPLAY_STEP_MS, () => this.#host.guard(() => this.#replay()));
   }
 
   #resendOne(wrapped: number, nowMs: number): boolean {

@@ -17,9 +17,9 @@ const AGGREGATED_LENGTH_BYTES = 2;
 export function isKeyFramePacket(codec: PayloadCodec, payload: Uint8Array): boolean {
   switch (codec) {
     case 'h264':
-      return isH264(payload);
+      return hasNal('h264', payload, isH264Key);
     case 'hevc':
-      return isHevc(payload);
+      return hasNal('hevc', payload, isHevcKey);
     case 'vp8': {
       const descriptor = parseVp8Descriptor(payload);
       return descriptor?.startsFrame === true && isVp8Key(payload.subarray(descriptor.length));
@@ -54,20 +54,19 @@ export class KeyFramePackets {
   }
 }
 
-function isH264(payload: Uint8Array): boolean {
-  const type = h264NalType(payload[0] ?? 0);
-  if (type === H264_PAYLOAD_TYPE.fuA) return isH264Key(h264NalType(payload[1] ?? 0));
-  return type === H264_PAYLOAD_TYPE.stapA ? someAggregated(payload, 1, (first) => isH264Key(h264NalType(first))) : isH264Key(type);
+/** Whether a payload of H.264 or HEVC holds a NAL unit of a wanted type, or the fragment of one; NAL units that were aggregated count each. */
+export function hasNal(codec: 'h264' | 'hevc', payload: Uint8Array, isWanted: (type: number) => boolean): boolean {
+  const type = codec === 'h264' ? h264NalType(payload[0] ?? 0) : hevcNalType(payload[0] ?? 0);
+  if (codec === 'h264') {
+    if (type === H264_PAYLOAD_TYPE.fuA) return isWanted(h264NalType(payload[1] ?? 0));
+    return type === H264_PAYLOAD_TYPE.stapA ? someAggregated(payload, 1, (first) => isWanted(h264NalType(first))) : isWanted(type);
+  }
+  if (type === HEVC_PAYLOAD_TYPE.fragmentation) return isWanted((payload[2] ?? 0) & 0x3f);
+  return type === HEVC_PAYLOAD_TYPE.aggregation ? someAggregated(payload, 2, (first) => isWanted(hevcNalType(first))) : isWanted(type);
 }
 
 function isH264Key(type: number): boolean {
   return type === H264_NAL.idr || type === H264_NAL.sps || type === H264_NAL.pps;
-}
-
-function isHevc(payload: Uint8Array): boolean {
-  const type = hevcNalType(payload[0] ?? 0);
-  if (type === HEVC_PAYLOAD_TYPE.fragmentation) return isHevcKey((payload[2] ?? 0) & 0x3f);
-  return type === HEVC_PAYLOAD_TYPE.aggregation ? someAggregated(payload, 2, (first) => isHevcKey(hevcNalType(first))) : isHevcKey(type);
 }
 
 function isHevcKey(type: number): boolean {

@@ -20,6 +20,8 @@ const AOT_RESILIENT: ReadonlySet<number> = new Set([17, 19, 20, 23]);
 const AOT_EP_CONFIG: ReadonlySet<number> = new Set([17, 19, 20, 21, 22, 23]);
 const GENERAL_AUDIO: ReadonlySet<number> = new Set([1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23]);
 const EXPLICIT_RATE = 15;
+/** frameLengthType, latmBufferFullness, otherDataPresent and crcCheckPresent. */
+const TAIL_BITS = 3 + 8 + 1 + 1;
 /** Says that the buffer's fullness isn't known. */
 const BUFFER_FULLNESS_UNKNOWN = 0xff;
 
@@ -37,6 +39,8 @@ export function readStreamMuxConfig(reader: BitReader): StreamMuxConfig {
   const subFrames = reader.bits(6) + 1;
   if (reader.bits(4) !== 0 || reader.bits(3) !== 0) throw new ProtocolError('LATM of several programs or layers is not supported');
   const audioSpecificConfig = version === 0 ? takeAudioSpecificConfig(reader) : takeBits(reader, readValue(reader));
+  // Some senders end a description's configuration here; what would follow says nothing to them.
+  if (reader.remaining < TAIL_BITS) return { subFrames, audioSpecificConfig };
   if (reader.bits(3) !== 0) throw new ProtocolError('LATM frames of constant length are not supported');
   reader.skip(8);
   if (reader.flag()) skipOtherDataLength(reader, version);

@@ -1,7 +1,7 @@
 import type { Codec, Log, MediaFrame, MediaKind, Publication, TrackDescriptor } from 'wcs-core';
 import { amfProperties, type AmfValue } from 'wcs-core/formats/amf';
 import { parseAudioBody, parseVideoBody, type FlvAudioPacket, type FlvVideoPacket } from 'wcs-core/formats/flv';
-import { BUS_LENGTH_SIZE, joinNals, LengthPrefixedCursor, listNals, type NalLengthSize } from 'wcs-core/formats/nal';
+import { BUS_LENGTH_SIZE, withBusLengths, type NalLengthSize } from 'wcs-core/formats/nal';
 import { codecFromFlv } from './flv-codecs.ts';
 import { PublisherClock, type ClockState } from './publisher-clock.ts';
 import { audioFormatOf, formatOfFrame, videoFormatOf, type TrackFormat } from './track-config.ts';
@@ -100,7 +100,7 @@ export class ToBus {
       const track = this.#trackOf(packet, codec);
       if (track === undefined) return;
       const timeUs = clockMs * 1000 + Math.round(packet.timestampOffsetNs / 1000);
-      const data = track.lengthSize === BUS_LENGTH_SIZE ? packet.data : joinNals(listNals(new LengthPrefixedCursor(packet.data, track.lengthSize)));
+      const data = withBusLengths(packet.data, track.lengthSize);
       this.#frame(track, timeUs, timeUs + packet.compositionTimeMs * 1000, packet.key, data);
     }
   }

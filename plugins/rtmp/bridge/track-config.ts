@@ -1,9 +1,7 @@
 import { clockRateOf, type Codec, type TrackDescriptor } from 'wcs-core';
 import { parseAudioSpecificConfig } from 'wcs-core/formats/aac';
-import { parseAv1Config, sequenceHeaderOf } from 'wcs-core/formats/av1';
+import { codecFormatOf } from 'wcs-core/formats/codec-format';
 import type { FlvAudioPacket, FlvVideoPacket } from 'wcs-core/formats/flv';
-import { parseAvcConfig, parseSps as parseAvcSps, type H264Sps } from 'wcs-core/formats/h264';
-import { NAL_TYPE as HEVC_NAL, nalsOfType, parseHevcConfig, parseSps as parseHevcSps } from 'wcs-core/formats/hevc';
 import { BUS_LENGTH_SIZE, type NalLengthSize } from 'wcs-core/formats/nal';
 import { parseMp3Header } from 'wcs-core/formats/mp3';
 import { encodeDops, OPUS_CLOCK_RATE_HZ, parseOpusHead, type OpusConfig } from 'wcs-core/formats/opus';
@@ -20,31 +18,18 @@ export interface VideoFormat {
 const AV1_DESCRIPTOR_TAG = 0x80;
 /** For Opus that came without its head: stereo, with the usual lead-in of libopus. */
 const DEFAULT_OPUS: OpusConfig = { channels: 2, preSkip: 312, inputSampleRateHz: OPUS_CLOCK_RATE_HZ, outputGain: 0 };
-const AVCC_LENGTH_BYTE = 4;
-const HVCC_LENGTH_BYTE = 21;
 
 /** Reads a video configuration. @throws ProtocolError when the record makes no sense */
 export function videoFormatOf(codec: Codec, packet: FlvVideoPacket & { packet: 'config' }): VideoFormat {
   const clockRateHz = clockRateOf(codec);
   const { data } = packet;
   switch (codec) {
-    case 'h264': {
-      const { sps: [sps], lengthSize } = parseAvcConfig(data);
-      const size = sps === undefined ? {} : pictureOf(parseAvcSps(sps));
-      return { format: { clockRateHz, ...size, codecConfig: withBusLengths(data, AVCC_LENGTH_BYTE) }, lengthSize };
-    }
-    case 'hevc': {
-      const config = parseHevcConfig(data);
-      const [sps] = nalsOfType(config, HEVC_NAL.sps);
-      const size = sps === undefined ? {} : sizeOf(parseHevcSps(sps));
-      return { format: { clockRateHz, ...size, codecConfig: withBusLengths(data, HVCC_LENGTH_BYTE) }, lengthSize: config.lengthSize };
-    }
-    case 'av1': {
+    case 'h264':
+    case 'hevc':
+      return videoFormat(codec, data);
+    case 'av1':
       // The descriptor of MPEG-2 TS holds the record's first four bytes behind its tag and length.
-      const record = packet.format === 'mpeg2ts' && data[0] === AV1_DESCRIPTOR_TAG ? data.subarray(2) : data;
-      const sequence = sequenceHeaderOf(parseAv1Config(record).configObus);
-      return { format: { clockRateHz, ...(sequence === undefined ? {} : sizeOf(sequence)), codecConfig: record.slice() }, lengthSize: BUS_LENGTH_SIZE };
-    }
+      return videoFormat(codec, packet.format === 'mpeg2ts' && data[0] === AV1_DESCRIPTOR_TAG ? data.subarray(2) : data);
     default:
       return { format: { clockRateHz, codecConfig: withoutBoxHead(data).slice() }, lengthSize: BUS_LENGTH_SIZE };
   }
@@ -76,21 +61,12 @@ function opusFormat(config: OpusConfig): TrackFormat {
   return { clockRateHz: OPUS_CLOCK_RATE_HZ, sampleRateHz: OPUS_CLOCK_RATE_HZ, channels: config.channels, codecConfig: encodeDops(config) };
 }
 
-/** Size, rate, and whether pictures are reordered: known where the set says so, or its profile can't. */
-function pictureOf({ width, height, frameRate, maxNumReorderFrames, mayReorder }: H264Sps): Partial<TrackFormat> {
-  const hasBFrames = mayReorder ? (maxNumReorderFrames === undefined ? undefined : maxNumReorderFrames > 0) : false;
-  return { width, height, ...(frameRate === undefined ? {} : { frameRate }), ...(hasBFrames === undefined ? {} : { hasBFrames }) };
-}
-
-function sizeOf({ width, height }: { readonly width: number; readonly height: number }): { width: number; height: number } {
-  return { width, height };
-}
-
-/** A copy that says what holds on the bus: NAL unit lengths of four bytes. */
-function withBusLengths(record: Uint8Array, at: number): Uint8Array {
-  const copy = record.slice();
-  copy[at] = (copy[at] ?? 0) | (BUS_LENGTH_SIZE - 1);
-  return copy;
+function videoFormat(codec: 'h264' | 'hevc' | 'av1', record: Uint8Array): VideoFormat {
+  const { codecConfig = record.slice(), width, height, frameRate, reorderDepth, lengthSize = BUS_LENGTH_SIZE } = codecFormatOf(codec, record);
+  const size = width === undefined || height === undefined ? {} : { width, height };
+  // Whether pictures are reordered is known where the configuration says so; a live stream is else watched.
+  const order = reorderDepth === undefined ? {} : { hasBFrames: reorderDepth > 0 };
+  return { format: { clockRateHz: clockRateOf(codec), ...size, ...(frameRate === undefined ? {} : { frameRate }), ...order, codecConfig }, lengthSize };
 }
 
 /** Some encoders write the vpcC box's version 1 and flags before the record. */

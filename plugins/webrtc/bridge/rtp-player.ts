@@ -28,6 +28,8 @@ export class RtpPlayer implements Player {
   #videoId: string | undefined;
   #size: { readonly width: number; readonly height: number } | undefined;
   #requested = { nacks: 0, keyFrames: 0 };
+  /** Packets of all sources at the last report. */
+  #reportedPackets = 0;
   /** Payload of pictures as far as it was reported, and what of it `takeVideoBits` has told. */
   #videoOctets: { readonly sent: number; readonly told: number };
 
@@ -70,13 +72,15 @@ export class RtpPlayer implements Player {
     for (const packet of parseRtcp(compound)) this.#onRtcp(packet, receivedAtMs);
   }
 
-  /** Sends the reports of the second, and looks for the best layer. */
+  /** Sends the reports of the second, where anything was sent since the last ones, and looks for the best layer. @see RFC 3550 section 6.4 */
   tick(nowMs: number): void {
     this.#chooseLayer(nowMs);
     const ntp = ntpOfUnixMs(Date.now());
     const reports = this.#viewer.reports(nowMs);
     this.#noteVideo(reports);
-    if (reports.length === 0) return;
+    const packets = reports.reduce((sum, { packetCount }) => sum + packetCount, 0);
+    if (packets === this.#reportedPackets) return;
+    this.#reportedPackets = packets;
     const cname = [{ item: SDES_CNAME, text: this.#cname() }];
     // One packet for all tracks: each has its price in keys and system calls, and there are many viewers.
     const compound: WritableRtcp[] = reports.map(({ ssrc, rtpTimestamp, packetCount, octetCount }) => ({ type: 'senderReport', ssrc, ntp, rtpTimestamp, packetCount, octetCount, reports: [] }));

@@ -1,26 +1,22 @@
-import type { MediaPacket, Publication, TrackDescriptor } from 'wcs-core';
+import { HeldPackets, TrackWriter, type HeldPacket, type MediaPacket, type Publication, type TrackDescriptor, type TrackWriterState, type WrittenTrack } from 'wcs-core';
 import { BUS_EXTENSION_ID } from 'wcs-core/rtp/bus-extensions';
 import { mapHeaderExtensions } from 'wcs-core/rtp/header-extensions';
 import { rtpPayloadType, rtpSsrc, rtpTimestamp, withoutPadding } from 'wcs-core/rtp/packet';
 import { encodeRtcp, parseRtcp, type ReportBlock, type SenderReport, type WritableRtcp } from 'wcs-core/rtp/rtcp';
 import type { Publisher, PublishSink } from '../server/media-port.ts';
-import { PublisherClock, type PublisherClockState } from '../session/publisher-clock.ts';
-import { ReceivedSource, type ReceivedSourceState } from '../session/received-source.ts';
+import { PublisherClock, type PublisherClockState } from 'wcs-core/rtp/publisher-clock';
+import { ReceivedSource, type ReceivedSourceState } from 'wcs-core/rtp/received-source';
 import { originalOf } from '../session/rtx.ts';
 import { SourceRouter, type SourceRouterState } from '../session/source-router.ts';
 import { withoutPictureId } from '../session/vp8-descriptor.ts';
 import { EXTENSION, type AcceptedMedia, type NegotiatedCodec } from '../wire/negotiate-answer.ts';
 import { LayeredPicture, type LayeredPictureState } from './layered-picture.ts';
-import { trackIdOf, TrackWriter, type TrackWriterState } from './track-writer.ts';
 
 /** How often a publisher is told how it is received, and how much it may send. */
 const REPORT_MS = 1000;
 const ESTIMATE_MS = 500;
 /** Least time between two key frames that are asked for because packets were given up, or the format is unknown. */
 const KEY_FRAME_MS = 500;
-/** How long the first tracks wait for the others, and packets that wait with them, at most. */
-const HOLD_MS = 1000;
-const HELD_MAX = 1024;
 /** In the first byte of a packet. @see RFC 3550 section 5.1 */
 const EXTENSION_BIT = 0x10;
 
@@ -33,11 +29,6 @@ export interface RtpPublisherOptions {
   /** Our own SSRC in reports and feedback. */
   readonly ssrc: number;
   readonly sink: PublishSink;
-}
-
-interface HeldPacket {
-  readonly index: number;
-  readonly packet: MediaPacket;
 }
 
 /** Plain data of an `RtpPublisher`. */
@@ -82,8 +73,7 @@ export class RtpPublisher implements Publisher {
   readonly #clock: PublisherClock;
   readonly #sections: ReadonlyMap<number, Section>;
   readonly #sources = new Map<number, Source>();
-  /** Packets that came before all tracks were known: readers should see sound and picture begin together. */
-  #held: HeldPacket[] | undefined;
+  readonly #held: HeldPackets;
   #lastPacketMs: number | undefined;
   #videoBits = 0;
   #reportDueMs = 0;
@@ -104,7 +94,7 @@ export class RtpPublisher implements Publisher {
     }
     const writers = [...this.#sections.values()].flatMap((section) => [...section.writers.values()]);
     this.#clock = new PublisherClock((writers.find(({ id }) => id === 'audio') ?? writers[0])?.id ?? '', state?.clock);
-    this.#held = state === undefined ? [] : state.held?.slice();
+    this.#held = HeldPackets.from(state);
     this.#lastPacketMs = state?.lastPacketMs;
     this.#firCount = state?.firCount ?? 0;
   }
@@ -120,7 +110,7 @@ export class RtpPublisher implements Publisher {
         tracks: [...writers.values()].map((writer) => ({ id: writer.id, state: writer.exportState() })),
         picture: picture?.exportState(),
       })),
-      held: this.#held,
+      held: this.#held.exportState(),
       lastPacketMs: this.#lastPacketMs,
       firCount: this.#firCount,
     };
@@ -162,7 +152,7 @@ export class RtpPublisher implements Publisher {
 
   tick(nowMs: number): void {
     for (const source of this.#sources.values()) this.#askForLost(source, nowMs);
-    if (this.#held !== undefined) this.#announceWhenReady(nowMs);
+    if (this.#held.isHolding) this.#announceWhenReady(nowMs);
     else for (const section of this.#sections.values()) if (section.picture !== undefined) this.#lookAfterLayers(section.picture, nowMs);
     if (nowMs >= this.#estimateDueMs) {
       this.#estimateDueMs = nowMs + ESTIMATE_MS;
@@ -201,7 +191,7 @@ export class RtpPublisher implements Publisher {
     const packet = writer.packet(plain, sequence, ptsUs, receivedAtMs);
     if (packet === undefined) return;
     const hasChanged = picture === undefined ? packet.track !== before : picture.note(packet);
-    if (this.#held !== undefined) return this.#hold(media.index, packet);
+    if (this.#held.isHolding) return this.#hold(media.index, packet);
     if (hasChanged) this.#options.publication.setTracks(this.#tracks());
     this.#write(section, packet);
   }
@@ -224,19 +214,14 @@ export class RtpPublisher implements Publisher {
   }
 
   #hold(index: number, packet: MediaPacket): void {
-    this.#held?.push({ index, packet });
+    this.#held.hold(index, packet);
     this.#announceWhenReady(packet.receivedAtMs);
   }
 
   #announceWhenReady(nowMs: number): void {
-    const held = this.#held ?? [];
-    const [first] = held;
-    if (first === undefined) return;
     const sections = [...this.#sections.values()];
-    const isKnown = sections.every(({ writers }) => [...writers.values()].every(({ track }) => track !== undefined));
-    const waited = held.length >= HELD_MAX || nowMs - first.packet.receivedAtMs >= HOLD_MS;
-    if (!isKnown && !waited) return;
-    this.#held = undefined;
+    const held = this.#held.release(nowMs, () => sections.every(({ writers }) => [...writers.values()].every(({ track }) => track !== undefined)));
+    if (held === undefined) return;
     for (const { picture } of sections) picture?.begin(nowMs);
     this.#options.publication.setTracks(this.#tracks());
     for (const { index, packet } of held) {
@@ -320,9 +305,15 @@ function sectionOf(media: AcceptedMedia, codec: NegotiatedCodec, state: SectionS
   const busIds = new Map(orientation === undefined ? [] : [[orientation.id, BUS_EXTENSION_ID.orientation]]);
   const saved = new Map(state?.tracks.map((track) => [track.id, track.state]));
   const writers = (media.rids.length === 0 ? [undefined] : media.rids).map((rid): [string | undefined, TrackWriter] => {
-    return [rid, new TrackWriter(media, codec, rid, saved.get(trackIdOf(media, rid)))];
+    const track = writtenTrackOf(media, codec, rid);
+    return [rid, new TrackWriter(track, saved.get(track.id))];
   });
   return { media, codec, writers: new Map(writers), picture: media.rids.length === 0 ? undefined : new LayeredPicture(state?.picture), busIds };
+}
+
+function writtenTrackOf({ kind }: AcceptedMedia, { codec, clockRateHz }: NegotiatedCodec, rid: string | undefined): WrittenTrack {
+  const id = rid === undefined ? kind : `${kind}:${rid}`;
+  return { id, kind, codec, clockRateHz, ...(rid === undefined ? {} : { layerOf: kind }) };
 }
 
 function writerOf({ writers }: Section, trackId: string): TrackWriter | undefined {

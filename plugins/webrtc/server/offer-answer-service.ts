@@ -121,7 +121,7 @@ export class OfferAnswerService implements OfferAnswer {
     // A broken offer starts no source.
     const parsed = parseOffer(offer.sdp);
     const { params, peer } = offer.meta;
-    const stream = await this.#ctx.media.resolve(offer.name, { params, caller: peer?.address, signal: this.#ctx.scope.signal });
+    const stream = await this.#ctx.media.resolve(offer.name, { params, caller: peer?.address, signal: this.#ctx.scope.signal, personal: true });
     await this.#untilTracks(stream);
     const { tracks } = stream;
     const answer = negotiateAnswer(parsed, 'play', { ...this.#capabilities(true), tracks });

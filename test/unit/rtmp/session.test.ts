@@ -10,7 +10,7 @@ import { commandMessage, dataMessage, parseCommand } from '../../../plugins/rtmp
 import { USER_EVENT, userControlMessage } from '../../../plugins/rtmp/wire/control.ts';
 import type { RtmpMessage } from '../../../plugins/rtmp/wire/message.ts';
 
-const nameFault = (name: string) => (/^[a-z]+$/.test(name) ? undefined : `${name} is no name`);
+const nameFault = (name: string) => (/^(?:vod:\/\/)?[a-z.]+$/.test(name) ? undefined : `${name} is no name`);
 const newSession = () => new RtmpSession({ nameFault });
 const call = (session: RtmpSession, streamId: number, name: string, ...values: AmfValue[]) => session.receive(commandMessage(streamId, name, 7, ...values));
 const commands = (effects: readonly Effect[]) => effects.flatMap((effect) => (effect.type === 'send' && effect.message.type === 20 ? [parseCommand(effect.message)] : []));
@@ -117,11 +117,14 @@ test('a player waits, starts, pauses, leaves sound out, and is told of the end',
   t.deepEqual(codes(session.playStarted(1)), ['NetStream.Play.Reset', 'NetStream.Play.Start']);
   t.like(call(session, 1, 'pause', null, true, 0)[0], { type: 'changePlay', activity: { paused: true, audio: false } });
   t.deepEqual(codes(call(session, 1, 'pause', null, false, 0)), ['NetStream.Unpause.Notify']);
-  t.deepEqual(call(session, 1, 'seek', null, 1000), []);
+  t.deepEqual(call(session, 1, 'seek', null, 1000), [{ type: 'seek', streamId: 1, positionMs: 1000 }]);
+  t.like(call(session, 1, 'seek', null, NaN)[0], { positionMs: 0 });
+  t.deepEqual(codes(session.sought(1)), ['NetStream.Seek.Notify']);
   t.like(call(session, 1, 'receiveVideo', null, false), [{ type: 'changePlay', activity: { video: false } }]);
   t.deepEqual(codes(session.playResumed(1)), ['NetStream.Play.PublishNotify']);
   t.deepEqual(codes(session.playEnded(1)), ['NetStream.Play.UnpublishNotify']);
   t.deepEqual(session.playEnded(1), []);
+  t.deepEqual([...session.sought(1), ...call(session, 1, 'seek', null, 5)], []);
 });
 
 test('play2 changes the stream, and play and publish false stop', (t) => {
@@ -215,4 +218,12 @@ test('silence leads to pings and then to the end', (t) => {
   const moved = new Liveness(limits, structuredClone(peer.exportState()));
   t.is(moved.tick(69, 100, true), 'ping');
   t.is(moved.tick(70, 100, true), 'idle');
+});
+
+test('a player may begin at a position, and the prefix that players put before files is no part of an address', (t) => {
+  for (const [asked, start, expected] of [['mp4:vod://a.mkv', 5000, { name: 'vod://a.mkv', startMs: 5000 }], ['plain', -2000, { name: 'plain', startMs: 0 }]] as const) {
+    const session = withStream();
+    call(session, 1, 'play', null, asked, start);
+    t.like(session.decide({ allowed: true })[0], { type: 'startPlay', activity: expected });
+  }
 });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ntpOfUnixMs } from '../../../core/rtp/ntp.ts';
-import { PublisherClock } from '../../../plugins/webrtc/session/publisher-clock.ts';
+import { PublisherClock } from '../../../core/rtp/publisher-clock.ts';
 
 const VIDEO = 90_000;
 const AUDIO = 48_000;

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { encodeHeaderExtensions } from '../../../core/rtp/header-extensions.ts';
 import { encodeRtp, parseRtp } from '../../../core/rtp/packet.ts';
-import { ReceivedSource } from '../../../plugins/webrtc/session/received-source.ts';
+import { ReceivedSource } from '../../../core/rtp/received-source.ts';
 import { originalOf } from '../../../plugins/webrtc/session/rtx.ts';
 import { SourceRouter } from '../../../plugins/webrtc/session/source-router.ts';
 import { EXTENSION, negotiateAnswer, type AcceptedMedia } from '../../../plugins/webrtc/wire/negotiate-answer.ts';

@@ -1,0 +1,106 @@
+import type { RemoteInfo, Socket } from 'node:dgram';
+import type { BoundUdp } from './bind-udp.ts';
+import { nextConnectionId, type HeldConnection } from './held-connection.ts';
+import { mappedAddress, plainAddress } from './ip-address.ts';
+import { callOwner, type Owner } from './owner.ts';
+import type { PortPair } from './port-ranges.ts';
+import type { UdpPeer } from './udp-listener.ts';
+
+/** Receive buffer asked of the system for RTP: a key frame comes in one go. */
+const RECEIVE_BUFFER_BYTES = 1024 * 1024;
+
+/** Gets the datagrams of a pair; a buffer is the callee's to keep. What it throws is reported to its owner. */
+export interface RtpPairHandler {
+  onRtp(data: Buffer, from: UdpPeer): void;
+  onRtcp(data: Buffer, from: UdpPeer): void;
+}
+
+/** One of the two sockets, to be sent through: by the RTP engine as well. */
+export interface RtpPairSocket {
+  readonly port: number;
+  /** File descriptor for the RTP engine, where there is one; undefined once the pair is closed. */
+  readonly fd: number | undefined;
+  /** Sends one datagram to a numeric address; what the system refuses is lost, as on the wire. */
+  send(data: Uint8Array, port: number, address: string, offset?: number, length?: number): void;
+}
+
+/**
+ * An even port for RTP and the odd one above it for RTCP, held by the kernel like a connection: a session attaches it, takes
+ * it along through a swap, and gives the ports back when it ends. Datagrams that nobody handles are dropped.
+ *
+ * @see RFC 3550 section 11
+ */
+export class RtpPortPair implements HeldConnection<RtpPairHandler> {
+  readonly id = nextConnectionId();
+  readonly rtp: RtpPairSocket;
+  readonly rtcp: RtpPairSocket;
+  readonly #sockets: readonly Socket[];
+  readonly #onClose: () => void;
+  #owner: Owner;
+  #handler: RtpPairHandler | undefined;
+  #closed = false;
+
+  /** @param onClose called once when both sockets are closed */
+  constructor(ports: PortPair, bound: { readonly rtp: BoundUdp; readonly rtcp: BoundUdp }, owner: Owner, onClose: (pair: RtpPortPair) => void) {
+    this.#owner = owner;
+    this.#sockets = [bound.rtp.socket, bound.rtcp.socket];
+    this.#onClose = () => {
+      ports.release();
+      onClose(this);
+    };
+    this.rtp = this.#socketOf(bound.rtp, ports.rtpPort, (data, from) => this.#handler?.onRtp(data, from));
+    this.rtcp = this.#socketOf(bound.rtcp, ports.rtcpPort, (data, from) => this.#handler?.onRtcp(data, from));
+    if (bound.rtp.socket.getRecvBufferSize() < RECEIVE_BUFFER_BYTES) bound.rtp.socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  }
+
+  get owner(): Owner {
+    return this.#owner;
+  }
+
+  get handler(): RtpPairHandler | undefined {
+    return this.#handler;
+  }
+
+  setHandler(handler: RtpPairHandler | undefined, owner: Owner = this.#owner): void {
+    this.#handler = handler;
+    this.#owner = owner;
+  }
+
+  destroy(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#handler = undefined;
+    let open = this.#sockets.length;
+    for (const socket of this.#sockets) {
+      socket.close(() => {
+        open -= 1;
+        if (open === 0) this.#onClose();
+      });
+    }
+  }
+
+  #socketOf({ socket, fd }: BoundUdp, port: number, take: (data: Buffer, from: UdpPeer) => void): RtpPairSocket {
+    const isIpv6 = socket.address().family === 'IPv6';
+    socket.on('message', (data, from) => {
+      const peer = peerOf(from, isIpv6);
+      callOwner(this.#owner, () => take(data, peer));
+    });
+    // What an earlier datagram met on its way concerns nobody now.
+    socket.on('error', () => undefined);
+    const isClosed = (): boolean => this.#closed;
+    return {
+      port,
+      get fd() {
+        return isClosed() ? undefined : fd;
+      },
+      send: (data, toPort, address, offset = 0, length = data.byteLength - offset) => {
+        if (!isClosed()) socket.send(data, offset, length, toPort, isIpv6 ? mappedAddress(address) : address);
+      },
+    };
+  }
+}
+
+function peerOf(from: RemoteInfo, isIpv6: boolean): UdpPeer {
+  const address = isIpv6 ? plainAddress(from.address) : from.address;
+  return { address, port: from.port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
+}

@@ -1,0 +1,102 @@
+import { AsyncResource } from 'node:async_hooks';
+import { WcsError } from '../errors/wcs-error.ts';
+import { bindUdp, type BindUdp, type BoundUdp } from './bind-udp.ts';
+import { listenError } from './listen-error.ts';
+import type { Owner } from './owner.ts';
+import type { PortPair, PortRanges } from './port-ranges.ts';
+import { RtpPortPair } from './rtp-port-pair.ts';
+
+/** Pairs that are tried one after the other when another program has a port. */
+const PAIR_TRIES = 16;
+
+/** What pairs are made from. */
+export interface RtpPortPairsOptions {
+  readonly ports: PortRanges;
+  /** Numeric address or name that sockets bind. */
+  readonly host: string;
+  /** Binds sockets whose descriptor is known, for the RTP engine. */
+  readonly bindUdp?: BindUdp | undefined;
+}
+
+/** All port pairs for RTP of the server, held by the kernel. */
+export class RtpPortPairs {
+  readonly #options: RtpPortPairsOptions;
+  readonly #pairs = new Set<RtpPortPair>();
+  /** Sockets are made in the kernel's own async context: made in a caller's, they would bear its generation's name and keep it alive. */
+  readonly #kernelContext = new AsyncResource('RtpPortPairs');
+  #closed = false;
+
+  constructor(options: RtpPortPairsOptions) {
+    this.#options = options;
+  }
+
+  /** Open pairs. */
+  get size(): number {
+    return this.#pairs.size;
+  }
+
+  /**
+   * Binds both ports of a pair of the media range; a pair of which another program has a port is passed over.
+   *
+   * @throws WcsError NET_E_PORT_EXHAUSTED, NET_E_LISTEN saying why, or SCOPE_E_CLOSED
+   */
+  async open(owner: Owner): Promise<RtpPortPair> {
+    const passedOver: PortPair[] = [];
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        const ports = this.#options.ports.pair('media');
+        try {
+          const bound = await this.#kernelContext.runInAsyncScope(() => this.#bind(ports));
+          return this.#hold(ports, bound, owner);
+        } catch (error) {
+          passedOver.push(ports);
+          if (error instanceof WcsError) throw error;
+          if (attempt === PAIR_TRIES || !isTaken(error)) throw listenError(error, { host: this.#options.host, port: ports.rtpPort, name: 'rtp', setting: 'ports.media' });
+        }
+      }
+    } finally {
+      // Only now, so that no pair was tried twice.
+      for (const { release } of passedOver) release();
+    }
+  }
+
+  /** Closes every pair whose datagrams go to this owner's code. */
+  endOwned(owner: Owner): void {
+    for (const pair of this.#pairs) if (pair.owner === owner) pair.destroy();
+  }
+
+  closeAll(): void {
+    this.#closed = true;
+    for (const pair of this.#pairs) pair.destroy();
+    this.#kernelContext.emitDestroy();
+  }
+
+  /** Made here, and not beside an owner: the pair outlives the generation that opened it. */
+  readonly #forget = (pair: RtpPortPair): void => void this.#pairs.delete(pair);
+
+  #hold(ports: PortPair, bound: { readonly rtp: BoundUdp; readonly rtcp: BoundUdp }, owner: Owner): RtpPortPair {
+    if (this.#closed) {
+      bound.rtp.socket.close();
+      bound.rtcp.socket.close();
+      throw new WcsError('SCOPE_E_CLOSED', 'The server is stopping; it opens no more ports.');
+    }
+    const pair = new RtpPortPair(ports, bound, owner, this.#forget);
+    this.#pairs.add(pair);
+    return pair;
+  }
+
+  async #bind({ rtpPort, rtcpPort }: PortPair): Promise<{ readonly rtp: BoundUdp; readonly rtcp: BoundUdp }> {
+    const { host, bindUdp: bindNative } = this.#options;
+    const rtp = await bindUdp({ host, port: rtpPort }, bindNative);
+    try {
+      return { rtp, rtcp: await bindUdp({ host, port: rtcpPort }) };
+    } catch (error) {
+      rtp.socket.close();
+      throw error;
+    }
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+}

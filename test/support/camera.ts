@@ -1,0 +1,62 @@
+import type { ExecutionContext } from 'ava';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { PeerProcess, runPeer, type Finished } from './peers.ts';
+import { mediaFolder } from './media-folder.ts';
+import { checkout, freePorts } from './test-kernel.ts';
+import { until } from './until.ts';
+
+const PEERS = join(checkout, 'test', 'support', 'peers');
+/** The one python that Debian's GStreamer bindings are for. */
+const PYTHON = '/usr/bin/python3';
+const USER = 'cam';
+const PASSWORD = 'secret-cam';
+/** UDP ports of one camera; its streams take four. */
+const UDP_PORTS = 40;
+const START_MS = 20_000;
+
+/** Whether the camera can be started here. */
+export const hasCamera = spawnSync(PYTHON, ['-c', 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer']).status === 0;
+
+let nextUdpPort = 33_000 + 2 * Math.floor(Math.random() * 5000);
+
+/** A camera at work. @see test/support/peers/rtsp-camera.py for its faults */
+export class Camera {
+  readonly port: number;
+  readonly process: PeerProcess;
+
+  private constructor(port: number, process: PeerProcess) {
+    this.port = port;
+    this.process = process;
+  }
+
+  /** Starts one on loopback, which ends with the test. */
+  static async start(t: ExecutionContext, ...args: string[]): Promise<Camera> {
+    const [port = 0] = await freePorts(1);
+    return Camera.startAt(t, port, ...args);
+  }
+
+  static async startAt(t: ExecutionContext, port: number, ...args: string[]): Promise<Camera> {
+    const first = nextUdpPort;
+    nextUdpPort += UDP_PORTS;
+    const udpPorts = `${first}-${first + UDP_PORTS - 1}`;
+    const process = new PeerProcess(t, PYTHON, [join(PEERS, 'rtsp-camera.py'), '--media', mediaFolder, '--port', String(port), '--udp-ports', udpPorts, ...args]);
+    await until(() => process.stdout.includes('rtsp://'), `the camera: ${process.stderr}`, START_MS);
+    return new Camera(port, process);
+  }
+
+  /** Its address, with the password; `/own` starts its clip for each viewer, `/cam` is one picture for all. */
+  url(path = '/cam', password?: string): string {
+    return `rtsp://${USER}:${password ?? PASSWORD}@127.0.0.1:${this.port}${path}`;
+  }
+
+  /** Clients that have connected so far. */
+  get clients(): number {
+    return this.process.stdout.split('\n').filter((line) => line.startsWith('client ')).length;
+  }
+}
+
+/** Decodes a stream and judges pictures, sound, order and offset; `PASS` stands in its output where all is well. */
+export function checkMedia(t: ExecutionContext, source: string, ...args: string[]): Promise<Finished> {
+  return runPeer(t, process.execPath, [join(PEERS, 'av-check.mjs'), source, ...args]);
+}

@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { mediaFolder } from './media-folder.ts';
+import { PeerProcess } from './peers.ts';
+import { checkout } from './test-kernel.ts';
+
+/** How RTP goes. */
+export type RtspTransport = 'tcp' | 'udp';
+
+const support = join(checkout, 'test', 'support', 'peers');
+
+/** ffmpeg publishes a clip of the media folder at its own pace, over and over. */
+export function ffmpegPublishes(t: ExecutionContext, url: string, transport: RtspTransport, clip = 'avc.mp4', ...codec: readonly string[]): PeerProcess {
+  const how = codec.length === 0 ? ['-c', 'copy'] : codec;
+  return new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-re', '-stream_loop', '-1', '-i', join(mediaFolder, clip), ...how, '-f', 'rtsp', '-rtsp_transport', transport, url]);
+}
+
+/** GStreamer's rtspclientsink publishes a clip once. */
+export function gstreamerPublishes(t: ExecutionContext, url: string, transport: RtspTransport, ...more: readonly string[]): PeerProcess {
+  return new PeerProcess(t, '/usr/bin/python3', [join(support, 'rtsp-publish.py'), join(mediaFolder, 'avc60.mp4'), url, '--transport', transport, ...more]);
+}
+
+/** What `av-check.mjs` found. */
+export interface AvVerdict {
+  readonly status: number | null;
+  readonly text: string;
+}
+
+/** Judges what is to be had at an address, or in a file: pictures, order, gaps, sound, offset. */
+export async function avCheck(t: ExecutionContext, source: string, options: readonly string[], input: readonly string[] = []): Promise<AvVerdict> {
+  const { status, stdout, stderr } = await new PeerProcess(t, process.execPath, [join(support, 'av-check.mjs'), source, ...options, ...(input.length > 0 ? ['--', ...input] : [])]).finished;
+  return { status, text: `${stdout}${stderr}` };
+}
