@@ -1,4 +1,5 @@
 import { WcsError } from '../errors/wcs-error.ts';
+import { maskText } from '../log/mask.ts';
 
 declare const brand: unique symbol;
 
@@ -35,6 +36,11 @@ export function parseStreamName(text: string): StreamName {
 /** True when the name is a URI of a source. */
 export function isSourceUri(name: string): boolean {
   return SCHEME.test(name);
+}
+
+/** The name for lists: the address of a source without its password and tokens. */
+export function shownStreamName(name: string): string {
+  return isSourceUri(name) ? maskText(name) : name;
 }
 
 function faultOf(name: string): string | undefined {

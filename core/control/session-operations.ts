@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { shownStreamName } from '../access/stream-name.ts';
 import { WcsError } from '../errors/wcs-error.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { Session, Sessions } from '../sessions/sessions.ts';
@@ -17,7 +18,7 @@ function sessionRow(session: Session): Readonly<Record<string, unknown>> {
     protocol: session.protocol,
     role: session.role,
     state: session.state,
-    streamName: session.streamName,
+    streamName: session.streamName === undefined ? undefined : shownStreamName(session.streamName),
     user: session.user,
     peer: peer === undefined ? undefined : `${peer.address}:${peer.port}`,
     since: new Date(session.startedAtMs).toISOString(),

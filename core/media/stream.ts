@@ -1,5 +1,7 @@
+import type { WcsError } from '../errors/wcs-error.ts';
 import type { MediaFrame } from './frame.ts';
 import type { Playback } from './playback.ts';
+import type { Acceptance } from './negotiate.ts';
 import type { StreamStats } from './stream-stats.ts';
 import type { SubscribeOptions, Subscription } from './subscription.ts';
 import type { TrackDescriptor } from './track.ts';
@@ -11,6 +13,15 @@ export interface StreamMeta {
   readonly sessionId: string;
   readonly peer?: { readonly address: string; readonly port: number };
   readonly params: Readonly<Record<string, string>>;
+  /** The name by which the publisher logged in, where it did. */
+  readonly login?: string;
+  /** The publisher asks for a recording, where the protocol has a word of its own for it; elsewhere a parameter `record=true` says so. */
+  readonly record?: boolean;
+}
+
+/** True when the publisher asks that the stream be recorded. */
+export function wantsRecording({ record, params }: StreamMeta): boolean {
+  return record ?? (params['record'] === 'true' || params['record'] === '1');
 }
 
 /** A name and its tracks, written by one publisher at a time and read by any number of readers. */
@@ -45,6 +56,11 @@ export interface Stream {
   ready(signal?: AbortSignal): Promise<void>;
   /** Asks the publisher for a key frame; throttled, default the first video track. */
   requestKeyFrame(trackId?: string): void;
+  /**
+   * Why a reader that leaves out the kinds that it can't have would get nothing at all; undefined for one that gets
+   * something. The tracks have to be known.
+   */
+  refusalOf(accept: readonly Acceptance[]): WcsError | undefined;
   /** Ends the stream against its publisher's will. */
   terminate(reason: string): void;
 }

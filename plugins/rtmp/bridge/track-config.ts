@@ -7,7 +7,7 @@ import { parseMp3Header } from 'wcs-core/formats/mp3';
 import { encodeDops, OPUS_CLOCK_RATE_HZ, parseOpusHead, type OpusConfig } from 'wcs-core/formats/opus';
 
 /** What a track's configuration, or its first frame, tells. */
-export type TrackFormat = Pick<TrackDescriptor, 'clockRateHz'> & Partial<Pick<TrackDescriptor, 'codecConfig' | 'width' | 'height' | 'sampleRateHz' | 'channels'>>;
+export type TrackFormat = Pick<TrackDescriptor, 'clockRateHz'> & Partial<Pick<TrackDescriptor, 'codecConfig' | 'width' | 'height' | 'frameRate' | 'hasBFrames' | 'sampleRateHz' | 'channels'>>;
 
 /** A video configuration, and how long the NAL unit lengths of its frames are. */
 export interface VideoFormat {
@@ -62,9 +62,9 @@ function opusFormat(config: OpusConfig): TrackFormat {
 }
 
 function videoFormat(codec: 'h264' | 'hevc' | 'av1', record: Uint8Array): VideoFormat {
-  const { codecConfig = record.slice(), width, height, lengthSize = BUS_LENGTH_SIZE } = codecFormatOf(codec, record);
-  const size = width === undefined || height === undefined ? {} : { width, height };
-  return { format: { clockRateHz: clockRateOf(codec), ...size, codecConfig }, lengthSize };
+  const { lengthSize = BUS_LENGTH_SIZE, codecConfig, width, height, frameRate, hasBFrames } = codecFormatOf(codec, record);
+  const known = Object.fromEntries(Object.entries({ codecConfig, width, height, frameRate, hasBFrames }).filter(([, value]) => value !== undefined));
+  return { format: { clockRateHz: clockRateOf(codec), ...known }, lengthSize };
 }
 
 /** Some encoders write the vpcC box's version 1 and flags before the record. */

@@ -8,9 +8,8 @@ import { MessageStreams } from './message-streams.ts';
 import { netStreamCommand, startPublish, startPlay } from './net-stream.ts';
 import type { CommandHost, Effect, Question, SessionState, Verdict } from './session-state.ts';
 import { statusInfo, statusMessage, type StatusCode } from './status.ts';
+import { WINDOW_BYTES } from './window.ts';
 
-/** Bytes between acknowledgements, in both directions. */
-const WINDOW_BYTES = 5_000_000;
 /** Messages that may wait for the access chain; the connection isn't read meanwhile, so these came in one piece. */
 const MAX_QUEUED = 4096;
 
