@@ -1,7 +1,5 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
 
-export { MATROSKA_ID as ELEMENT } from './matroska-ids.ts';
-
 /** The head of an element; sizes in bytes. */
 export interface ElementHead {
   readonly id: number;
