@@ -21,28 +21,30 @@ export { rateLimited } from './log/rate-limited.ts';
 export { Scope, type Held } from './scope/scope.ts';
 
 export type { MediaFrame, MediaPacket } from './media/frame.ts';
-export { clockRateOf, type Codec, type MediaKind } from './media/codecs.ts';
-export type { Acceptance } from './media/negotiate.ts';
+export { clockRateOf, kindOfCodec, type Codec, type MediaKind } from './media/codecs.ts';
+export { targetId, type Acceptance, type TrackTarget } from './media/negotiate.ts';
 export { ticksToUs, usToTicks } from './media/frame.ts';
 export { areSameFormats, isSameFormat, type TrackDescriptor } from './media/track.ts';
-export type { MediaBus, MediaEvents } from './media/media-bus.ts';
+export type { AnnouncedEvent, MediaBus, MediaEvents } from './media/media-bus.ts';
 export type { Publication, PublishOptions, PublisherCallbacks } from './media/publication.ts';
-export type { Stream, StreamMeta } from './media/stream.ts';
+export { wantsRecording, type Stream, type StreamMeta } from './media/stream.ts';
 export { StreamClock } from './media/rtp-fanout/stream-clock.ts';
 export type { FanoutItem, FanoutJoin, FanoutViewer, TcpFanout } from './media/tcp-fanout.ts';
 export type { MissingTrack, RtpViewer, RtpViewerCounters, RtpViewerOptions, RtpViewerState } from './media/rtp-fanout/viewer.ts';
 export type { RtpMapping, SenderFacts } from './media/rtp-fanout/viewer-line.ts';
 export type { BatchWriter } from './media/fanout-log.ts';
 export type { PlaneConverter } from './media/converters.ts';
-export type { TranscoderCapability } from './media/derived-tracks.ts';
+export type { RecordingEnd, RecordingFacts } from './media/recording-event.ts';
+export type { TranscodeJob, TranscodeOutput, TranscoderCapability, Transcoding } from './media/derived-tracks.ts';
 export { OFFER_ANSWER, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
+export type { Playback } from './media/playback.ts';
 export { SNAPSHOTS, type Snapshots } from './media/snapshots.ts';
 export { HeldPackets, type HeldPacket, type HeldPacketsState } from './media/rtp-ingest/held-packets.ts';
 export { RtpIngest, type RtpIngestOptions, type RtpIngestState } from './media/rtp-ingest/rtp-ingest.ts';
 export type { RtpIngestTrack } from './media/rtp-ingest/ingest-track.ts';
 export type { AacPacking } from './media/rtp-ingest/repacketiser.ts';
 export { TrackWriter, type TrackWriterState, type WrittenTrack } from './media/rtp-ingest/track-writer.ts';
-export type { StreamResolver, StreamSource } from './media/sources.ts';
+export type { SourceContext, StreamResolver, StreamSource } from './media/sources.ts';
 export type { StreamStats } from './media/stream-stats.ts';
 export type { FrameSink, SubscribeOptions, Subscription } from './media/subscription.ts';
 
@@ -65,7 +67,7 @@ export type { Destination, EngineTier, FanoutGroup, FanoutMember, FanoutPacket, 
 export type { AccessDecision, AccessRequest, Authoriser } from './access/access.ts';
 export { containedPath } from './access/contained-path.ts';
 export type { ResolvedTarget } from './access/ssrf-guard.ts';
-export { isSourceUri, parseStreamName, shownName, type StreamName } from './access/stream-name.ts';
+export { isSourceUri, parseStreamName, shownStreamName, type StreamName } from './access/stream-name.ts';
 
 export { defineOperation, type AnyOperation, type Caller, type Operation, type OperationCall, type Role } from './operations/operation.ts';
 export { WEB_BODY_MAX_BYTES, type WebAnswer, type WebRequest, type WebRoute } from './web/web-routes.ts';

@@ -1,4 +1,4 @@
-/** Files that the bundler turns into texts: what a plugin hands to browsers. */
+/** Files that the bundler turns into texts: what a plugin hands to browsers, and what its child processes run. */
 declare module '*.html' {
   const text: string;
   export default text;
@@ -16,6 +16,12 @@ declare module '*.svg' {
 
 /** A script that runs in a browser. */
 declare module '*.client.js' {
+  const text: string;
+  export default text;
+}
+
+/** A module for `ctx.spawnModule`, bundled. */
+declare module '*.child.ts?text' {
   const text: string;
   export default text;
 }

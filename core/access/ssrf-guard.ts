@@ -33,7 +33,7 @@ const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 /**
  * Resolves the host of a URL once and refuses it unless every address it has may be dialled.
  *
- * @throws WcsError ACCESS_E_REFUSED naming the class of the address and the setting that would allow it
+ * @throws WcsError ACCESS_E_REFUSED naming the class of the address and the setting that would allow it, NET_E_HOST_UNKNOWN
  */
 export async function checkTarget(target: string | URL, policy: TargetPolicy, resolve: ResolveHost = resolveByDns): Promise<ResolvedTarget> {
   const url = parseUrl(target);
@@ -91,7 +91,7 @@ async function addressesOf(host: string, resolve: ResolveHost): Promise<readonly
     const addresses = await resolve(host);
     if (addresses.length > 0) return addresses;
   } catch (error) {
-    throw new WcsError('ACCESS_E_REFUSED', `The host ${host} was not found: ${messageOf(error)}`, { cause: error });
+    throw new WcsError('NET_E_HOST_UNKNOWN', `The host ${host} was not found: ${messageOf(error)}`, { cause: error });
   }
   throw refused(`the host ${host} has no address`);
 }

@@ -29,7 +29,7 @@ const DOTS = /^(?:\.|%2e){1,2}$/i;
 export function parseStreamName(text: string): StreamName {
   const name = text.length > SOURCE_URI_MAX ? text : text.normalize('NFC');
   const fault = faultOf(name);
-  if (fault !== undefined) throw new WcsError('MEDIA_E_NAME_INVALID', `Stream name ${JSON.stringify(shownName(text).slice(0, 80))} ${fault}.`);
+  if (fault !== undefined) throw new WcsError('MEDIA_E_NAME_INVALID', `Stream name ${JSON.stringify(shownStreamName(text).slice(0, 80))} ${fault}.`);
   return name as StreamName;
 }
 
@@ -38,8 +38,8 @@ export function isSourceUri(name: string): boolean {
   return SCHEME.test(name);
 }
 
-/** The name as lists, sentences and answers show it: the secrets of a source's URI are masked. */
-export function shownName(name: string): string {
+/** The name for lists: the address of a source without its password and tokens. */
+export function shownStreamName(name: string): string {
   return isSourceUri(name) ? maskText(name) : name;
 }
 

@@ -21,7 +21,7 @@ export class Targets {
    * Resolves the host of a URL and judges its addresses.
    *
    * @param caller IP address of who named the URL; one on this machine may name this machine
-   * @throws WcsError ACCESS_E_REFUSED saying which setting would allow it
+   * @throws WcsError ACCESS_E_REFUSED saying which setting would allow it, NET_E_HOST_UNKNOWN
    */
   check(url: string | URL, caller: string | undefined): Promise<ResolvedTarget> {
     const { allowPrivateTargets, allowedTargets } = this.#settings();

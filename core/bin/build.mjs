@@ -4,7 +4,7 @@
  *   dist/core      the kernel (`main.js`) and the command for a running server (`remote.js`)
  *   dist/plugins   every plugin as one bundle
  *   dist/api       what `import … from 'wcs-core'` and 'wcs-core/testing' give outside of the server
- *   dist/formats, dist/rtp   the pure libraries, one module each
+ *   dist/formats, dist/rtp, dist/process   the libraries that plugins bundle, one module each
  *   dist/types     type declarations of all of these
  *
  * `npm start` in a checkout needs only the first of them and makes it by itself when a source is newer.
@@ -72,7 +72,8 @@ async function buildPlugins() {
 
 async function buildApi() {
   const { build } = await import('esbuild');
-  const alias = { 'wcs-core/formats': join(root, 'core/formats'), 'wcs-core/rtp': join(root, 'core/rtp'), 'wcs-core': join(root, 'core/api.ts') };
+  const libraries = ['formats', 'rtp', 'process'].map((name) => [`wcs-core/${name}`, join(root, 'core', name)]);
+  const alias = { ...Object.fromEntries(libraries), 'wcs-core': join(root, 'core/api.ts') };
   const entryPoints = { api: 'core/api.ts', testing: 'test/support/testing.ts' };
   await build({ ...common, entryPoints, alias, outdir: emptied('api'), splitting: true });
 }
@@ -109,6 +110,7 @@ const STEPS = [
   ['plugin API', 'api', buildApi],
   ['formats', 'formats', () => buildLibrary('formats')],
   ['RTP', 'rtp', () => buildLibrary('rtp')],
+  ['process', 'process', () => buildLibrary('process')],
   ['types', 'types', buildTypes],
 ];
 

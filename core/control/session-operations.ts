@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { shownName } from '../access/stream-name.ts';
+import { shownStreamName } from '../access/stream-name.ts';
 import { WcsError } from '../errors/wcs-error.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { Session, Sessions } from '../sessions/sessions.ts';
@@ -18,7 +18,7 @@ function sessionRow(session: Session): Readonly<Record<string, unknown>> {
     protocol: session.protocol,
     role: session.role,
     state: session.state,
-    streamName: session.streamName === undefined ? undefined : shownName(session.streamName),
+    streamName: session.streamName === undefined ? undefined : shownStreamName(session.streamName),
     user: session.user,
     peer: peer === undefined ? undefined : `${peer.address}:${peer.port}`,
     since: new Date(session.startedAtMs).toISOString(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { shownName } from '../access/stream-name.ts';
+import { shownStreamName } from '../access/stream-name.ts';
 import { WcsError } from '../errors/wcs-error.ts';
 import type { MediaBus } from '../media/media-bus.ts';
 import type { Stream } from '../media/stream.ts';
@@ -26,7 +26,7 @@ function streamRow(stream: Stream, viewers: ReadonlyMap<string, number>): Readon
   const audio = stream.tracks.find((track) => track.kind === 'audio');
   const { stats, meta } = stream;
   return {
-    name: shownName(stream.name),
+    name: shownStreamName(stream.name),
     mediaSessionId: stream.id,
     sessionId: meta.sessionId,
     status: STATUS[stream.state],
@@ -76,7 +76,7 @@ function matching(media: MediaBus, wanted: StreamFilter): Stream[] {
       (wanted.mediaSessionId === undefined || stream.id === wanted.mediaSessionId) &&
       (wanted.mediaSessionIds === undefined || wanted.mediaSessionIds.includes(stream.id)) &&
       (wanted.sessionId === undefined || stream.meta.sessionId === wanted.sessionId) &&
-      (wanted.name === undefined || stream.name === wanted.name || shownName(stream.name) === wanted.name) &&
+      (wanted.name === undefined || stream.name === wanted.name || shownStreamName(stream.name) === wanted.name) &&
       (wanted.published ?? true) &&
       (wanted.status === undefined || STATUS[stream.state] === wanted.status),
   );

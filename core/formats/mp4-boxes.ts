@@ -1,5 +1,8 @@
 import type { ByteWriter } from './byte-writer.ts';
 
+/** Size and type in front of a box's content. */
+export const BOX_HEADER_BYTES = 8;
+
 /** Writes a box of four-character `type` whose content is what `body` writes. @see ISO/IEC 14496-12 section 4.2 */
 export function writeBox(writer: ByteWriter, type: string, body: () => void): void {
   const start = writer.length;

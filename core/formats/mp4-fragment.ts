@@ -1,3 +1,5 @@
+import { BOX_HEADER_BYTES } from './mp4-boxes.ts';
+
 /** One access unit of a fragment; times are in ticks of its track's timescale. */
 export interface Mp4Sample {
   /** The bytes, whole or as pieces that follow each other (a length prefix and a NAL unit, say). */
@@ -40,7 +42,6 @@ interface TrackLayout {
 }
 
 const U32 = 0x1_0000_0000;
-const BOX_HEADER_BYTES = 8;
 const FULL_BOX_HEADER_BYTES = 12;
 const STYP_BYTES = 28;
 const MFHD_BYTES = 16;
@@ -68,14 +69,36 @@ const NON_SYNC_SAMPLE_FLAGS = 0x0101_0000;
  */
 export function encodeFragment(fragment: Mp4Fragment): Buffer {
   const layouts = fragment.tracks.flatMap(layOut);
-  let moofBytes = BOX_HEADER_BYTES + MFHD_BYTES;
-  let mediaBytes = 0;
-  for (const layout of layouts) {
-    moofBytes += trafBytes(layout);
-    mediaBytes += layout.mediaBytes;
+  const mediaBytes = layouts.reduce((sum, layout) => sum + layout.mediaBytes, 0);
+  const { out, end } = encodeHead(fragment, layouts, mediaBytes, mediaBytes);
+  let at = end;
+  for (const { track } of layouts) at = copySamples(out, at, track.samples);
+  return out;
+}
+
+/**
+ * The same bytes as those of `encodeFragment`, as pieces that follow each other: the boxes up to the media, then the samples
+ * themselves, not copied, for who writes to a file and not to many peers.
+ */
+export function encodeFragmentPieces(fragment: Mp4Fragment): Uint8Array[] {
+  const layouts = fragment.tracks.flatMap(layOut);
+  const mediaBytes = layouts.reduce((sum, layout) => sum + layout.mediaBytes, 0);
+  const pieces: Uint8Array[] = [encodeHead(fragment, layouts, mediaBytes, 0).out];
+  for (const { track } of layouts) {
+    for (const { data } of track.samples) {
+      if (data instanceof Uint8Array) pieces.push(data);
+      else pieces.push(...data);
+    }
   }
+  return pieces;
+}
+
+/** All up to the first sample, in a buffer with `roomBytes` behind it. */
+function encodeHead(fragment: Mp4Fragment, layouts: readonly TrackLayout[], mediaBytes: number, roomBytes: number): { readonly out: Buffer; readonly end: number } {
+  let moofBytes = BOX_HEADER_BYTES + MFHD_BYTES;
+  for (const layout of layouts) moofBytes += trafBytes(layout);
   const moofStart = fragment.segmentBrand === undefined ? 0 : STYP_BYTES;
-  const out = Buffer.allocUnsafe(moofStart + moofBytes + BOX_HEADER_BYTES + mediaBytes);
+  const out = Buffer.allocUnsafe(moofStart + moofBytes + BOX_HEADER_BYTES + roomBytes);
 
   if (fragment.segmentBrand !== undefined) writeSegmentType(out, fragment.segmentBrand);
   let at = writeHeader(out, moofStart, moofBytes, 'moof');
@@ -86,9 +109,7 @@ export function encodeFragment(fragment: Mp4Fragment): Buffer {
     at = writeTrackFragment(out, at, layout, dataOffset);
     dataOffset += layout.mediaBytes;
   }
-  at = writeHeader(out, at, BOX_HEADER_BYTES + mediaBytes, 'mdat');
-  for (const { track } of layouts) at = copySamples(out, at, track.samples);
-  return out;
+  return { out, end: writeHeader(out, at, BOX_HEADER_BYTES + mediaBytes, 'mdat') };
 }
 
 function layOut(track: Mp4FragmentTrack): TrackLayout[] {

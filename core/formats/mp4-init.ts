@@ -1,5 +1,5 @@
 import { ByteWriter } from './byte-writer.ts';
-import { writeBox, writeFullBox } from './mp4-boxes.ts';
+import { BOX_HEADER_BYTES, writeBox, writeFullBox } from './mp4-boxes.ts';
 import { writeSampleEntry } from './mp4-sample-entry.ts';
 import type { Mp4Track } from './mp4-track.ts';
 
@@ -16,10 +16,11 @@ const UNITY_MATRIX = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000] as cons
  * Encodes `ftyp` and `moov` of a fragmented presentation: no samples, no durations, one `trex` a track.
  * One track makes a CMAF header; several make a plain fragmented file, as CMAF knows no multiplex.
  *
- * @throws RangeError for a field that does not fit (a width above 65535, a track id of 0)
+ * @param fillToBytes the size to fill up to with a `free` box, so that more tracks can take their place there later
+ * @throws RangeError for a field that does not fit (a width above 65535, a track id of 0), or when it is larger than `fillToBytes`
  * @see ISO/IEC 14496-12 section 8, ISO/IEC 23000-19 section 7
  */
-export function encodeInitSegment(tracks: readonly Mp4Track[]): Uint8Array {
+export function encodeInitSegment(tracks: readonly Mp4Track[], fillToBytes?: number): Uint8Array {
   checkTrackIds(tracks);
   const writer = new ByteWriter(1024);
   writeFileType(writer, tracks);
@@ -30,7 +31,13 @@ export function encodeInitSegment(tracks: readonly Mp4Track[]): Uint8Array {
       for (const track of tracks) writeTrackExtends(writer, track.id);
     });
   });
+  if (fillToBytes !== undefined && fillToBytes !== writer.length) fill(writer, fillToBytes - writer.length);
   return writer.toBytes();
+}
+
+function fill(writer: ByteWriter, bytes: number): void {
+  if (bytes < BOX_HEADER_BYTES) throw new RangeError(`The init segment of ${writer.length} bytes leaves ${bytes} for a box that fills it up`);
+  writeBox(writer, 'free', () => writer.zeros(bytes - BOX_HEADER_BYTES));
 }
 
 function checkTrackIds(tracks: readonly Mp4Track[]): void {

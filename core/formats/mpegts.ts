@@ -2,6 +2,7 @@ import { PES_HEADER_MAX_BYTES, wrapClock, writePesHeader } from './mpegts-pes.ts
 import { clockStreamOf, isVideo, PMT_PID, TS_PACKET_BYTES, type TsStream } from './mpegts-stream.ts';
 import { encodePat, encodePmt } from './mpegts-tables.ts';
 
+export { isTsCodec, tsFraming, type TsFraming, type TsTrackFormat } from './mpegts-framing.ts';
 export { PMT_PID, TS_PACKET_BYTES, type TsCodec, type TsStream } from './mpegts-stream.ts';
 
 /** One access unit of a stream; times are in 1/90000 s, not wrapped, and whole. */

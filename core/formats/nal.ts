@@ -111,6 +111,11 @@ export function joinNals(nals: readonly Uint8Array[]): Uint8Array {
   return sample;
 }
 
+/** The sample as the bus carries it: with lengths of four bytes. The same array where it has them already. @throws ProtocolError */
+export function withBusLengths(sample: Uint8Array, lengthSize: NalLengthSize): Uint8Array {
+  return lengthSize === BUS_LENGTH_SIZE ? sample : joinNals(listNals(new LengthPrefixedCursor(sample, lengthSize)));
+}
+
 /** Views of every NAL unit, for set-up code; hot paths walk the cursor. */
 export function listNals(cursor: NalCursor): Uint8Array[] {
   const nals: Uint8Array[] = [];

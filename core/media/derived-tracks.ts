@@ -1,16 +1,17 @@
 import { WcsError } from '../errors/wcs-error.ts';
 import type { Codec } from './codecs.ts';
 import type { MediaFrame } from './frame.ts';
-import type { ConversionNeed } from './negotiate.ts';
+import { targetId, type ConversionNeed, type TrackTarget } from './negotiate.ts';
 import type { MediaRuntime } from './runtime.ts';
 import type { Stream } from './stream.ts';
-import type { TrackDescriptor } from './track.ts';
+import { isSameFormat, type TrackDescriptor } from './track.ts';
 
 /** One conversion that a transcoder is asked for. It reads `stream` with a subscription of its own. */
 export interface TranscodeJob {
   readonly stream: Stream;
   readonly track: TrackDescriptor;
   readonly codec: Codec;
+  readonly target?: TrackTarget;
   /** Id that the made track has to carry. */
   readonly trackId: string;
   readonly output: TranscodeOutput;
@@ -22,7 +23,7 @@ export interface TranscodeOutput {
   setTrack(track: TrackDescriptor): void;
   /** A frame on the stream's clock. */
   write(frame: MediaFrame): void;
-  /** The conversion is over; its readers end with this reason. */
+  /** The conversion is over: its readers get another one, or do without, or end with this reason. */
   fail(reason: string): void;
 }
 
@@ -34,8 +35,10 @@ export interface Transcoding {
 
 /** Converts tracks from codec to codec. */
 export interface TranscoderCapability {
+  /** Of two with the same name the newer one takes over what the other runs. */
   readonly name: string;
-  canTranscode(from: TrackDescriptor, to: Codec): boolean;
+  canTranscode(from: TrackDescriptor, to: Codec, target?: TrackTarget): boolean;
+  /** @throws WcsError saying why it can't now; MEDIA_E_NO_TRANSCODER for a limit that is reached */
   start(job: TranscodeJob): Transcoding;
 }
 
@@ -47,9 +50,20 @@ export interface DerivedTrack {
   descriptor: TrackDescriptor | undefined;
 }
 
-interface Running extends DerivedTrack {
-  readonly codec: Codec;
+/** A transcoder at work on a track. */
+interface Worker {
+  readonly transcoder: TranscoderCapability;
   transcoding: Transcoding | undefined;
+  /** What it says of its output while it isn't in charge yet. */
+  pending: TrackDescriptor | undefined;
+}
+
+interface Running extends DerivedTrack {
+  readonly job: Omit<TranscodeJob, 'output'>;
+  worker: Worker;
+  /** A newer transcoder that takes over with its first frame that decoding can start at. */
+  successor: Worker | undefined;
+  lastDtsUs: number;
   readers: number;
   cancelIdle: (() => void) | undefined;
 }
@@ -68,6 +82,8 @@ export class DerivedTracks {
   readonly #host: DerivedHost;
   readonly #runtime: MediaRuntime;
   readonly #running = new Map<string, Running>();
+  /** Transcoders that failed at a track, until its source changes. */
+  readonly #failed = new Map<string, { readonly source: TrackDescriptor; readonly transcoder: TranscoderCapability }>();
 
   constructor(host: DerivedHost, runtime: MediaRuntime) {
     this.#host = host;
@@ -78,17 +94,26 @@ export class DerivedTracks {
     return this.#running.size;
   }
 
-  /** The running track that meets the need, or a new one; undefined where no transcoder can make it. */
+  /**
+   * The running track that meets the need, or a new one; undefined where no transcoder can make it.
+   *
+   * @throws what `TranscoderCapability.start` throws
+   */
   ensure(need: ConversionNeed): DerivedTrack | undefined {
     for (const codec of need.to) {
-      const running = this.#running.get(derivedId(need.track, codec));
+      const running = this.#running.get(derivedId(need, codec));
       if (running !== undefined) return running;
     }
     for (const codec of need.to) {
-      const transcoder = this.#host.transcoders.find((candidate) => candidate.canTranscode(need.track, codec));
-      if (transcoder !== undefined) return this.#start(transcoder, need.track, codec);
+      const transcoder = this.#transcoderFor(need, codec);
+      if (transcoder !== undefined) return this.#start(transcoder, need, codec);
     }
     return undefined;
+  }
+
+  /** True where `ensure` would answer a track, if nothing fails. */
+  canServe(need: ConversionNeed): boolean {
+    return need.to.some((codec) => this.#running.has(derivedId(need, codec)) || this.#transcoderFor(need, codec) !== undefined);
   }
 
   retain(derived: DerivedTrack): void {
@@ -106,10 +131,25 @@ export class DerivedTracks {
     if (running.readers === 0) this.#stopWhenIdle(running);
   }
 
+  /** A newer transcoder: what an older one of that name runs goes over to it, without a gap. */
+  takeOver(transcoder: TranscoderCapability): void {
+    for (const running of [...this.#running.values()]) {
+      const { worker, successor } = running;
+      if (worker.transcoder.name !== transcoder.name || worker.transcoder === transcoder) continue;
+      running.successor = undefined;
+      this.#closeWorker(running, successor);
+      try {
+        running.successor = this.#employ(running, transcoder);
+      } catch (error) {
+        this.#runtime.log.warn('a conversion stays with the older transcoder', { trackId: running.id, reason: String(error) });
+      }
+    }
+  }
+
   /** False where the id isn't one of a derived track. */
   requestKeyFrame(trackId: string): boolean {
     const running = this.#running.get(trackId);
-    running?.transcoding?.requestKeyFrame?.();
+    running?.worker.transcoding?.requestKeyFrame?.();
     return running !== undefined;
   }
 
@@ -117,18 +157,26 @@ export class DerivedTracks {
     for (const running of [...this.#running.values()]) this.#stop(running);
   }
 
-  #start(transcoder: TranscoderCapability, track: TrackDescriptor, codec: Codec): DerivedTrack {
-    const id = derivedId(track, codec);
-    const running: Running = { id, sourceId: track.id, codec, descriptor: undefined, transcoding: undefined, readers: 0, cancelIdle: undefined };
+  #transcoderFor(need: ConversionNeed, codec: Codec): TranscoderCapability | undefined {
+    const failed = this.#failed.get(derivedId(need, codec));
+    const isOut = (candidate: TranscoderCapability): boolean => candidate === failed?.transcoder && isSameFormat(need.track, failed.source);
+    return this.#host.transcoders.find((candidate) => !isOut(candidate) && candidate.canTranscode(need.track, codec, need.target));
+  }
+
+  #start(transcoder: TranscoderCapability, { track, target }: ConversionNeed, codec: Codec): DerivedTrack {
+    const id = derivedId({ track, target }, codec);
+    const job = { stream: this.#host.stream, track, codec, trackId: id, ...(target === undefined ? {} : { target }) };
+    const worker: Worker = { transcoder, transcoding: undefined, pending: undefined };
+    const running: Running = { id, sourceId: track.id, job, descriptor: undefined, worker, successor: undefined, lastDtsUs: -Infinity, readers: 0, cancelIdle: undefined };
     this.#running.set(id, running);
     try {
-      running.transcoding = transcoder.start({ stream: this.#host.stream, track, codec, trackId: id, output: this.#output(running) });
+      this.#employ(running, transcoder, worker);
     } catch (error) {
       this.#running.delete(id);
       throw error;
     }
     if (this.#running.get(id) !== running) {
-      running.transcoding.close();
+      this.#closeWorker(running, worker);
       throw new WcsError('MEDIA_E_NO_COMMON_CODEC', `Transcoder ${transcoder.name} could not start ${track.codec} to ${codec} for track ${track.id}.`);
     }
     // A reader that is refused for another track never retains this one.
@@ -136,24 +184,67 @@ export class DerivedTracks {
     return running;
   }
 
-  #output(running: Running): TranscodeOutput {
-    const isCurrent = (): boolean => this.#running.get(running.id) === running;
+  #employ(running: Running, transcoder: TranscoderCapability, worker: Worker = { transcoder, transcoding: undefined, pending: undefined }): Worker {
+    worker.transcoding = transcoder.start({ ...running.job, output: this.#output(running, worker) });
+    return worker;
+  }
+
+  #output(running: Running, worker: Worker): TranscodeOutput {
+    const isIn = (): boolean => this.#running.get(running.id) === running && (running.worker === worker || running.successor === worker);
     return {
       setTrack: (track) => {
-        if (!isCurrent()) return;
+        if (!isIn()) return;
         if (track.id !== running.id) throw new TypeError(`A derived track has to carry the id ${running.id}, not ${track.id}.`);
-        running.descriptor = track;
-        this.#host.onTrack(running);
+        if (running.worker === worker) this.#setTrack(running, track);
+        else worker.pending = track;
       },
       write: (frame) => {
-        if (isCurrent() && running.descriptor !== undefined) this.#host.onFrame(frame);
+        if (!isIn() || (frame.dtsUs <= running.lastDtsUs && frame.track.kind === 'audio') || frame.dtsUs < running.lastDtsUs) return;
+        if (running.successor === worker && !this.#promote(running, worker, frame)) return;
+        if (running.descriptor === undefined) return;
+        running.lastDtsUs = frame.dtsUs;
+        this.#host.onFrame(frame);
       },
       fail: (reason) => {
-        if (!isCurrent()) return;
-        this.#stop(running);
-        this.#host.onFail(running, reason);
+        if (isIn()) this.#onFail(running, worker, reason);
       },
     };
+  }
+
+  #setTrack(running: Running, track: TrackDescriptor): void {
+    running.descriptor = track;
+    this.#host.onTrack(running);
+  }
+
+  /** The successor takes over with a frame that decoding can start at. */
+  #promote(running: Running, worker: Worker, frame: MediaFrame): boolean {
+    if (!frame.key || worker.pending === undefined) return false;
+    const before = running.worker;
+    running.worker = worker;
+    running.successor = undefined;
+    this.#closeWorker(running, before);
+    if (!isSameFormat(worker.pending, running.descriptor)) this.#setTrack(running, worker.pending);
+    return true;
+  }
+
+  #onFail(running: Running, worker: Worker, reason: string): void {
+    const { successor } = running;
+    if (successor === worker) {
+      running.successor = undefined;
+      this.#closeWorker(running, worker);
+      return;
+    }
+    if (successor !== undefined) {
+      // Whatever comes next comes from the newer one.
+      running.worker = successor;
+      running.successor = undefined;
+      this.#closeWorker(running, worker);
+      if (successor.pending !== undefined) this.#setTrack(running, successor.pending);
+      return;
+    }
+    this.#failed.set(running.id, { source: running.job.track, transcoder: worker.transcoder });
+    this.#stop(running);
+    this.#host.onFail(running, reason);
   }
 
   #stopWhenIdle(running: Running): void {
@@ -163,16 +254,24 @@ export class DerivedTracks {
 
   #stop(running: Running): void {
     running.cancelIdle?.();
-    this.#running.delete(running.id);
+    if (this.#running.get(running.id) === running) this.#running.delete(running.id);
+    this.#closeWorker(running, running.worker);
+    this.#closeWorker(running, running.successor);
+    running.successor = undefined;
+  }
+
+  #closeWorker(running: Running, worker: Worker | undefined): void {
+    const transcoding = worker?.transcoding;
+    if (worker === undefined || transcoding === undefined) return;
+    worker.transcoding = undefined;
     try {
-      running.transcoding?.close();
+      transcoding.close();
     } catch (error) {
       this.#runtime.onFault(error, running.id);
     }
-    running.transcoding = undefined;
   }
 }
 
-function derivedId(track: TrackDescriptor, codec: Codec): string {
-  return `${track.id}.${codec}`;
+function derivedId({ track, target }: { readonly track: TrackDescriptor; readonly target?: TrackTarget | undefined }, codec: Codec): string {
+  return `${track.id}.${codec}${targetId(target)}`;
 }

@@ -1,6 +1,6 @@
 import type { TrackDescriptor } from './track.ts';
 
-export { ticksToUs, usToTicks } from '../rtp/ticks.ts';
+export { ticksToUs, usToTicks } from '../formats/ticks.ts';
 
 /** One access unit on the stream's clock; shared by every reader and read-only. */
 export interface MediaFrame {

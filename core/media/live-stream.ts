@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { shownName } from '../access/stream-name.ts';
+import { shownStreamName } from '../access/stream-name.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import { abortable } from './abortable.ts';
 import { TrackConversions, type ConverterRegistry } from './converters.ts';
-import { DerivedTracks, type DerivedTrack, type TranscoderCapability } from './derived-tracks.ts';
+import { DerivedTracks, type TranscoderCapability } from './derived-tracks.ts';
 import type { MediaFrame, MediaPacket } from './frame.ts';
 import { GopCache } from './gop-cache.ts';
 import { KeyFrameRequests } from './key-frame-requests.ts';
-import { negotiate, noCommonCodec, type Acceptance, type ConversionNeed } from './negotiate.ts';
+import type { Acceptance } from './negotiate.ts';
 import type { MediaRuntime } from './runtime.ts';
+import type { Playback } from './playback.ts';
+import { Serving } from './serving.ts';
 import { StreamMeter, type StreamStats } from './stream-stats.ts';
 import type { Stream, StreamMeta } from './stream.ts';
 import { Reader, type ReaderHost, type Subscription, type SubscribeOptions } from './subscription.ts';
@@ -18,6 +20,7 @@ import { areSameFormats, isSameFormat, type TrackDescriptor } from './track.ts';
 /** The publisher as its stream sees it. */
 export interface StreamPublisher {
   readonly makesKeyFrames: boolean;
+  readonly playback: Playback | undefined;
   requestKeyFrame(trackId: string): void;
   terminate(reason: string): void;
 }
@@ -55,7 +58,7 @@ export class LiveStream implements Stream {
   #frameReaders: readonly Reader[] = [];
   #packetReaders: readonly Reader[] = [];
   #waiting: readonly Reader[] = [];
-  readonly #derivedOf = new Map<Reader, readonly DerivedTrack[]>();
+  readonly #serving: Serving;
   readonly #announced = new Set<Reader>();
   readonly #known = deferred();
   readonly #trackIds = new Set<string>();
@@ -87,6 +90,7 @@ export class LiveStream implements Stream {
     this.#meter = new StreamMeter(clock);
     this.#keyFrames = new KeyFrameRequests({ clock, timers, intervalMs: settings.keyFrameIntervalMs, send: (trackId) => this.#sendKeyFrameRequest(trackId) });
     this.#derived = new DerivedTracks(this.#derivedHost(), host.runtime);
+    this.#serving = new Serving({ streamName: this.name, derived: this.#derived, log: host.runtime.log, offerFor: (reader) => this.#offerFor(reader) });
     const onMissing = (track: TrackDescriptor): void =>
       host.runtime.log.warn('no converter between frames and packets', { stream: this.name, trackId: track.id, codec: track.codec });
     const onFault = (error: unknown, track: TrackDescriptor): void => host.runtime.onFault(error, `conversion of ${this.name} ${track.id}`);
@@ -114,6 +118,10 @@ export class LiveStream implements Stream {
     return this.#publisher?.makesKeyFrames === true && this.#keyFrames.areAnswered;
   }
 
+  get playback(): Playback | undefined {
+    return this.#publisher?.playback;
+  }
+
   get stats(): StreamStats {
     return this.#meter.snapshot(this.#tracks, this.#layers);
   }
@@ -131,7 +139,7 @@ export class LiveStream implements Stream {
   }
 
   subscribe(options: SubscribeOptions): Subscription {
-    if (this.#state === 'ended') throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${shownName(this.name)} has ended.`);
+    if (this.#state === 'ended') throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${shownStreamName(this.name)} has ended.`);
     const reader = new Reader(options, this.#readerHost, this.#host.runtime);
     this.#waiting = [...this.#waiting, reader];
     try {
@@ -153,6 +161,15 @@ export class LiveStream implements Stream {
   requestKeyFrame(trackId?: string): void {
     const id = trackId ?? this.#tracks.find(({ kind }) => kind === 'video')?.id;
     if (id !== undefined && this.#state === 'live') this.#keyFrames.request(id);
+  }
+
+  refusalOf(accept: readonly Acceptance[]): WcsError | undefined {
+    return this.#serving.refusalOf(this.#tracks, accept);
+  }
+
+  /** A newer transcoder takes over what an older one of its name does for this stream. */
+  transcoderCame(transcoder: TranscoderCapability): void {
+    this.#derived.takeOver(transcoder);
   }
 
   terminate(reason: string): void {
@@ -194,7 +211,7 @@ export class LiveStream implements Stream {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#publisher = undefined;
-    this.#known.reject(new WcsError('MEDIA_E_NOT_FOUND', `Stream ${shownName(this.name)} has ended: ${reason}`));
+    this.#known.reject(new WcsError('MEDIA_E_NOT_FOUND', `Stream ${shownStreamName(this.name)} has ended: ${reason}`));
     this.#keyFrames.reset();
     for (const reader of [...this.#activeReaders(), ...this.#waiting]) reader.end(reason);
     this.#derived.close();
@@ -287,23 +304,7 @@ export class LiveStream implements Stream {
   }
 
   #negotiate(reader: Reader, accept: readonly Acceptance[] | undefined): void {
-    const derived: DerivedTrack[] = [];
-    const omitted: ConversionNeed[] = [];
-    const { tracks, conversions } = negotiate(this.#offerFor(reader), accept);
-    for (const need of conversions) {
-      const track = this.#derived.ensure(need);
-      if (track !== undefined) derived.push(track);
-      else if (reader.onMismatch === 'refuse') throw noCommonCodec(need);
-      else omitted.push(need);
-    }
-    const [unmet] = omitted;
-    const isEmpty = tracks.length + derived.length === 0;
-    if (reader.onMismatch === 'omitSome' && reader.state === 'waiting' && isEmpty && unmet !== undefined) throw noCommonCodec(unmet);
-    reader.accept = accept;
-    const before = this.#derivedOf.get(reader) ?? [];
-    this.#derivedOf.set(reader, derived);
-    for (const track of derived) this.#derived.retain(track);
-    for (const track of before) this.#derived.release(track);
+    const omitted = this.#serving.negotiate(reader, accept);
     this.#offer(reader);
     reader.giveOmitted(omitted);
   }
@@ -314,11 +315,10 @@ export class LiveStream implements Stream {
 
   /** Gives a reader its tracks once all of them are known, and at the first time what is cached. */
   #offer(reader: Reader): void {
-    const derived = this.#derivedOf.get(reader) ?? [];
-    const made = derived.flatMap(({ descriptor }) => (descriptor === undefined ? [] : [descriptor]));
-    const tracks = [...negotiate(this.#offerFor(reader), reader.accept).tracks, ...made];
+    const tracks = this.#serving.tracksFor(reader);
+    if (tracks === undefined) return;
     if (reader.state === 'active') { reader.giveTracks(tracks); return; }
-    if (tracks.length === 0 || made.length < derived.length) return;
+    if (tracks.length === 0) return;
     reader.giveTracks(tracks);
     if (reader.plane === 'frames' && reader.from === 'gop') for (const frame of this.#gop.frames) reader.replay(frame);
     this.#waiting = without(this.#waiting, reader);
@@ -341,8 +341,7 @@ export class LiveStream implements Stream {
     this.#waiting = without(this.#waiting, reader);
     this.#frameReaders = without(this.#frameReaders, reader);
     this.#packetReaders = without(this.#packetReaders, reader);
-    for (const track of this.#derivedOf.get(reader) ?? []) this.#derived.release(track);
-    this.#derivedOf.delete(reader);
+    this.#serving.forget(reader);
     if (this.#packetReaders.length === 0) {
       this.#packetised.close();
       this.#replayed = undefined;
@@ -361,18 +360,26 @@ export class LiveStream implements Stream {
 
   #derivedHost(): ConstructorParameters<typeof DerivedTracks>[0] {
     const host = this.#host;
-    const readersOf = (derived: DerivedTrack): Reader[] => [...this.#derivedOf].flatMap(([reader, list]) => (list.includes(derived) ? [reader] : []));
     return {
       stream: this,
       get transcoders() {
         return host.transcoders;
       },
-      onTrack: (derived) => readersOf(derived).forEach((reader) => this.#offer(reader)),
+      onTrack: (derived) => this.#serving.readersOf(derived).forEach((reader) => this.#offer(reader)),
       onFrame: (frame) => {
+        if (frame.track.kind === 'video' && frame.key) this.#keyFrames.arrived(frame.track.id);
         this.#emitFrame(frame);
         this.#packetise(frame);
       },
-      onFail: (derived, reason) => readersOf(derived).forEach((reader) => reader.end(reason)),
+      onFail: (derived, reason) => {
+        for (const reader of this.#serving.readersOf(derived)) {
+          try {
+            this.#negotiate(reader, reader.accept);
+          } catch {
+            reader.end(reason);
+          }
+        }
+      },
     };
   }
 }

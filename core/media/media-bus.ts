@@ -1,4 +1,4 @@
-import { shownName } from '../access/stream-name.ts';
+import { shownStreamName } from '../access/stream-name.ts';
 import { WcsError } from '../errors/wcs-error.ts';
 import { ConverterRegistry, type PlaneConverter } from './converters.ts';
 import type { TranscoderCapability } from './derived-tracks.ts';
@@ -6,6 +6,7 @@ import { LiveStream, type StreamHost } from './live-stream.ts';
 import { LivePublication, type Publication, type PublishOptions } from './publication.ts';
 import { DEFAULT_MEDIA_SETTINGS, type MediaClock, type MediaLog, type MediaRuntime, type MediaSettings, type MediaTimers } from './runtime.ts';
 import { Sources, type ResolveRequest, type StreamResolver, type StreamSource } from './sources.ts';
+import type { RecordingEnd, RecordingFacts } from './recording-event.ts';
 import type { Stream } from './stream.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -17,7 +18,12 @@ export interface MediaEvents {
   streamEnded: { readonly stream: Stream; readonly reason: string };
   subscribed: { readonly stream: Stream; readonly subscription: Subscription };
   unsubscribed: { readonly stream: Stream; readonly subscription: Subscription };
+  recordingStarted: { readonly recording: RecordingFacts };
+  recordingEnded: { readonly recording: RecordingFacts; readonly end: RecordingEnd };
 }
+
+/** What others than the bus know first. */
+export type AnnouncedEvent = 'recordingStarted' | 'recordingEnded';
 
 type Listeners = { readonly [E in keyof MediaEvents]: Set<(event: MediaEvents[E]) => void> };
 
@@ -49,6 +55,8 @@ export class MediaBus {
     streamEnded: new Set(),
     subscribed: new Set(),
     unsubscribed: new Set(),
+    recordingStarted: new Set(),
+    recordingEnded: new Set(),
   };
 
   constructor(options: MediaBusOptions) {
@@ -71,7 +79,7 @@ export class MediaBus {
     const existing = this.#streams.get(name);
     if (existing === undefined) return this.#begin(name, options);
     if (existing.state === 'live' && existing.owner !== options.owner) {
-      throw new WcsError('MEDIA_E_NAME_IN_USE', `Stream name ${shownName(name)} is already in use.`, { details: { name: shownName(name) } });
+      throw new WcsError('MEDIA_E_NAME_IN_USE', `Stream name ${shownStreamName(name)} is already in use.`, { details: { name: shownStreamName(name) } });
     }
     return this.#takeOver(existing, options);
   }
@@ -105,15 +113,21 @@ export class MediaBus {
     return this.#converters.register(converter);
   }
 
-  /** The newest is asked first. */
+  /** The newest is asked first, and takes over what an older one of its name does. */
   registerTranscoder(transcoder: TranscoderCapability): () => void {
     this.#transcoders = [transcoder, ...this.#transcoders];
+    for (const stream of [...this.#streams.values()]) stream.transcoderCame(transcoder);
     return () => void (this.#transcoders = this.#transcoders.filter((other) => other !== transcoder));
   }
 
   on<E extends keyof MediaEvents>(event: E, listener: (event: MediaEvents[E]) => void): () => void {
     this.#listeners[event].add(listener);
     return () => void this.#listeners[event].delete(listener);
+  }
+
+  /** Tells the listeners of something that happened to a stream elsewhere. */
+  announce<E extends AnnouncedEvent>(event: E, payload: MediaEvents[E]): void {
+    this.#emit(event, payload);
   }
 
   /** Ends every stream and every source. */

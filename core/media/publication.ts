@@ -1,5 +1,6 @@
 import type { MediaFrame, MediaPacket } from './frame.ts';
 import type { LiveStream, StreamPublisher } from './live-stream.ts';
+import type { Playback } from './playback.ts';
 import type { MediaRuntime } from './runtime.ts';
 import type { Stream, StreamMeta } from './stream.ts';
 import type { TrackDescriptor } from './track.ts';
@@ -10,6 +11,8 @@ export interface PublisherCallbacks {
   onKeyFrameRequest?(trackId: string): void;
   /** The stream was taken away (replaced by the same owner, or ended by an operator): close the connection. */
   onTerminate?(reason: string): void;
+  /** Steers what the publisher plays; absent: it can't be steered. */
+  readonly playback?: Playback | undefined;
 }
 
 /** What a publisher states. */
@@ -30,7 +33,7 @@ export interface Publication {
   readonly state: 'live' | 'suspended' | 'retired';
   /** What the publisher is told through. */
   readonly callbacks: PublisherCallbacks;
-  /** Replaces both callbacks; the old ones are let go of. */
+  /** Replaces all callbacks; the old ones are let go of. */
   setCallbacks(callbacks: PublisherCallbacks): void;
   /** A changed track of a known id is a format change, before its first frame. */
   setTracks(tracks: readonly TrackDescriptor[]): void;
@@ -112,6 +115,10 @@ export class LivePublication implements Publication, StreamPublisher {
 
   get makesKeyFrames(): boolean {
     return this.#callbacks.onKeyFrameRequest !== undefined;
+  }
+
+  get playback(): Playback | undefined {
+    return this.#callbacks.playback;
   }
 
   requestKeyFrame(trackId: string): void {

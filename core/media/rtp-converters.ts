@@ -8,7 +8,7 @@ import type { MediaUnit, PayloadDepacketiser, PayloadPacketiser } from '../rtp/p
 import { isPayloadCodec, openDepacketiser, openPacketiser, PAYLOAD_CODECS, type PayloadCodec } from '../rtp/payload/payload-formats.ts';
 import { timestampDistance } from '../rtp/sequence.ts';
 import type { PlaneConversion, PlaneConverter } from './converters.ts';
-import { DecodeTimes, type Reordering } from './decode-times.ts';
+import { DecodeTimes, type Reordering } from '../formats/decode-times.ts';
 import { ticksToUs, usToTicks, type MediaFrame, type MediaPacket } from './frame.ts';
 import type { TrackDescriptor } from './track.ts';
 

@@ -1,4 +1,5 @@
-import { shownName } from '../access/stream-name.ts';
+import { randomUUID } from 'node:crypto';
+import { shownStreamName } from '../access/stream-name.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import { abortable } from './abortable.ts';
 import type { MediaRuntime } from './runtime.ts';
@@ -6,6 +7,8 @@ import type { Stream } from './stream.ts';
 
 /** What the start of a source is given. */
 export interface SourceContext {
+  /** Name to publish the stream under: the URI itself or, of a personal source, the name of this one copy. */
+  readonly streamName: string;
   /** Parameters of the first reader that asked. */
   readonly params: Readonly<Record<string, string>>;
   /** IP address of that reader; undefined for the server itself. What it may reach, the source may reach. */
@@ -17,7 +20,9 @@ export interface SourceContext {
 /** Claims every stream name that begins with `scheme://`. */
 export interface StreamSource {
   readonly scheme: string;
-  /** Connects and publishes a stream named by the URI before it resolves. Asked once, however many readers wait. */
+  /** Every reader gets a stream of its own instead of sharing one. Only who says `personal` when it asks is served. */
+  readonly personal?: boolean;
+  /** Connects and publishes a stream named `context.streamName` before it resolves. Asked once, however many readers wait; a personal one for each. */
   start(uri: string, context: SourceContext): Promise<void>;
   /** A running source of an older generation is handed over: from now on this signal says when to stop. */
   adopt?(uri: string, context: SourceContext): void;
@@ -36,6 +41,8 @@ export interface StreamResolver {
 
 /** Who asks for a stream. */
 export interface ResolveRequest {
+  /** The stream that is found goes to one reader alone and is known by its own name: a copy made for this reader is welcome. */
+  readonly personal?: boolean;
   readonly params?: Readonly<Record<string, string>>;
   /** IP address of who asks. */
   readonly caller?: string | undefined;
@@ -43,7 +50,10 @@ export interface ResolveRequest {
 }
 
 interface Entry {
+  /** Of the stream. */
   readonly name: string;
+  readonly uri: string;
+  readonly isPersonal: boolean;
   readonly asked: Omit<SourceContext, 'signal'>;
   readonly idleMs: number;
   /** Of the source that runs it; undefined where a resolver does. */
@@ -81,7 +91,7 @@ export class Sources {
     for (const entry of this.#entries.values()) {
       if (entry.scheme !== scheme || source.adopt === undefined) continue;
       entry.abort = new AbortController();
-      source.adopt(entry.name, { ...entry.asked, signal: entry.abort.signal });
+      source.adopt(entry.uri, { ...entry.asked, signal: entry.abort.signal });
     }
     return () => {
       if (this.#sources.get(scheme) === source) this.#sources.delete(scheme);
@@ -93,10 +103,10 @@ export class Sources {
     return () => void (this.#resolvers = this.#resolvers.filter((other) => other !== resolver));
   }
 
-  /** Rejects with MEDIA_E_NOT_FOUND, MEDIA_E_SOURCE_FAILED, or the reason of the request's signal. */
+  /** Rejects with MEDIA_E_NOT_FOUND, MEDIA_E_NOT_SHARED, MEDIA_E_SOURCE_FAILED, or the reason of the request's signal. */
   async resolve(name: string, request: ResolveRequest): Promise<Stream> {
     request.signal?.throwIfAborted();
-    const entry = this.#entries.get(name) ?? this.#start(name, { params: request.params ?? {}, caller: request.caller });
+    const entry = this.#entries.get(name) ?? this.#start(name, request);
     entry.waiting += 1;
     entry.cancelIdle?.();
     try {
@@ -123,18 +133,22 @@ export class Sources {
     for (const entry of [...this.#entries.values()]) this.#stop(entry, 'The media bus closes');
   }
 
-  #start(name: string, asked: Omit<SourceContext, 'signal'>): Entry {
-    const scheme = schemeOf(name);
+  #start(uri: string, request: ResolveRequest): Entry {
+    const scheme = schemeOf(uri);
     const source = scheme === undefined ? undefined : this.#sources.get(scheme);
-    const abort = new AbortController();
-    const context: SourceContext = { ...asked, signal: abort.signal };
     if (scheme !== undefined && source === undefined) {
-      throw new WcsError('MEDIA_E_NOT_FOUND', `No stream ${shownName(name)}: no enabled plugin plays ${scheme}:// addresses.`);
+      throw new WcsError('MEDIA_E_NOT_FOUND', `No stream ${shownStreamName(uri)}: no enabled plugin plays ${scheme}:// addresses.`);
     }
+    const isPersonal = source?.personal === true;
+    if (isPersonal && request.personal !== true) throw new WcsError('MEDIA_E_NOT_SHARED', `${shownStreamName(uri)} is played to one reader alone and cannot be shared.`);
+    const name = isPersonal ? `${uri}#${randomUUID()}` : uri;
+    const abort = new AbortController();
+    const asked = { streamName: name, params: request.params ?? {}, caller: request.caller };
+    const context: SourceContext = { ...asked, signal: abort.signal };
     const { sourceIdleMs } = this.#runtime.settings;
     const idleMs = source?.idleMs ?? sourceIdleMs;
-    const run = source === undefined ? this.#askResolvers(name, context) : this.#runSource(source, name, context);
-    const entry: Entry = { name, asked, idleMs, scheme, abort, started: run, waiting: 0, cancelIdle: undefined };
+    const run = source === undefined ? this.#askResolvers(name, context) : this.#runSource(source, uri, context);
+    const entry: Entry = { name, uri, isPersonal, asked, idleMs, scheme, abort, started: run, waiting: 0, cancelIdle: undefined };
     this.#entries.set(name, entry);
     run.catch((error: unknown) => this.#failed(entry, error));
     return entry;
@@ -145,9 +159,9 @@ export class Sources {
       await source.start(uri, context);
     } catch (error) {
       if (error instanceof WcsError) throw error;
-      throw new WcsError('MEDIA_E_SOURCE_FAILED', `Source ${shownName(uri)} could not be started: ${messageOf(error)}`, { cause: error });
+      throw new WcsError('MEDIA_E_SOURCE_FAILED', `Source ${shownStreamName(uri)} could not be started: ${messageOf(error)}`, { cause: error });
     }
-    return this.#find(uri) ?? fail('MEDIA_E_SOURCE_FAILED', `Source ${shownName(uri)} started but published no stream.`);
+    return this.#find(context.streamName) ?? fail('MEDIA_E_SOURCE_FAILED', `Source ${shownStreamName(uri)} started but published no stream.`);
   }
 
   async #askResolvers(name: string, context: SourceContext): Promise<Stream> {
@@ -158,10 +172,10 @@ export class Sources {
         this.#runtime.log.warn('a resolver failed', { resolver: resolver.name, stream: name, error: messageOf(error) });
         continue;
       }
-      return this.#find(name) ?? fail('MEDIA_E_SOURCE_FAILED', `${resolver.name} claimed ${shownName(name)} but published no stream.`);
+      return this.#find(name) ?? fail('MEDIA_E_SOURCE_FAILED', `${resolver.name} claimed ${shownStreamName(name)} but published no stream.`);
     }
     // Published by somebody while the resolvers were asked.
-    return this.#find(name) ?? fail('MEDIA_E_NOT_FOUND', `No stream ${shownName(name)}.`);
+    return this.#find(name) ?? fail('MEDIA_E_NOT_FOUND', `No stream ${shownStreamName(name)}.`);
   }
 
   /** Remembers the failure for a moment, so that a crowd of readers doesn't hammer a dead source. */
@@ -169,7 +183,7 @@ export class Sources {
     if (this.#entries.get(entry.name) !== entry) return;
     const { sourceFailureMs } = this.#runtime.settings;
     const isUnknown = error instanceof WcsError && error.code === 'MEDIA_E_NOT_FOUND';
-    if (sourceFailureMs <= 0 || isUnknown) { this.#stop(entry, 'The start failed'); return; }
+    if (sourceFailureMs <= 0 || isUnknown || entry.isPersonal) { this.#stop(entry, 'The start failed'); return; }
     entry.abort.abort(new Error('The start failed'));
     this.#runtime.timers.after(sourceFailureMs, () => {
       if (this.#entries.get(entry.name) === entry) this.#stop(entry, 'The start failed');

@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import { WcsError } from '../errors/wcs-error.ts';
 import type { AnyOperation, Caller, Operation, OperationCall } from './operation.ts';
 
-/** `stream.find_all`, `plugin.reload`, `stream.inject3.startup`. */
-const NAME = /^[a-z][a-z0-9_-]*(?:\.[A-Za-z][A-Za-z0-9_-]*)+$/;
+/** `stream.find_all`, `plugin.reload`, `stream.inject3.startup`, `multipleRecorder.add`. */
+const NAME = /^[a-z][A-Za-z0-9_-]*(?:\.[A-Za-z][A-Za-z0-9_-]*)+$/;
 
 /** Every operation of kernel and plugins by name; front ends list it and call through it. */
 export class Operations {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import type { BuildFailure, Message, Plugin } from 'esbuild';
+import { dirname, join, resolve } from 'node:path';
+import type { BuildFailure, BuildOptions, Message, Plugin } from 'esbuild';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import type { PluginSource } from './plugin-source.ts';
 
@@ -14,12 +14,13 @@ export interface Bundle {
   readonly inputs: readonly string[];
 }
 
-/** What plugins import as `wcs-core/<name>/…` beside the kernel's API: code without state or effects. */
-export const PURE_LIBRARIES = ['formats', 'rtp'] as const;
+/** What plugins import as `wcs-core/<name>/…` beside the kernel's API: code without a state of its own. */
+export const PURE_LIBRARIES = ['formats', 'rtp', 'process'] as const;
 
 /**
  * Builds a plugin from its sources, or reads its prebuilt bundle. npm packages, built-ins and `wcs-core` stay outside;
- * the pure libraries (`PURE_LIBRARIES`) go in, so that a swap brings their changes too.
+ * the pure libraries (`PURE_LIBRARIES`) go in, so that a swap brings their changes too, and so does the code of the
+ * plugin's child processes: `import code from './x.child.ts?text'` gives that module, bundled, as a text for `ctx.spawnModule`.
  *
  * @param librariesFolder absolute folder that holds a folder of each pure library
  * @throws WcsError PLUGIN_E_BUILD with file, line and column of each error, or when the prebuilt bundle can't be read
@@ -29,31 +30,71 @@ export async function bundlePlugin(source: PluginSource, librariesFolder: string
   // Loaded on first use: an installed server with prebuilt plugins only never needs the compiler.
   const { build } = await import('esbuild');
   try {
-    const result = await build({
-      entryPoints: [source.entry],
-      absWorkingDir: source.folder,
-      bundle: true,
-      write: false,
-      metafile: true,
-      platform: 'node',
-      format: 'cjs',
-      target: 'node20',
-      packages: 'external',
-      alias: Object.fromEntries(PURE_LIBRARIES.map((name) => [`wcs-core/${name}`, join(librariesFolder, name)])),
-      plugins: [sharedErrors],
-      // `import()` becomes the kernel's require: a module loaded by import() could never be unloaded.
-      supported: { 'dynamic-import': false },
-      // What a plugin hands to browsers goes into its bundle as text; `core/text-modules.d.ts` declares the same endings.
-      loader: { '.html': 'text', '.css': 'text', '.svg': 'text', '.client.js': 'text' },
-      sourcemap: 'inline',
-      sourcesContent: false,
-      logLevel: 'silent',
-      tsconfigRaw: { compilerOptions: { experimentalDecorators: true, useDefineForClassFields: false } },
-    });
-    const inputs = Object.keys(result.metafile.inputs).map((file) => resolve(source.folder, file));
-    return bundleOf(result.outputFiles[0]?.text ?? '', inputs);
+    const children = new ChildModules(librariesFolder);
+    const result = await build({ ...optionsFor(source.entry, librariesFolder), metafile: true, plugins: [sharedErrors, children.plugin] });
+    const own = Object.keys(result.metafile.inputs).filter((input) => !input.startsWith(`${CHILD_NAMESPACE}:`));
+    const inputs = new Set([...own.map((file) => resolve(dirname(source.entry), file)), ...children.inputs]);
+    return bundleOf(result.outputFiles[0]?.text ?? '', [...inputs]);
   } catch (error) {
     throw new WcsError('PLUGIN_E_BUILD', `Plugin ${source.name} does not compile: ${describe(error)}`, { cause: error });
+  }
+}
+
+/** The options of the two kinds of bundles; each is one CommonJS text. */
+function optionsFor(entry: string, librariesFolder: string) {
+  return {
+    entryPoints: [entry],
+    absWorkingDir: dirname(entry),
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    packages: 'external',
+    alias: Object.fromEntries(PURE_LIBRARIES.map((name) => [`wcs-core/${name}`, join(librariesFolder, name)])),
+    // `import()` becomes the kernel's require: a module loaded by import() could never be unloaded.
+    supported: { 'dynamic-import': false },
+    // What a plugin hands to browsers goes into its bundle as text; `core/text-modules.d.ts` declares the same endings.
+    loader: { '.html': 'text', '.css': 'text', '.svg': 'text', '.client.js': 'text' },
+    sourcemap: 'inline',
+    sourcesContent: false,
+    logLevel: 'silent',
+    tsconfigRaw: { compilerOptions: { experimentalDecorators: true, useDefineForClassFields: false } },
+  } as const satisfies BuildOptions;
+}
+
+/**
+ * The module that a child process runs, as one CommonJS text: everything of ours goes in, npm packages stay outside.
+ *
+ * @param entry absolute path of a `.child.ts` file
+ * @returns the text and the absolute paths of the files that went in
+ */
+export async function bundleChildModule(entry: string, librariesFolder: string): Promise<Pick<Bundle, 'text' | 'inputs'>> {
+  const { build } = await import('esbuild');
+  const { outputFiles, metafile } = await build({ ...optionsFor(entry, librariesFolder), sourcemap: false, metafile: true });
+  return { text: outputFiles[0]?.text ?? '', inputs: Object.keys(metafile.inputs).map((file) => resolve(dirname(entry), file)) };
+}
+
+const CHILD_NAMESPACE = 'child-module';
+
+/** Answers imports of `x.child.ts?text`. */
+class ChildModules {
+  readonly plugin: Plugin;
+  /** Absolute paths of the files that went into them. */
+  readonly inputs = new Set<string>();
+
+  constructor(librariesFolder: string) {
+    this.plugin = {
+      name: 'child modules',
+      setup: (build) => {
+        build.onResolve({ filter: /\.child\.[jt]s\?text$/ }, ({ path, resolveDir }) => ({ path: resolve(resolveDir, path.slice(0, -'?text'.length)), namespace: CHILD_NAMESPACE }));
+        build.onLoad({ filter: /.*/, namespace: CHILD_NAMESPACE }, async ({ path }) => {
+          const { text, inputs } = await bundleChildModule(path, librariesFolder);
+          for (const input of inputs) this.inputs.add(input);
+          return { contents: text, loader: 'text' };
+        });
+      },
+    };
   }
 }
 

@@ -44,7 +44,7 @@ export function discardCandidate({ loaded }: Candidate): void {
  * @param others manifests of the other active plugins
  * @throws WcsError PLUGIN_E_REQUIRES, PLUGIN_E_CYCLE, CONFIG_E_INVALID or what `create` threw; nothing is left of the candidate then
  */
-export function makeGeneration({ slot, bundle, loaded }: Candidate, others: readonly PluginManifest[], maker: GenerationMaker): Generation {
+export function makeGeneration({ slot, source, bundle, loaded }: Candidate, others: readonly PluginManifest[], maker: GenerationMaker): Generation {
   const { manifest, configSchema } = loaded.definition;
   const scope = new Scope(`${slot.name}@${++slot.generations}`);
   scope.add('decorated classes', () => evictClasses(loaded.classes));
@@ -55,6 +55,7 @@ export function makeGeneration({ slot, bundle, loaded }: Candidate, others: read
       number: slot.generations,
       bundle,
       loaded,
+      folder: source.folder,
       scope,
       log: maker.services.log.child({ component: slot.name, generation: scope.name }),
       settings: maker.config.plugin(slot.name).settings,

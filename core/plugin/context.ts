@@ -21,6 +21,7 @@ import type { Scope } from '../scope/scope.ts';
 import type { OpenSession } from '../sessions/sessions.ts';
 import type { ScopedMedia } from './scoped-media.ts';
 import type { ScopedTimers } from './scoped-timers.ts';
+import type { ModuleOptions } from './spawn.ts';
 import type { PluginSession } from './session.ts';
 
 /** What a plugin offers or wants on a listener; `host` defaults to the server's `network.host`. */
@@ -103,4 +104,11 @@ export interface PluginContext<Settings = unknown> {
   background(work: Promise<unknown>): void;
   /** Starts a child process that ends with `scope`, by default the plugin's. No shell. */
   spawn(command: string, args: readonly string[], options?: SpawnOptions, scope?: Scope): ChildProcess;
+  /**
+   * Runs a module as a Node process that ends with `scope`: native code that may crash, or work that would block. File
+   * descriptor 3 is a pipe in both directions; see `wcs-core/process/child-pool`.
+   *
+   * @param text the module as CommonJS, from `import text from './x.child.ts?text'`; finds the plugin's packages
+   */
+  spawnModule(text: string, options?: ModuleOptions, scope?: Scope): ChildProcess;
 }

@@ -26,7 +26,7 @@ import type { Generation } from './generation.ts';
 import { ScopedMedia, type FanoutRuntime } from './scoped-media.ts';
 import { ScopedTimers } from './scoped-timers.ts';
 import { PluginSession } from './session.ts';
-import { spawnInScope } from './spawn.ts';
+import { spawnInScope, spawnModuleInScope } from './spawn.ts';
 
 /** The kernel's services that contexts are made from. */
 export interface KernelServices {
@@ -111,6 +111,7 @@ export function createContext(generation: Generation, services: KernelServices):
       });
     },
     spawn: (command, args, options, owner = scope) => spawnInScope(owner, command, args, options),
+    spawnModule: (text, options, owner = scope) => spawnModuleInScope(owner, { text, folder: generation.folder, label: generation.label }, options),
   };
 }
 

@@ -33,6 +33,8 @@ export interface GenerationParts {
   readonly number: number;
   readonly bundle: Bundle;
   readonly loaded: LoadedPlugin;
+  /** Folder whose node_modules the plugin's packages come from. */
+  readonly folder: string;
   readonly log: Log;
   /** Takes everything the generation acquires; holds already what goes with its code. */
   readonly scope: Scope;
@@ -47,6 +49,7 @@ export class Generation implements SessionOwner {
   readonly label: string;
   readonly number: number;
   readonly bundle: Bundle;
+  readonly folder: string;
   readonly manifest: PluginManifest;
   readonly definition: PluginDefinition;
   readonly scope: Scope;
@@ -72,6 +75,7 @@ export class Generation implements SessionOwner {
     this.label = `${this.manifest.name}@${parts.number}`;
     this.number = parts.number;
     this.bundle = parts.bundle;
+    this.folder = parts.folder;
     this.settings = parts.settings;
     this.scope = parts.scope;
     this.log = parts.log;

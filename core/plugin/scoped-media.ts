@@ -1,5 +1,5 @@
 import type { MediaFrame, MediaPacket } from '../media/frame.ts';
-import type { MediaBus } from '../media/media-bus.ts';
+import type { AnnouncedEvent, MediaBus, MediaEvents } from '../media/media-bus.ts';
 import type { Publication, PublishOptions } from '../media/publication.ts';
 import type { RtpFanouts } from '../media/rtp-fanouts.ts';
 import type { Stream } from '../media/stream.ts';
@@ -190,6 +190,11 @@ export class ScopedMedia {
 
   registerTranscoder(...parameters: Parameters<MediaBus['registerTranscoder']>): void {
     this.#register('transcoder', () => this.#bus.registerTranscoder(...parameters));
+  }
+
+  /** Tells whoever listens of something that happened to a stream in this plugin. */
+  announce<E extends AnnouncedEvent>(event: E, payload: MediaEvents[E]): void {
+    this.#bus.announce(event, payload);
   }
 
   /** Listens to an event of the bus until the plugin goes. */

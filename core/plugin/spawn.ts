@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scope } from '../scope/scope.ts';
 
@@ -22,6 +23,45 @@ export function spawnInScope(scope: Scope, command: string, args: readonly strin
   let ending: Promise<void> | undefined;
   const held = scope.add(`child process ${command}`, () => (ending ??= endGroup(pid)));
   child.once('exit', () => void (ending ??= endGroup(pid)).then(() => held.detach()));
+  return child;
+}
+
+/** A module that runs as a process of its own. */
+export interface SpawnedModule {
+  /** CommonJS. */
+  readonly text: string;
+  /** Folder whose node_modules its packages come from. */
+  readonly folder: string;
+  /** Names it in stack traces. */
+  readonly label: string;
+}
+
+/** How such a process is set up. */
+export interface ModuleOptions {
+  /** Added to the environment of the server. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Flags of node. */
+  readonly execArgv?: readonly string[];
+}
+
+/** Reads the module from the standard input: it needs no file, so that an older version of a plugin keeps its own. */
+const BOOTSTRAP = `
+const { createRequire } = require('node:module');
+const { compileFunction } = require('node:vm');
+const [, from, filename] = process.argv;
+const parts = [];
+process.stdin.on('data', (part) => parts.push(part)).on('end', () => {
+  const module = { exports: {} };
+  compileFunction(Buffer.concat(parts).toString(), ['module', 'exports', 'require'], { filename })(module, module.exports, createRequire(from));
+});`;
+
+/** Runs a module as a Node process with a pipe in both directions as file descriptor 3; ends as `spawnInScope` says. */
+export function spawnModuleInScope(scope: Scope, { text, folder, label }: SpawnedModule, options: ModuleOptions = {}): ChildProcess {
+  const args = ['--no-warnings', ...(options.execArgv ?? []), '-e', BOOTSTRAP, '--', join(folder, 'index.cjs'), `child://${label}`];
+  const child = spawnInScope(scope, process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
+  // It may be gone before it has read everything; its exit says so.
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(text);
   return child;
 }
 

@@ -21,7 +21,7 @@ export interface AwaitedStream {
  */
 export async function waitForStream(media: ScopedMedia, timers: ScopedTimers, { name, params, caller, waitMs, signal }: AwaitedStream): Promise<Stream> {
   try {
-    return await media.resolve(name, { params, caller, signal });
+    return await media.resolve(name, { params, caller, signal, personal: true });
   } catch (error) {
     const absent = error instanceof WcsError && error.code === 'MEDIA_E_NOT_FOUND';
     if (!absent || waitMs === 0 || signal.aborted) throw error;

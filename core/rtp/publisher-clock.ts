@@ -1,4 +1,4 @@
-import { ticksToUs, usToTicks } from './ticks.ts';
+import { ticksToUs, usToTicks } from '../formats/ticks.ts';
 import { unixMsOfNtp, type NtpTime } from './ntp.ts';
 import { timestampDistance, TimestampUnwrapper } from './sequence.ts';
 

@@ -18,6 +18,8 @@ export const configSchema = z.object({
     .int()
     .min(1024 * 1024)
     .default(128 * 1024 * 1024),
+  /** Profiles of the transcoder that a multivariant playlist lists, in this order; none: the stream as it is. */
+  abr: z.array(z.string().regex(/^[A-Za-z0-9_]{1,32}$/)).max(16).default([]),
   autoStart: z.boolean().default(false),
   startTimeoutMs: milliseconds(100, 60_000, 5000),
   idleMs: milliseconds(1000, 3_600_000, 30_000),

@@ -18,7 +18,7 @@ export interface BrowserServer {
 }
 
 /** Starts a server that is stopped when the test ends. */
-export async function startBrowserServer(t: ExecutionContext, options: { readonly webrtc?: Settings; readonly websocket?: Settings; readonly network?: Settings } = {}): Promise<BrowserServer> {
+export async function startBrowserServer(t: ExecutionContext, options: { readonly webrtc?: Settings; readonly websocket?: Settings; readonly network?: Settings; readonly plugins?: Readonly<Record<string, Settings>> } = {}): Promise<BrowserServer> {
   const [http = 0, httpTls = 0, websocket = 0, webSocketTls = 0, media = 0, rtmp = 0] = await freePorts(6);
   const kernel = await startTestKernel({
     config: { network: { host: '127.0.0.1', ...options.network } },
@@ -27,6 +27,7 @@ export async function startBrowserServer(t: ExecutionContext, options: { readonl
       websocket: { port: websocket, tlsPort: webSocketTls, ...options.websocket },
       webrtc: { port: media, ...options.webrtc },
       rtmp: { port: rtmp },
+      ...options.plugins,
     },
   });
   t.teardown(async () => {

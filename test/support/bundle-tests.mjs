@@ -47,6 +47,7 @@ export function aliases() {
     'wcs-core/testing': join(root, 'test/support/testing.ts'),
     'wcs-core/formats': join(root, 'core/formats'),
     'wcs-core/rtp': join(root, 'core/rtp'),
+    'wcs-core/process': join(root, 'core/process'),
     'wcs-core': join(root, 'core/api.ts'),
   };
 }

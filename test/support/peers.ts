@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import test, { type ExecutionContext, type ImplementationFn } from 'ava';
 
 /** Programs from Debian that tests talk to; `test/support/setup-peers.sh` installs them. */
-export type Peer = 'ffmpeg' | 'ffprobe' | 'chromium' | 'ssh' | 'sshpass' | 'rtmpdump' | 'nginx' | 'gst-launch-1.0' | 'cvlc';
+export type Peer = 'sipp' | 'kamailio' | 'baresip' | 'ffmpeg' | 'ffprobe' | 'chromium' | 'ssh' | 'sshpass' | 'rtmpdump' | 'nginx' | 'gst-launch-1.0' | 'cvlc';
 
 /** Whether a program is installed. */
 export function hasPeer(peer: Peer): boolean {

@@ -146,7 +146,7 @@ export class WcsServer {
 
   /** Calls an operation over REST as administrator. */
   async call(name: string, input: Settings = {}): Promise<{ readonly status: number; readonly body: unknown }> {
-    const response = await fetch(`http://127.0.0.1:${this.ports.http}/rest-api/${name.replace('.', '/')}`, {
+    const response = await fetch(`http://127.0.0.1:${this.ports.http}/rest-api/${name.replaceAll('.', '/')}`, {
       method: 'POST',
       headers: { Authorization: `Basic ${Buffer.from(`admin:${this.password}`).toString('base64')}`, 'Content-Type': 'application/json' },
       body: JSON.stringify(input),
@@ -201,7 +201,7 @@ export function configText(ports: ServerPorts, { plugins = {}, config = {} }: Se
 }
 
 /** ffmpeg publishes a clip of the media folder over RTMP, again and again, at its own pace. */
-export function publishLoop(t: ExecutionContext, server: WcsServer, name: string, clip = 'avc.mp4'): PeerProcess {
+export function publishLoop(t: ExecutionContext, server: Pick<WcsServer, 'rtmpUrl'>, name: string, clip = 'avc.mp4'): PeerProcess {
   const input = ['-re', '-stream_loop', '-1', '-i', join(mediaFolder, clip)];
   return new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', ...input, '-c', 'copy', '-f', 'flv', `${server.rtmpUrl}/${name}`]);
 }

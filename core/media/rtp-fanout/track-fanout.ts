@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { ProtocolError } from '../../errors/wcs-error.ts';
-import type { FanoutGroup, FanoutMember, MemberHeader, RtpSender } from '../../rtp/fanout/engine.ts';
+import type { FanoutGroup, FanoutMember, FanoutPacket, MemberHeader, RtpSender } from '../../rtp/fanout/engine.ts';
 import { usToTicks, type MediaPacket } from '../frame.ts';
 import type { TrackDescriptor } from '../track.ts';
 import { rtpTimestamp, setRtpTimestamp } from '../../rtp/packet.ts';
@@ -169,6 +169,23 @@ export class TrackFanout {
     return packet === undefined ? undefined : inForm(packet, form);
   }
 
+  /** Sends the kept packets of a range to one viewer, as its group got them, in bursts; answers what was sent. */
+  sendKept(from: number, to: number, sender: RtpSender, header: MemberHeader, form: HeaderForm): Pick<FanoutMember, 'packets' | 'octets'> {
+    const kept: FanoutPacket[] = [];
+    for (let sequence = from; sequence < to; sequence += 1) {
+      const packet = this.#ring.get(sequence);
+      if (packet !== undefined) kept.push(isPlainIn(packet, form) ? packet : { rtp: inForm(packet, form), sequence });
+    }
+    const group = this.#host.runtime.engine.openGroup();
+    try {
+      const member = group.add(sender, header);
+      group.send(kept);
+      return { packets: member.packets, octets: member.octets };
+    } finally {
+      group.close();
+    }
+  }
+
   /** RTP timestamp of a time of the stream. */
   timestampOf(us: number): number {
     return (usToTicks(us, this.#track.clockRateHz) + this.#host.timestampBase) % 0x1_0000_0000;
@@ -206,8 +223,7 @@ export class TrackFanout {
     if (first.sequence === this.#beginAt) this.#beginWaiting(first);
     for (const { form, group } of this.#groups) {
       if (group.size === 0) continue;
-      const isPlain = form.shiftTicks === 0 && (form.orientationId === NO_ORIENTATION || burst.every(({ orientation }) => orientation === undefined));
-      const packets = isPlain ? burst : burst.map((packet) => ({ rtp: inForm(packet, form), sequence: packet.sequence }));
+      const packets = burst.every((packet) => isPlainIn(packet, form)) ? burst : burst.map((packet) => ({ rtp: inForm(packet, form), sequence: packet.sequence }));
       this.#contain(() => group.send(packets));
     }
     for (const packet of burst) this.#noteSent(packet);
@@ -234,6 +250,11 @@ export class TrackFanout {
     this.#beginAt = undefined;
     for (const joiner of waiting) this.#contain(() => joiner.begin(sequence, rtpTimestamp(rtp)));
   }
+}
+
+/** True where a packet's plain form is what the viewers get. */
+function isPlainIn({ orientation }: RingPacket, { orientationId, shiftTicks }: HeaderForm): boolean {
+  return shiftTicks === 0 && (orientationId === NO_ORIENTATION || orientation === undefined);
 }
 
 function inForm(packet: RingPacket, { orientationId, shiftTicks }: HeaderForm): Uint8Array {

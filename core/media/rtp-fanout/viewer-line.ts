@@ -280,14 +280,19 @@ export class ViewerLine implements Joiner {
     const track = this.#track;
     this.#cancelReplay = undefined;
     if (track === undefined) return;
-    for (let sent = 0; this.#cursor < track.sentNext; this.#cursor += 1) {
-      if (sent === REPLAY_PACKETS) {
-        this.#cancelReplay = this.#host.runtime.timers.after(REPLAY_STEP_MS, () => this.#host.guard(() => this.#replay()));
-        return;
-      }
-      if (this.#sendKept(track, this.#cursor)) sent += 1;
+    const to = Math.min(track.sentNext, this.#cursor + REPLAY_PACKETS);
+    if (this.#cursor < to) {
+      const { ssrc, payloadType } = this.#mapping;
+      const { packets, octets } = track.sendKept(this.#cursor, to, this.#host.sender, { ssrc, payloadType, sequenceOffset: this.#offset }, this.#form());
+      this.#hasSent ||= packets > 0;
+      this.#packets += packets;
+      this.#octets += octets;
+      this.#cursor = to;
+      // A destination that breaks off while it is written to ends the viewer.
+      if (this.#track !== track) return;
     }
-    this.#join(track);
+    if (to === track.sentNext) this.#join(track);
+    else this.#cancelReplay = this.#host.runtime.timers.after(REPLAY_STEP_MS, () => this.#host.guard(() => this.#replay()));
   }
 
   #resendOne(wrapped: number, nowMs: number): boolean {

@@ -20,6 +20,13 @@ export interface Asked {
   readonly startedMs: number;
 }
 
+/** One entry of a multivariant playlist. */
+export interface OfferedVariant {
+  readonly packager: ServedPackager;
+  /** Relative to the playlist. */
+  readonly uri: string;
+}
+
 /** Totals of all viewers. */
 export interface AnswerCounters {
   readonly requests: Counter;
@@ -60,18 +67,32 @@ export class MediaAnswers {
     this.#whenDue(asked, packager, () => progress() !== 'ahead', () => this.#sendPlaylist(asked, packager));
   }
 
-  /** The multivariant playlist, held until the presentation has media to tell its bandwidth from. */
-  multivariant(asked: Asked, packager: ServedPackager, name: string): void {
-    const { presentation } = packager;
-    presentation.endSegmentEarly();
+  /** The multivariant playlist, held until each variant has media to tell its bandwidth from. */
+  multivariant(asked: Asked, variants: readonly OfferedVariant[]): void {
+    const [first] = variants;
+    const waiting = variants.find(({ packager: { presentation } }) => !presentation.isReady && !presentation.ended);
+    for (const { packager } of variants) {
+      packager.lastAskedMs = asked.startedMs;
+      packager.presentation.endSegmentEarly();
+    }
+    const held = waiting ?? first;
+    if (held === undefined) return;
+    const { presentation } = held.packager;
     const isDue = (): boolean => presentation.isReady || presentation.ended;
-    this.#whenDue(asked, packager, isDue, () => {
-      if (!presentation.isReady) return this.#refuse(asked, 404, 'The stream has no media.');
-      const variant = variantOf(presentation, `${encodeURIComponent(name)}.m3u8${asked.query.suffix}`);
-      // There is no list of variants for sound alone.
-      if (variant.width === undefined && presentation.tracks.some(({ kind }) => kind === 'video')) return this.#refuse(asked, 503, 'The size of the picture is not known yet.');
-      this.#send(asked, { contentType: CONTENT_TYPES.m3u8, cacheControl: cacheFor(asked, 1), pieces: [Buffer.from(writeMultivariantPlaylist([variant]))] }, false);
+    this.#whenDue(asked, held.packager, isDue, () => {
+      // One after the other: each has its own line of held requests.
+      if (variants.some((variant) => !variant.packager.presentation.isReady && !variant.packager.presentation.ended)) return this.multivariant(asked, variants);
+      this.#sendMultivariant(asked, variants.filter((variant) => variant.packager.presentation.isReady));
     });
+  }
+
+  #sendMultivariant(asked: Asked, ready: readonly OfferedVariant[]): void {
+    if (ready.length === 0) return this.#refuse(asked, 404, 'The stream has no media.');
+    const listed = ready.map(({ packager, uri }) => variantOf(packager.presentation, `${uri}${asked.query.suffix}`));
+    // There is no list of variants for sound alone.
+    const hasPicture = ready.some(({ packager }) => packager.presentation.tracks.some(({ kind }) => kind === 'video'));
+    if (hasPicture && listed.some(({ width }) => width === undefined)) return this.#refuse(asked, 503, 'The size of the picture is not known yet.');
+    this.#send(asked, { contentType: CONTENT_TYPES.m3u8, cacheControl: cacheFor(asked, 1), pieces: [Buffer.from(writeMultivariantPlaylist(listed))] }, false);
   }
 
   /** An init segment, a segment or a part; the part that is announced is held until it is whole. */

@@ -66,6 +66,7 @@ export class Router {
 
   async #servePlaylist(asked: Asked, resource: Extract<HlsResource, { type: 'playlist' | 'multivariant' }>): Outcome {
     const { viewer, query } = asked;
+    if (resource.type === 'multivariant' && this.#parts.settings().abr.length > 0) return this.#serveLadder(asked, resource.name);
     const container = (resource.type === 'playlist' ? resource.container : undefined) ?? this.#parts.settings().container;
     let packager: ServedPackager;
     try {
@@ -75,7 +76,29 @@ export class Router {
     }
     if (this.#isElsewhere(asked.exchange)) return undefined;
     if (resource.type === 'playlist') this.#parts.answers.playlist(asked, packager);
-    else this.#parts.answers.multivariant(asked, packager, resource.name);
+    else this.#parts.answers.multivariant(asked, [{ packager, uri: `${encodeURIComponent(resource.name)}.m3u8` }]);
+    return undefined;
+  }
+
+  /** The variants that can be had; a size that is greater than the picture's is none. */
+  async #serveLadder(asked: Asked, name: string): Outcome {
+    const { settings, packagers } = this.#parts;
+    const { abr, container } = settings();
+    const { params } = asked.query;
+    const caller = asked.viewer.session.entry.peer?.address;
+    const variants = await Promise.all(
+      abr.map(async (profile) => {
+        const variantName = `${asked.viewer.streamName}-${profile}`;
+        const packager = await packagers.obtain(variantName, container, { params, caller }).catch(() => undefined);
+        const part = encodeURIComponent(`${name}-${profile}`);
+        return packager === undefined ? [] : [{ packager, uri: `../${part}/${part}.m3u8` }];
+      }),
+    );
+    if (this.#isElsewhere(asked.exchange)) return undefined;
+    const found = variants.flat();
+    // Sound alone, an unknown stream, or nobody who makes sizes.
+    if (found.length === 0) return reply(404, 'There are no variants of such a stream.');
+    this.#parts.answers.multivariant(asked, found);
     return undefined;
   }
 

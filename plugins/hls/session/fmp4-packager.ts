@@ -1,11 +1,10 @@
 import { usToTicks, WcsError, type TrackDescriptor } from 'wcs-core';
-import { encodeFragment, encodeInitSegment, type Mp4FragmentTrack, type Mp4Sample, type Mp4Track } from 'wcs-core/formats/mp4';
-import { audioFraming, type FrameTicks } from './audio-frame.ts';
+import { audioFrameTicks, type FrameTicks } from 'wcs-core/formats/audio-duration';
+import { encodeFragment, encodeInitSegment, mp4TrackOf, VIDEO_TIMESCALE_HZ, type Mp4FragmentTrack, type Mp4Sample, type Mp4Track } from 'wcs-core/formats/mp4';
 import type { CutPart, TimedFrame } from './cut.ts';
 import type { Fmp4State, Packager } from './packager.ts';
 
 const TRACK_IDS = { video: 1, audio: 2 } as const;
-const VIDEO_TIMESCALE_HZ = 90_000;
 /** Time stamps of sound within this many frames of the expected one are jitter, and are laid end to end. */
 const SNAP_FRAMES = 1.5;
 
@@ -32,7 +31,7 @@ export class Fmp4Packager implements Packager {
     this.#tracks = tracks;
     this.#nextAudioTicks = undefined;
     this.#readAudioFormat();
-    return Buffer.from(encodeInitSegment(tracks.map(mp4TrackOf)));
+    return Buffer.from(encodeInitSegment(tracks.map(placeOf)));
   }
 
   pack(part: CutPart, startsSegment: boolean): Buffer {
@@ -49,7 +48,7 @@ export class Fmp4Packager implements Packager {
   #audio(frames: readonly TimedFrame[]): Mp4FragmentTrack {
     const rateHz = this.#audioRateHz;
     const samples = frames.map(({ frame, durationUs }): Mp4Sample => {
-      const duration = this.#audioTicks(frame) ?? usToTicks(durationUs, rateHz);
+      const duration = this.#audioTicks(frame.data) ?? usToTicks(durationUs, rateHz);
       return { data: frame.data, duration, compositionOffset: 0, isSync: true };
     });
     const statedTicks = usToTicks(frames[0]?.frame.dtsUs ?? 0, rateHz);
@@ -64,7 +63,7 @@ export class Fmp4Packager implements Packager {
     const audio = this.#tracks.find(({ kind }) => kind === 'audio');
     if (audio === undefined) return;
     this.#audioRateHz = timescaleOf(audio);
-    this.#audioTicks = audioFraming(audio, this.#audioRateHz);
+    this.#audioTicks = audioFrameTicks(audio, this.#audioRateHz);
   }
 }
 
@@ -83,22 +82,8 @@ function timescaleOf(track: TrackDescriptor): number {
   return track.kind === 'audio' ? (track.sampleRateHz ?? track.clockRateHz) : VIDEO_TIMESCALE_HZ;
 }
 
-function mp4TrackOf(track: TrackDescriptor): Mp4Track {
-  const codecConfig = track.codecConfig ?? new Uint8Array();
-  const { codec } = track;
-  switch (codec) {
-    case 'h264':
-    case 'hevc':
-    case 'av1':
-    case 'vp9':
-      return { kind: 'video', id: TRACK_IDS.video, timescaleHz: VIDEO_TIMESCALE_HZ, codecConfig, codec, width: track.width ?? 0, height: track.height ?? 0 };
-    case 'aac':
-    case 'opus':
-    case 'mp3': {
-      const sampleRateHz = timescaleOf(track);
-      return { kind: 'audio', id: TRACK_IDS.audio, timescaleHz: sampleRateHz, codecConfig, codec, sampleRateHz, channels: track.channels ?? 2 };
-    }
-    default:
-      throw new WcsError('MEDIA_E_NO_COMMON_CODEC', `Fragmented MP4 of HLS has no place for ${codec}.`);
-  }
+function placeOf(track: TrackDescriptor): Mp4Track {
+  const place = track.kind === 'data' ? undefined : mp4TrackOf(track, TRACK_IDS[track.kind]);
+  if (place === undefined) throw new WcsError('MEDIA_E_NO_COMMON_CODEC', `Fragmented MP4 of HLS has no place for ${track.codec}.`);
+  return place;
 }

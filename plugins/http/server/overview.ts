@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { shownName, type KernelStatus, type MediaBus, type Metrics, type Operation, type OperationCall, type Operations, type Sessions } from 'wcs-core';
+import { shownStreamName, type KernelStatus, type MediaBus, type Metrics, type Operation, type OperationCall, type Operations, type Sessions } from 'wcs-core';
 import { formatStatJson } from '../wire/stat-page.ts';
 
 /** Where the overview looks. */
@@ -73,7 +73,7 @@ function viewersByStream(sessions: ReturnType<Sessions['list']>): Map<string, nu
 function streamRow(stream: ReturnType<MediaBus['streams']>[number], viewers: number): Row {
   const { name, id, state, meta, tracks, stats } = stream;
   return {
-    name: shownName(name),
+    name: shownStreamName(name),
     mediaSessionId: id,
     state,
     protocol: meta.protocol,
@@ -88,7 +88,7 @@ function sessionRow(session: ReturnType<Sessions['list']>[number]): Row {
   const { id, protocol, plugin, kind, peer, state, role, streamName, user, startedAtMs } = session;
   return {
     ...{ id, protocol, plugin, kind, state, role, user, startedAtMs },
-    streamName: streamName === undefined ? undefined : shownName(streamName),
+    streamName: streamName === undefined ? undefined : shownStreamName(streamName),
     peer: peer === undefined ? undefined : `${peer.address}:${peer.port}`,
     bytesIn: session.bytesIn(),
     bytesOut: session.bytesOut(),

@@ -1,4 +1,4 @@
-import { messageOf, waitForStream, WcsError, type Held, type PluginContext, type Stream } from 'wcs-core';
+import { messageOf, waitForStream, WcsError, type Held, type Playback, type PluginContext, type Stream } from 'wcs-core';
 import type { Player, PlayRequest } from '../server/media-port.ts';
 import type { RtmpSettings } from '../server/settings.ts';
 import type { PlayActivity } from '../session/session-state.ts';
@@ -6,10 +6,14 @@ import type { FromBus } from './from-bus.ts';
 import type { StreamFanout, Viewer } from './stream-fanout.ts';
 import type { Variant } from './variant.ts';
 
+const US_PER_MS = 1000;
+
 /** Plain data of a `BusPlayer`. */
 export interface PlayerState {
   /** Undefined while it waits for its stream or is paused. */
   readonly joined: { readonly needsKeyFrame: boolean } | undefined;
+  /** Name of the stream, which may be a copy for this player alone; undefined while it waits. */
+  readonly streamName: string | undefined;
 }
 
 /** A message stream that plays: waits for its stream, then stands in a fan-out. */
@@ -46,9 +50,21 @@ export class BusPlayer implements Player {
   }
 
   change(activity: PlayActivity): void {
+    const before = this.#activity;
     this.#activity = activity;
+    const playback = this.#stream?.playback;
+    if (playback !== undefined && activity.paused !== before.paused) return this.#steer(playback);
     this.#leave();
     this.#join();
+  }
+
+  async seek(positionMs: number): Promise<boolean> {
+    const playback = this.#stream?.playback;
+    if (playback === undefined) return false;
+    await playback.seek(positionMs * US_PER_MS);
+    // What was written before the jump goes out before the player hears of it.
+    this.#fanout?.flush();
+    return !this.#stopped.signal.aborted;
   }
 
   stop(): void {
@@ -60,7 +76,15 @@ export class BusPlayer implements Player {
   exportState(): PlayerState {
     const fanout = this.#fanout;
     fanout?.flush();
-    return { joined: fanout === undefined ? undefined : { needsKeyFrame: fanout.needsKeyFrame(this.#viewer) } };
+    return { joined: fanout === undefined ? undefined : { needsKeyFrame: fanout.needsKeyFrame(this.#viewer) }, streamName: this.#stream?.name };
+  }
+
+  /** A stream of its own stands still with its player, who keeps his place. */
+  #steer(playback: Playback): void {
+    if (this.#activity.paused) {
+      playback.pause();
+      this.#fanout?.flush();
+    } else playback.resume();
   }
 
   async #wait(): Promise<void> {
@@ -70,8 +94,7 @@ export class BusPlayer implements Player {
     try {
       this.#stream = await waitForStream(this.#ctx.media, session.timers, { name, params, caller: session.entry.peer?.address, waitMs: this.#ctx.settings.playWaitMs, signal });
       if (signal.aborted) return;
-      sink.onStarted();
-      this.#join();
+      await this.#start(this.#stream);
     } catch (error) {
       if (signal.aborted) return;
       const missing = error instanceof WcsError && error.code === 'MEDIA_E_NOT_FOUND';
@@ -80,14 +103,24 @@ export class BusPlayer implements Player {
     }
   }
 
+  /** Begins where the player asked for, in a stream that has positions. */
+  async #start({ playback }: Stream): Promise<void> {
+    const { startMs } = this.#activity;
+    if (playback !== undefined && startMs > 0) await playback.seek(startMs * US_PER_MS);
+    if (this.#stopped.signal.aborted) return;
+    this.#request.sink.onStarted();
+    if (playback !== undefined && this.#activity.paused) playback.pause();
+    this.#join();
+  }
+
   #continue(state: PlayerState | undefined): void {
-    this.#stream = this.#ctx.media.find(this.#activity.name);
+    this.#stream = this.#ctx.media.find(state?.streamName ?? this.#activity.name);
     if (state?.joined !== undefined) this.#join(state.joined);
   }
 
   #join(continues?: { readonly needsKeyFrame: boolean }): void {
     const { audio, video, paused, params } = this.#activity;
-    if (this.#stream === undefined || paused || (!audio && !video)) return;
+    if (this.#stream === undefined || (paused && this.#stream.playback === undefined) || (!audio && !video)) return;
     const { fourCcs, streamId } = this.#request;
     const { settings } = this.#ctx;
     const variant: Variant = { streamId, audio, video, fourCcs, legacyHevc: settings.legacyHevc };

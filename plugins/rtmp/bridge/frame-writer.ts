@@ -17,14 +17,24 @@ const METADATA_ID: Readonly<Record<string, number>> = {
 /** Rates that the legacy header has a code for; what is none of them goes as the highest, since decoders take MP3's own word for it. */
 const LEGACY_RATES_HZ: readonly number[] = [5500, 11_025, 22_050, 44_100];
 
-/** Writes the frames of a stream as RTMP messages of one variant. Holds nothing: the same frame gives the same bytes to everyone. */
+/** What matters of a variant when frames are written. */
+type Form = Pick<Variant, 'streamId' | 'fourCcs'> & {
+  /** For a server that the stream is pushed to: metadata are a wish of the publisher there. */
+  readonly toServer?: boolean;
+};
+
+/** Writes the frames of a stream as RTMP messages of one variant. Holds nothing of them: the same frame gives the same bytes to everyone. */
 export class FrameWriter {
+  /** Time of the stream that goes out as 0; a stream that has positions tells these to its player. */
+  originUs = 0;
   readonly #streamId: number;
   readonly #hevcForm: FlvForm;
+  readonly #metadataWords: readonly string[];
 
-  constructor(variant: Variant) {
-    this.#streamId = variant.streamId;
-    this.#hevcForm = variant.fourCcs.includes('hvc1') ? 'enhanced' : 'legacy';
+  constructor({ streamId, fourCcs, toServer = false }: Form) {
+    this.#streamId = streamId;
+    this.#hevcForm = fourCcs.includes('hvc1') ? 'enhanced' : 'legacy';
+    this.#metadataWords = toServer ? ['@setDataFrame', 'onMetaData'] : ['onMetaData'];
   }
 
   /** Appends one frame. */
@@ -32,20 +42,27 @@ export class FrameWriter {
     const { kind } = frame.track;
     if (kind === 'data') return;
     const body = kind === 'video' ? this.#videoFrame(frame) : audioFrame(frame);
-    if (body !== undefined) appendMessage(out, kind === 'video' ? MESSAGE_TYPE.video : MESSAGE_TYPE.audio, this.#streamId, timestampMs(frame.dtsUs), body);
+    if (body !== undefined) appendMessage(out, kind === 'video' ? MESSAGE_TYPE.video : MESSAGE_TYPE.audio, this.#streamId, this.#timestampMs(frame.dtsUs), body);
   }
 
   /** What goes before the first frame, and again at a change of format: metadata and the configuration of each track. */
-  headers(tracks: readonly TrackDescriptor[], dtsUs: number): Buffer {
-    const time = timestampMs(dtsUs);
+  headers(tracks: readonly TrackDescriptor[], dtsUs: number, durationUs?: number): Buffer {
     // At any other time than 0 libavformat takes the metadata for a subtitle track of its own.
-    const parts: Uint8Array[] = [encodeMessage(dataMessage(this.#streamId, 0, 'onMetaData', metadataOf(tracks)))];
-    const out: ByteSink = { put: (bytes) => void parts.push(bytes) };
-    for (const track of tracks) {
-      const body = track.kind === 'video' ? this.#videoConfig(track) : audioConfig(track);
-      if (body !== undefined) appendMessage(out, track.kind === 'video' ? MESSAGE_TYPE.video : MESSAGE_TYPE.audio, this.#streamId, time, body);
-    }
+    const metadata = encodeMessage(dataMessage(this.#streamId, 0, ...this.#metadataWords, metadataOf(tracks, durationUs)));
+    return Buffer.concat([metadata, ...tracks.map((track) => this.config(track, dtsUs))]);
+  }
+
+  /** The configuration of one track; empty where the codec has none. */
+  config(track: TrackDescriptor, dtsUs: number): Buffer {
+    const body = track.kind === 'video' ? this.#videoConfig(track) : audioConfig(track);
+    const parts: Uint8Array[] = [];
+    if (body !== undefined) appendMessage({ put: (bytes) => void parts.push(bytes) }, track.kind === 'video' ? MESSAGE_TYPE.video : MESSAGE_TYPE.audio, this.#streamId, this.#timestampMs(dtsUs), body);
     return Buffer.concat(parts);
+  }
+
+  #timestampMs(dtsUs: number): number {
+    // Sound may have been decoded a little before the picture that everything begins with.
+    return Math.max(0, Math.round((dtsUs - this.originUs) / 1000)) >>> 0;
   }
 
   #videoFrame({ track, ptsUs, dtsUs, key, data }: MediaFrame): FlvBody | undefined {
@@ -86,11 +103,12 @@ function soundOf({ codec, sampleRateHz = 44_100, channels }: TrackDescriptor): F
   return { sampleRateHz: rateHz, bitsPerSample: 16, channels: channels === 2 ? 2 : 1 };
 }
 
-function metadataOf(tracks: readonly TrackDescriptor[]): AmfEcmaArray {
+function metadataOf(tracks: readonly TrackDescriptor[], durationUs: number | undefined): AmfEcmaArray {
   const facts: Record<string, AmfValue> = {};
   const set = (name: string, value: AmfValue): void => {
     if (value !== undefined) facts[name] = value;
   };
+  set('duration', durationUs === undefined ? undefined : durationUs / 1_000_000);
   for (const { kind, codec, width, height, frameRate, sampleRateHz, channels } of tracks) {
     if (kind === 'video') {
       set('width', width);
@@ -105,8 +123,4 @@ function metadataOf(tracks: readonly TrackDescriptor[]): AmfEcmaArray {
     }
   }
   return new AmfEcmaArray({ ...facts, server: 'WCS Core' });
-}
-
-function timestampMs(dtsUs: number): number {
-  return Math.round(dtsUs / 1000) >>> 0;
 }

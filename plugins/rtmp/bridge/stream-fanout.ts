@@ -1,8 +1,9 @@
 import type { FanoutViewer, Log, MediaFrame, PluginContext, Scope, Stream, TcpFanout, TrackDescriptor } from 'wcs-core';
 import type { RtmpSettings } from '../server/settings.ts';
+import type { ByteSink } from '../wire/chunk-writer.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { LateStart } from './late-start.ts';
-import { acceptanceOf, type Variant } from './variant.ts';
+import { acceptanceOf, carriedTracks, type Variant } from './variant.ts';
 
 /** A player in a fan-out. */
 export interface Viewer {
@@ -43,7 +44,10 @@ export class StreamFanout {
     this.#onEmpty = onEmpty;
     this.#scope = ctx.scope.child(`rtmp players of ${stream.name}`);
     this.#writer = new FrameWriter(variant);
-    const serialise = this.#writer.frame.bind(this.#writer);
+    const serialise = (frame: MediaFrame, out: ByteSink): void => {
+      this.#writer.originUs = stream.playback?.shiftUs ?? 0;
+      this.#writer.frame(frame, out);
+    };
     this.#lateStart = new LateStart(serialise);
     this.#fanout = ctx.media.fanout({ serialise, requestKeyFrame: () => stream.requestKeyFrame() }, this.#scope);
     try {
@@ -98,11 +102,10 @@ export class StreamFanout {
   }
 
   #onTracks(tracks: readonly TrackDescriptor[]): void {
-    const first = (kind: string) => tracks.filter((track) => track.kind === kind).slice(0, 1);
-    this.#tracks = [...first('video'), ...first('audio')];
+    this.#tracks = carriedTracks(tracks);
     this.#ids = new Set(this.#tracks.map(({ id }) => id));
     this.#lateStart.clear();
-    this.#fanout.pushBytes(this.#writer.headers(this.#tracks, this.#lastDtsUs));
+    this.#fanout.pushBytes(this.#headers(this.#lastDtsUs));
     for (const { id, codec } of this.#stream.tracks) {
       const taken = tracks.some((track) => track.id === id);
       if (!taken) this.#log.info('A track that RTMP players cannot take is left out', { stream: this.#stream.name, trackId: id, codec });
@@ -119,10 +122,19 @@ export class StreamFanout {
   #start(): { readonly bytes: readonly Uint8Array[]; readonly decodable: boolean } {
     // Before the tracks are known there is nothing to send; the headers come to everyone when they are.
     if (this.#tracks.length === 0) return { bytes: [], decodable: false };
-    const gop = this.#stream.cachedGop.filter(({ track }) => this.#ids.has(track.id));
-    const bytes = this.#lateStart.bytes(gop, () => this.#writer.headers(this.#tracks, gop[0]?.dtsUs ?? this.#lastDtsUs));
+    const cached = this.#stream.cachedGop.filter(({ track }) => this.#ids.has(track.id));
+    // A track that is made of the published one has its key frames elsewhere than where the group begins.
+    const firstKey = cached.findIndex(({ track, key }) => track.kind === 'video' && key);
+    const gop = firstKey > 0 ? cached.slice(firstKey) : cached;
+    const bytes = this.#lateStart.bytes(gop, () => this.#headers(gop[0]?.dtsUs ?? this.#lastDtsUs));
     const decodable = !this.#tracks.some(({ kind }) => kind === 'video') || gop.some(({ track, key }) => track.kind === 'video' && key);
     return { bytes: [bytes], decodable };
+  }
+
+  #headers(dtsUs: number): Uint8Array {
+    const { playback } = this.#stream;
+    this.#writer.originUs = playback?.shiftUs ?? 0;
+    return this.#writer.headers(this.#tracks, dtsUs, playback?.durationUs);
   }
 
   #onEnd(): void {

@@ -2,14 +2,14 @@ import { clockRateOf, type Codec, type TrackDescriptor } from 'wcs-core';
 import { parseAudioSpecificConfig } from 'wcs-core/formats/aac';
 import { parseAv1Config, sequenceHeaderOf } from 'wcs-core/formats/av1';
 import type { FlvAudioPacket, FlvVideoPacket } from 'wcs-core/formats/flv';
-import { parseAvcConfig, parseSps as parseAvcSps } from 'wcs-core/formats/h264';
+import { parseAvcConfig, parseSps as parseAvcSps, type H264Sps } from 'wcs-core/formats/h264';
 import { NAL_TYPE as HEVC_NAL, nalsOfType, parseHevcConfig, parseSps as parseHevcSps } from 'wcs-core/formats/hevc';
 import { BUS_LENGTH_SIZE, type NalLengthSize } from 'wcs-core/formats/nal';
 import { parseMp3Header } from 'wcs-core/formats/mp3';
 import { encodeDops, OPUS_CLOCK_RATE_HZ, parseOpusHead, type OpusConfig } from 'wcs-core/formats/opus';
 
 /** What a track's configuration, or its first frame, tells. */
-export type TrackFormat = Pick<TrackDescriptor, 'clockRateHz'> & Partial<Pick<TrackDescriptor, 'codecConfig' | 'width' | 'height' | 'sampleRateHz' | 'channels'>>;
+export type TrackFormat = Pick<TrackDescriptor, 'clockRateHz'> & Partial<Pick<TrackDescriptor, 'codecConfig' | 'width' | 'height' | 'frameRate' | 'hasBFrames' | 'sampleRateHz' | 'channels'>>;
 
 /** A video configuration, and how long the NAL unit lengths of its frames are. */
 export interface VideoFormat {
@@ -30,7 +30,7 @@ export function videoFormatOf(codec: Codec, packet: FlvVideoPacket & { packet: '
   switch (codec) {
     case 'h264': {
       const { sps: [sps], lengthSize } = parseAvcConfig(data);
-      const size = sps === undefined ? {} : sizeOf(parseAvcSps(sps));
+      const size = sps === undefined ? {} : pictureOf(parseAvcSps(sps));
       return { format: { clockRateHz, ...size, codecConfig: withBusLengths(data, AVCC_LENGTH_BYTE) }, lengthSize };
     }
     case 'hevc': {
@@ -74,6 +74,12 @@ export function formatOfFrame(codec: Codec, packet: (FlvAudioPacket | FlvVideoPa
 
 function opusFormat(config: OpusConfig): TrackFormat {
   return { clockRateHz: OPUS_CLOCK_RATE_HZ, sampleRateHz: OPUS_CLOCK_RATE_HZ, channels: config.channels, codecConfig: encodeDops(config) };
+}
+
+/** Size, rate, and whether pictures are reordered: known where the set says so, or its profile can't. */
+function pictureOf({ width, height, frameRate, maxNumReorderFrames, mayReorder }: H264Sps): Partial<TrackFormat> {
+  const hasBFrames = mayReorder ? (maxNumReorderFrames === undefined ? undefined : maxNumReorderFrames > 0) : false;
+  return { width, height, ...(frameRate === undefined ? {} : { frameRate }), ...(hasBFrames === undefined ? {} : { hasBFrames }) };
 }
 
 function sizeOf({ width, height }: { readonly width: number; readonly height: number }): { width: number; height: number } {

@@ -1,4 +1,4 @@
-import type { Acceptance, Codec } from 'wcs-core';
+import type { Acceptance, Codec, TrackDescriptor } from 'wcs-core';
 import type { FourCc } from '../session/connect-request.ts';
 
 /** What distinguishes the bytes that one player gets of a stream from another's. */
@@ -34,4 +34,9 @@ export function acceptanceOf({ audio, video, fourCcs, legacyHevc }: Variant): re
     ...(video ? [{ kind: 'video' as const, codecs: [...CLASSIC_VIDEO, ...enhanced] }] : []),
     ...(audio ? [{ kind: 'audio' as const, codecs: [...CLASSIC_AUDIO, ...opus] }] : []),
   ];
+}
+
+/** The tracks that go out of those that the variant takes: the first of each kind, since classic peers know no more. */
+export function carriedTracks(tracks: readonly TrackDescriptor[]): readonly TrackDescriptor[] {
+  return (['video', 'audio'] as const).flatMap((kind) => tracks.filter((track) => track.kind === kind).slice(0, 1));
 }

@@ -53,6 +53,8 @@ export interface PlaySink {
 export interface Player {
   /** Pauses, resumes, or leaves sound or picture out. */
   change(activity: PlayActivity): void;
+  /** Goes to a position of a stream that has positions; false where it is live. @throws WcsError when its file fails */
+  seek(positionMs: number): Promise<boolean>;
   stop(): void;
   /** Plain data for `restorePlayer`; writes what is pending. */
   exportState(): unknown;

@@ -166,6 +166,8 @@ export class RtmpPeer {
         return this.#updateEntry();
       case 'changePlay':
         return this.#players.get(effect.streamId)?.change(effect.activity);
+      case 'seek':
+        return this.#seek(effect.streamId, effect.positionMs);
       case 'stopPlay':
         return this.#stopPlay(effect.streamId);
       case 'close':
@@ -236,6 +238,18 @@ export class RtmpPeer {
     this.#players.delete(streamId);
     player?.stop();
     this.#updateEntry();
+  }
+
+  #seek(streamId: number, positionMs: number): void {
+    const player = this.#players.get(streamId);
+    if (player === undefined) return;
+    // A stream whose file fails ends, which is said on its own.
+    const sought = player.seek(positionMs).catch(() => false);
+    this.session.background(
+      sought.then((hasMoved) => {
+        if (hasMoved && !this.session.closed && !this.#closing) this.#perform(this.#rtmp.sought(streamId));
+      }),
+    );
   }
 
   #publishRequest(streamId: number, name: string, params: UrlParams): PublishRequest {

@@ -3,6 +3,22 @@ import { z } from 'zod';
 const port = z.number().int().min(0).max(65_535);
 const periodMs = z.number().int().min(100).max(3_600_000);
 
+const clientSchema = z.strictObject({
+  /** From the connection to the flow of media. */
+  timeoutMs: periodMs.default(10_000),
+  /** Between two tries after a break: at first, and at most. */
+  reconnectMinMs: periodMs.default(500),
+  reconnectMaxMs: periodMs.default(30_000),
+  /** Whether the certificates of `rtmps://` servers must be good. */
+  verifyCertificates: z.boolean().default(true),
+  /** Pushes and pulls at once, all together. */
+  maxRelays: z.number().int().min(0).default(500),
+  /** In front of a stream's name on the server that it is pushed to. */
+  pushNamePrefix: z.string().max(64).default('rtmp_'),
+  /** Where the files of `push.sound_on` are, relative to the working directory. */
+  soundFolder: z.string().min(1).default('./media'),
+});
+
 /** Settings of the plugin, under `plugins.rtmp` in wcs.yml. */
 export const settingsSchema = z.strictObject({
   /** TCP port of the RTMP server. */
@@ -22,6 +38,8 @@ export const settingsSchema = z.strictObject({
   lowLatency: z.boolean().default(false),
   /** HEVC under its unofficial codec number for players that don't announce enhanced RTMP. */
   legacyHevc: z.boolean().default(true),
+  /** Pushes to and pulls from other servers. */
+  client: clientSchema.prefault({}),
 });
 
 /** The settings with their defaults filled in. */

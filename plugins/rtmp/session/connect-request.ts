@@ -40,7 +40,8 @@ export function parseConnect(object: AmfValue): ConnectRequest {
   };
 }
 
-function fourCcsOf(facts: AmfObject): readonly FourCc[] {
+/** The enhanced codecs that a peer, client or server, says it can take. */
+export function fourCcsOf(facts: AmfObject): readonly FourCc[] {
   const announced = new Set<string>();
   const { fourCcList } = facts;
   if (fourCcList !== undefined && fourCcList !== null) for (const item of itemsOf(fourCcList)) if (typeof item === 'string') announced.add(item);

@@ -6,6 +6,9 @@ import type { CommandHost, Effect, PlayActivity, Question, Verdict } from './ses
 import { statusInfo, statusMessage, type StatusCode } from './status.ts';
 import { splitAddress, type UrlParams } from './url-params.ts';
 
+/** What some players put in front of the name of a file, by its ending: not part of the address of a source. */
+const FILE_PREFIX = /^(?:mp4|mp3|flv):(?=[a-z][a-z0-9+.-]*:\/\/)/i;
+
 /** Carries out a command of an accepted connection. @see RTMP 1.0 sections 7.2.1 and 7.2.2 */
 export function netStreamCommand(session: CommandHost, command: Command, streamId: number): Effect[] {
   const { name, transactionId, args } = command;
@@ -15,9 +18,9 @@ export function netStreamCommand(session: CommandHost, command: Command, streamI
     case 'publish':
       return publish(session, streamId, args);
     case 'play':
-      return play(session, streamId, args[0], args[3]);
+      return play(session, streamId, { asked: args[0], start: args[1], reset: args[3] });
     case 'play2':
-      return play(session, streamId, amfProperties(args[0])?.streamName, true);
+      return play(session, streamId, { asked: amfProperties(args[0])?.streamName, start: 0, reset: true });
     case 'pause':
     case 'pauseRaw':
       return pause(session, streamId, args[0] === true);
@@ -29,9 +32,8 @@ export function netStreamCommand(session: CommandHost, command: Command, streamI
       return stopActivity(session, streamId, 'Closed by the peer');
     case 'deleteStream':
       return deleteStream(session, args[0]);
-    // Live has no other place to go to: the player keeps its position.
     case 'seek':
-      return [];
+      return seek(session, streamId, args[0]);
     default:
       return helperCommand(session, command, streamId);
   }
@@ -87,19 +89,28 @@ function publish(session: CommandHost, streamId: number, args: readonly AmfValue
   return [...stopped, ...session.ask({ action: 'publish', streamId, ...address })];
 }
 
-function play(session: CommandHost, streamId: number, asked: AmfValue, reset: AmfValue): Effect[] {
+/** What a `play` asks for. */
+interface PlayWish {
+  readonly asked: AmfValue;
+  /** Milliseconds; below 0 for live. */
+  readonly start: AmfValue;
+  readonly reset: AmfValue;
+}
+
+function play(session: CommandHost, streamId: number, { asked, start, reset }: PlayWish): Effect[] {
   if (asked === false) return stopActivity(session, streamId, 'Closed by the peer');
   const stopped = stopActivity(session, streamId, 'Another stream is played');
   const address = addressOf(session, streamId, asked);
   if (typeof address === 'string') return [...stopped, status(streamId, 'NetStream.Play.StreamNotFound', address)];
-  return [...stopped, ...session.ask({ action: 'play', streamId, ...address, reset: reset !== false && reset !== 0 })];
+  return [...stopped, ...session.ask({ action: 'play', streamId, ...address, reset: reset !== false && reset !== 0, startMs: positionOf(start) })];
 }
 
 /** The stream that is meant, with the parameters of connection and name; or what is wrong, as a sentence. */
 function addressOf(session: CommandHost, streamId: number, asked: AmfValue): { name: string; params: UrlParams } | string {
   if (!session.streams.has(streamId)) return `There is no message stream ${streamId}; use createStream first.`;
   if (typeof asked !== 'string' || asked === '') return 'A stream name is needed.';
-  const { path, params } = splitAddress(asked);
+  const { path: written, params } = splitAddress(asked);
+  const path = written.replace(FILE_PREFIX, '');
   const fault = session.nameFault(path);
   return fault ?? { name: path, params: { ...session.connect?.params, ...params } };
 }
@@ -124,6 +135,7 @@ export function startPlay(session: CommandHost, question: Question & { action: '
     name: verdict.name ?? question.name,
     params: verdict.params ?? question.params,
     reset,
+    startMs: question.startMs,
     paused: false,
     audio: true,
     video: true,
@@ -144,6 +156,16 @@ function stopPublishing(session: CommandHost, asked: string): Effect[] {
   const { path } = splitAddress(asked);
   const found = session.streams.list().find(({ activity }) => activity.type === 'publish' && activity.asked === path);
   return found === undefined ? [] : stopActivity(session, found.id, 'Unpublished by the peer');
+}
+
+/** Live has no other place to go to: its player keeps its position. */
+function seek(session: CommandHost, streamId: number, position: AmfValue): Effect[] {
+  const activity = session.streams.activity(streamId);
+  return activity.type === 'play' && activity.phase === 'playing' ? [{ type: 'seek', streamId, positionMs: positionOf(position) }] : [];
+}
+
+function positionOf(value: AmfValue): number {
+  return typeof value === 'number' && value > 0 && value < Number.MAX_SAFE_INTEGER / 1000 ? value : 0;
 }
 
 function pause(session: CommandHost, streamId: number, paused: boolean): Effect[] {

@@ -8,9 +8,8 @@ import { MessageStreams } from './message-streams.ts';
 import { netStreamCommand, startPublish, startPlay } from './net-stream.ts';
 import type { CommandHost, Effect, Question, SessionState, Verdict } from './session-state.ts';
 import { statusInfo, statusMessage, type StatusCode } from './status.ts';
+import { WINDOW_BYTES } from './window.ts';
 
-/** Bytes between acknowledgements, in both directions. */
-const WINDOW_BYTES = 5_000_000;
 /** Messages that may wait for the access chain; the connection isn't read meanwhile, so these came in one piece. */
 const MAX_QUEUED = 4096;
 
@@ -128,6 +127,12 @@ export class RtmpSession implements CommandHost {
     const activity = this.streams.activity(streamId);
     if (activity.type !== 'play') return [];
     return [status(streamId, 'NetStream.Play.PublishNotify', `${activity.name} is published again.`)];
+  }
+
+  /** The player is where it wanted to be; pictures from there follow. */
+  sought(streamId: number): Effect[] {
+    if (this.streams.activity(streamId).type !== 'play') return [];
+    return [status(streamId, 'NetStream.Seek.Notify', 'Playing from another position.')];
   }
 
   /** Says goodbye on every message stream, and closes. */

@@ -17,6 +17,8 @@ export interface PlayActivity {
   readonly name: string;
   readonly params: UrlParams;
   readonly reset: boolean;
+  /** Where to begin a stream that has positions. */
+  readonly startMs: number;
   readonly paused: boolean;
   readonly audio: boolean;
   readonly video: boolean;
@@ -26,7 +28,7 @@ export interface PlayActivity {
 export type Question =
   | { readonly action: 'connect'; readonly transactionId: number; readonly request: ConnectRequest }
   | { readonly action: 'publish'; readonly streamId: number; readonly name: string; readonly params: UrlParams }
-  | { readonly action: 'play'; readonly streamId: number; readonly name: string; readonly params: UrlParams; readonly reset: boolean };
+  | { readonly action: 'play'; readonly streamId: number; readonly name: string; readonly params: UrlParams; readonly reset: boolean; readonly startMs: number };
 
 /** Everything that a session knows; plain data that moves to the next version of the plugin. */
 export interface SessionState {
@@ -50,6 +52,8 @@ export type Effect =
   /** Answer with `playStarted()` or `playFailed()`, now or later. */
   | { readonly type: 'startPlay'; readonly streamId: number; readonly activity: PlayActivity }
   | { readonly type: 'changePlay'; readonly streamId: number; readonly activity: PlayActivity }
+  /** Answer with `sought()` where the stream has positions. */
+  | { readonly type: 'seek'; readonly streamId: number; readonly positionMs: number }
   | { readonly type: 'stopPlay'; readonly streamId: number }
   | { readonly type: 'audio' | 'video'; readonly streamId: number; readonly timestampMs: number; readonly payload: Uint8Array }
   | { readonly type: 'data'; readonly streamId: number; readonly timestampMs: number; readonly values: readonly AmfValue[] }

@@ -18,6 +18,7 @@ const LEVELS = {
   'NetStream.Play.StreamNotFound': 'error',
   'NetStream.Play.PublishNotify': 'status',
   'NetStream.Play.UnpublishNotify': 'status',
+  'NetStream.Seek.Notify': 'status',
   'NetStream.Pause.Notify': 'status',
   'NetStream.Unpause.Notify': 'status',
 } as const;

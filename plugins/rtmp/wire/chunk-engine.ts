@@ -3,10 +3,9 @@ import Rtmp, { type EnginePacket } from 'node-media-server/src/protocol/rtmp.js'
 import type { ChunkEngineState, ChunkStreamState } from './chunk-state.ts';
 import { encodeMessage } from './chunk-writer.ts';
 import { acknowledgementMessage } from './control.ts';
+import { HANDSHAKE_VERSION } from './handshake.ts';
 import { MESSAGE_TYPE, type RtmpMessage } from './message.ts';
 
-/** The only version of the handshake that is in use; 6 is the encrypted one, which needs keys that only Adobe has. */
-const HANDSHAKE_VERSION = 3;
 const HANDSHAKE = { start: 0, done: 3 } as const;
 
 /** Bytes of one message, at most. */
@@ -60,13 +59,17 @@ export class ChunkEngine extends Rtmp {
   #acknowledgedBytes = 0;
   #ackWindowBytes = DEFAULT_ACK_WINDOW_BYTES;
 
-  /** @param state where another engine left off, from its `exportState` */
-  constructor(handlers: ChunkEngineHandlers, state?: ChunkEngineState) {
+  /**
+   * @param state where another engine left off, from its `exportState`
+   * @param side which end of the connection this is: a client's owner has sent `encodeClientHello()` first
+   */
+  constructor(handlers: ChunkEngineHandlers, state?: ChunkEngineState, side: 'server' | 'client' = 'server') {
     super();
     // A reader of FLV files with a megabyte of its own, which our messages never go through.
     this.flv = undefined;
     this.#handlers = handlers;
-    this.onOutputCallback = (bytes) => handlers.onOutput(bytes);
+    // The engine knows the server's answer only; both sides' parts have the same lengths, and C2 repeats what came as S1.
+    this.onOutputCallback = (bytes) => handlers.onOutput(side === 'server' ? bytes : Buffer.from(this.handshakePayload));
     if (state !== undefined) this.#restore(state);
   }
 

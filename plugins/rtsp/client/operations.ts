@@ -1,4 +1,4 @@
-import { parseStreamName, shownName, WcsError, type PluginContext } from 'wcs-core';
+import { parseStreamName, shownStreamName, WcsError, type PluginContext } from 'wcs-core';
 import { z } from 'zod';
 import type { Pull } from './pull.ts';
 import type { Pulls } from './pulls.ts';
@@ -8,14 +8,14 @@ const filter = z.object({ uri: z.string().optional(), status: z.string().optiona
 /** The WCS answer; the password of an address is not shown. */
 function row(pull: Pull): Readonly<Record<string, unknown>> {
   const [name] = pull.names.filter((each) => each !== pull.uri);
-  return { uri: shownName(pull.uri), status: pull.status, toStream: name, transport: pull.transport, sessionId: pull.session.id };
+  return { uri: shownStreamName(pull.uri), status: pull.status, toStream: name, transport: pull.transport, sessionId: pull.session.id };
 }
 
 /** `rtsp.*`: pulls that somebody asked for. @see WCS REST, "From an IP camera via RTSP" */
 export function registerPullOperations(operations: PluginContext['operations'], pulls: Pulls): void {
   const found = (wanted: z.output<typeof filter>): readonly Pull[] => {
     const matching = pulls.all.filter(
-      (pull) => (wanted.uri === undefined || wanted.uri === pull.uri || wanted.uri === shownName(pull.uri)) && (wanted.status === undefined || wanted.status === pull.status),
+      (pull) => (wanted.uri === undefined || wanted.uri === pull.uri || wanted.uri === shownStreamName(pull.uri)) && (wanted.status === undefined || wanted.status === pull.status),
     );
     if (matching.length === 0) throw new WcsError('MEDIA_E_NOT_FOUND', 'Rtsp stream not found');
     return matching;

@@ -1,9 +1,10 @@
-import type { Acceptance, Codec, PluginContext, RtpMapping, RtpViewer, RtpViewerState, TrackDescriptor } from 'wcs-core';
+import type { PluginContext, RtpMapping, RtpViewer, RtpViewerState, TrackDescriptor } from 'wcs-core';
 import { ntpOfUnixMs } from 'wcs-core/rtp/ntp';
 import { encodeRtcp, parseRtcp, SDES_CNAME, type RtcpPacket, type WritableRtcp } from 'wcs-core/rtp/rtcp';
 import type { Player, PlayRequest } from '../server/media-port.ts';
+import { acceptanceFor } from '../session/acceptance.ts';
 import { LayerChoice, type LayerChoiceState, type OfferedLayer } from '../session/layer-choice.ts';
-import { EXTENSION, type AcceptedMedia } from '../wire/negotiate-answer.ts';
+import { EXTENSION } from '../wire/negotiate-answer.ts';
 
 /** A report gives its fraction in these parts. @see RFC 3550 section 6.4.1 */
 const LOSS_SCALE = 256;
@@ -27,6 +28,8 @@ export class RtpPlayer implements Player {
   #videoId: string | undefined;
   #size: { readonly width: number; readonly height: number } | undefined;
   #requested = { nacks: 0, keyFrames: 0 };
+  /** Packets of all sources at the last report. */
+  #reportedPackets = 0;
   /** Payload of pictures as far as it was reported, and what of it `takeVideoBits` has told. */
   #videoOctets: { readonly sent: number; readonly told: number };
 
@@ -44,7 +47,7 @@ export class RtpPlayer implements Player {
     this.#viewer = ctx.media.rtpFanout(stream, session.scope).add({
       sender,
       label: `webrtc ${session.id}`,
-      accept: media.map(acceptanceOf),
+      accept: acceptanceFor(media, request.wish, stream),
       map: (track, offered) => (this.#isChosen(track, offered) ? this.#mappingOf(track) : undefined),
       onTracks: (tracks) => this.#onTracks(tracks),
       onMissing: ({ kind, codec, remedy }) => {
@@ -69,13 +72,15 @@ export class RtpPlayer implements Player {
     for (const packet of parseRtcp(compound)) this.#onRtcp(packet, receivedAtMs);
   }
 
-  /** Sends the reports of the second, and looks for the best layer. */
+  /** Sends the reports of the second, where anything was sent since the last ones, and looks for the best layer. @see RFC 3550 section 6.4 */
   tick(nowMs: number): void {
     this.#chooseLayer(nowMs);
     const ntp = ntpOfUnixMs(Date.now());
     const reports = this.#viewer.reports(nowMs);
     this.#noteVideo(reports);
-    if (reports.length === 0) return;
+    const packets = reports.reduce((sum, { packetCount }) => sum + packetCount, 0);
+    if (packets === this.#reportedPackets) return;
+    this.#reportedPackets = packets;
     const cname = [{ item: SDES_CNAME, text: this.#cname() }];
     // One packet for all tracks: each has its price in keys and system calls, and there are many viewers.
     const compound: WritableRtcp[] = reports.map(({ ssrc, rtpTimestamp, packetCount, octetCount }) => ({ type: 'senderReport', ssrc, ntp, rtpTimestamp, packetCount, octetCount, reports: [] }));
@@ -174,8 +179,4 @@ export class RtpPlayer implements Player {
     const [media] = this.#request.media;
     return (media === undefined ? undefined : this.#request.sourceOf(media)?.cname) ?? this.#request.session.id;
   }
-}
-
-function acceptanceOf({ kind, codecs }: AcceptedMedia): Acceptance {
-  return { kind, codecs: codecs.map(({ codec }): Codec => codec) };
 }

@@ -1,7 +1,8 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { messageOf, parseStreamName, WcsError, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
-import { negotiateAnswer, type AnswerCapabilities, type NegotiatedAnswer } from '../wire/negotiate-answer.ts';
+import { negotiateAnswer, type AcceptedMedia, type AnswerCapabilities, type NegotiatedAnswer } from '../wire/negotiate-answer.ts';
 import { formatAnswer, type AnswerSource } from '../wire/sdp-answer.ts';
+import { acceptanceFor } from '../session/acceptance.ts';
 import { parseOffer } from '../wire/sdp-offer.ts';
 import { documented } from './documented-error.ts';
 import { MediaSession, type MediaSessionState, type SessionPlan, type SessionServices } from './media-session.ts';
@@ -120,17 +121,12 @@ export class OfferAnswerService implements OfferAnswer {
     // A broken offer starts no source.
     const parsed = parseOffer(offer.sdp);
     const { params, peer } = offer.meta;
-    const stream = await this.#ctx.media.resolve(offer.name, { params, caller: peer?.address, signal: this.#ctx.scope.signal });
+    const stream = await this.#ctx.media.resolve(offer.name, { params, caller: peer?.address, signal: this.#ctx.scope.signal, personal: true });
     await this.#untilTracks(stream);
     const { tracks } = stream;
     const answer = negotiateAnswer(parsed, 'play', { ...this.#capabilities(true), tracks });
     const accepted = answer.media.filter((media) => media.type === 'accepted');
-    const fits = tracks.some((track) => accepted.some(({ codecs }) => codecs.some(({ codec }) => codec === track.codec)));
-    const wanted = tracks.some(({ kind }) => accepted.some((media) => media.kind === kind));
-    if (tracks.length > 0 && !fits) {
-      const info = wanted ? 'Transcoding required, but disabled' : 'No common codecs';
-      throw new WcsError('MEDIA_E_NO_COMMON_CODEC', info, { details: { stream: stream.name, has: tracks.map(({ codec }) => codec) } });
-    }
+    this.#checkServed(stream, accepted, offer);
     const streamId = randomUUID();
     const cname = randomUUID();
     const sources = accepted.map(({ index, codecs }): readonly [number, AnswerSource] => {
@@ -138,6 +134,19 @@ export class OfferAnswerService implements OfferAnswer {
       return [index, { ssrc: newSsrc(), rtxSsrc: resends ? newSsrc() : undefined, cname, streamId, trackId: randomUUID() }];
     });
     return this.#openSession({ ...offer, name: stream.name }, answer, sources);
+  }
+
+  /** A viewer gets what kinds there are, but no offer is answered for nothing, nor for a size that can't be had. */
+  #checkServed(stream: Stream, accepted: readonly AcceptedMedia[], { maxWidth, maxHeight, maxBitrateBps }: SessionOffer): void {
+    const { tracks } = stream;
+    if (tracks.length === 0) return;
+    const accept = acceptanceFor(accepted, { maxWidth, maxHeight, maxBitrateBps }, stream);
+    const wanted = tracks.some(({ kind }) => accept.some((entry) => entry.kind === kind));
+    const sized = accept.filter(({ target }) => target !== undefined);
+    const served = stream.refusalOf(accept) === undefined && stream.refusalOf(sized) === undefined;
+    if (wanted && served) return;
+    const info = wanted ? 'Transcoding required, but disabled' : 'No common codecs';
+    throw new WcsError('MEDIA_E_NO_COMMON_CODEC', info, { details: { stream: stream.name, has: tracks.map(({ codec }) => codec) } });
   }
 
   async #openSession(offer: SessionOffer, answer: NegotiatedAnswer, sources: SessionPlan['sources']): Promise<MediaSession> {

@@ -7,6 +7,8 @@ import { MseFanout, type MseViewer } from './mse-fanout.ts';
 interface PlayerState {
   readonly ready: boolean;
   readonly joined: { readonly needsKeyFrame: boolean } | undefined;
+  /** Name of the stream, which may be a copy for this client alone. */
+  readonly streamName: string | undefined;
 }
 
 /** How long the tracks of a stream may take to be known. */
@@ -29,9 +31,9 @@ export class MseBus implements MsePort {
 
   restore(request: MseRequest, state: unknown, socket: MseSocket | undefined): MsePlayer {
     // Written by `exportState` below; its shape is what the manifest's `handoff` number stands for.
-    const { ready, joined } = state as PlayerState;
+    const { ready, joined, streamName } = state as PlayerState;
     const player = new BusMsePlayer(this.#ctx, this, request, ready);
-    player.continue(socket, joined);
+    player.continue(socket, joined, streamName ?? request.streamName);
     return player;
   }
 
@@ -68,9 +70,9 @@ class BusMsePlayer implements MsePlayer, MseViewer {
     this.#request.session.background(this.#resolve());
   }
 
-  continue(socket: MseSocket | undefined, joined: PlayerState['joined']): void {
-    this.#stream = this.#ctx.media.find(this.#request.streamName);
-    if (this.#stream === undefined) throw new Error(`Stream ${this.#request.streamName} has ended meanwhile`);
+  continue(socket: MseSocket | undefined, joined: PlayerState['joined'], streamName: string): void {
+    this.#stream = this.#ctx.media.find(streamName);
+    if (this.#stream === undefined) throw new Error(`Stream ${streamName} has ended meanwhile`);
     this.#join(this.#stream);
     if (socket !== undefined) this.#fanout?.connect(this, socket, joined);
   }
@@ -93,7 +95,7 @@ class BusMsePlayer implements MsePlayer, MseViewer {
   }
 
   exportState(): PlayerState {
-    return { ready: this.#ready, joined: this.#fanout?.flush(this) };
+    return { ready: this.#ready, joined: this.#fanout?.flush(this), streamName: this.#stream?.name };
   }
 
   onTracks(tracks: readonly TrackDescriptor[]): void {
@@ -121,7 +123,7 @@ class BusMsePlayer implements MsePlayer, MseViewer {
     const { streamName, params, session, sink } = this.#request;
     const { signal } = this.#stopped;
     try {
-      this.#stream = await this.#ctx.media.resolve(streamName, { params, caller: session.entry.peer?.address, signal });
+      this.#stream = await this.#ctx.media.resolve(streamName, { params, caller: session.entry.peer?.address, signal, personal: true });
       if (signal.aborted) return;
       this.#cancelTimeout = session.timers.after(TRACKS_TIMEOUT_MS, () => this.#fail(INFO.failed));
       await this.#stream.ready(signal);

@@ -79,7 +79,8 @@ export class SignallingServer implements MediaSessionListener, CommonCapability 
   /** Takes over what the previous version's sessions share, and starts to look after clients. */
   start(): void {
     this.#startedAtMs = this.#nowMs();
-    const { capabilities, timers, settings } = this.#ctx;
+    const { capabilities, timers, settings, media } = this.#ctx;
+    media.on('recordingStarted', ({ recording: { sessionId, streamName, file } }) => this.#peers.get(sessionId)?.machine.recordingStarted(streamName, file));
     if (capabilities.has(COMMON)) this.#common = this.#commonGround(capabilities.get<CommonCapability>(COMMON).snapshot());
     timers.every(Math.min(TICK_MS, settings.pingIntervalMs / 2), () => this.#tick());
   }

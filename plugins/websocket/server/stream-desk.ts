@@ -133,7 +133,7 @@ export class StreamDesk {
   }
 
   #offer(stream: MediaStream, request: StreamRequest, params: Readonly<Record<string, string>>): MediaOffer {
-    const { session, peer } = this.#host;
+    const { session, peer, machine: { login } } = this.#host;
     const { published } = stream.facts;
     const { sdp, transport, orientation, minBitrate, width, height } = request;
     // What a player names as its bitrate bounds what it is sent.
@@ -151,7 +151,7 @@ export class StreamDesk {
       ...(maxBitrate === 0 ? {} : { maxBitrateBps: maxBitrate * 1000 }),
       ...(published || width === 0 ? {} : { maxWidth: width }),
       ...(published || height === 0 ? {} : { maxHeight: height }),
-      meta: { plugin: 'websocket', protocol: 'webrtc', sessionId: session.id, peer, params },
+      meta: { plugin: 'websocket', protocol: 'webrtc', sessionId: session.id, peer, params, record: stream.facts.record, ...(login === undefined ? {} : { login }) },
     };
   }
 

@@ -192,6 +192,11 @@ export class ClientSession {
     }
   }
 
+  /** A stream of the client is recorded in that file; it hears of it with the next status, as the SDK expects. */
+  recordingStarted(streamName: string, file: string): void {
+    for (const stream of this.streams) if (stream.facts.published && stream.facts.record && stream.streamName === streamName) stream.recordName = file;
+  }
+
   /** The access chain has answered `askData`. */
   dataDecided(verdict: Verdict): readonly Effect[] {
     const operation = this.#data.shift();

@@ -16,6 +16,8 @@ export interface MediaStream {
   readonly room?: string | undefined;
   /** What the client doesn't get, and what would mend it; goes with the status. */
   remark?: string | undefined;
+  /** File that the stream is recorded in, where its publisher asked for that; goes with the status. */
+  recordName?: string | undefined;
 }
 
 /** A stream of which nothing is known but the request. */
@@ -33,6 +35,6 @@ export function mediaStream(request: StreamRequest, published: boolean, by: { re
 }
 
 /** A status event of the stream. */
-export function statusOf({ facts, remark }: MediaStream, status: StreamStatus, info = remark): ServerMessage {
-  return { type: 'notifyStreamStatusEvent', stream: facts, status, ...(info === undefined ? {} : { info }) };
+export function statusOf({ facts, remark, recordName }: MediaStream, status: StreamStatus, info = remark): ServerMessage {
+  return { type: 'notifyStreamStatusEvent', stream: facts, status, ...(info === undefined ? {} : { info }), ...(recordName === undefined ? {} : { recordName }) };
 }

@@ -40,7 +40,7 @@ export type ServerMessage =
   | { readonly type: 'registered'; readonly user: Readonly<Record<string, unknown>> }
   /** Once for each media session: a second one would be taken for an offer. */
   | { readonly type: 'setRemoteSDP'; readonly id: string; readonly sdp: string }
-  | { readonly type: 'notifyStreamStatusEvent'; readonly stream: StreamFacts; readonly status: StreamStatus; readonly info?: string }
+  | { readonly type: 'notifyStreamStatusEvent'; readonly stream: StreamFacts; readonly status: StreamStatus; readonly info?: string; readonly recordName?: string }
   | { readonly type: 'notifyStreamEvent'; readonly event: StreamEvent }
   | { readonly type: 'availableStream'; readonly id: string; readonly available: boolean }
   | { readonly type: 'inboundVideoRate' | 'outboundVideoRate'; readonly mediaSessionId: string; readonly videoRate: number }
@@ -62,7 +62,7 @@ export function encodeServerMessage(message: ServerMessage): string {
     case 'setRemoteSDP':
       return encodeEnvelope('setRemoteSDP', [message.id, message.sdp]);
     case 'notifyStreamStatusEvent':
-      return encodeEnvelope('notifyStreamStatusEvent', [{ ...message.stream, status: message.status, ...infoOf(message) }]);
+      return encodeEnvelope('notifyStreamStatusEvent', [{ ...message.stream, status: message.status, ...infoOf(message), ...(message.recordName === undefined ? {} : { recordName: message.recordName }) }]);
     case 'notifyStreamEvent':
       return encodeEnvelope('notifyStreamEvent', [message.event]);
     case 'availableStream':

@@ -1,15 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { checkPicturesAndSound } from '../../support/av-check.ts';
 import { PeerProcess, peerTest, runPeer } from '../../support/peers.ts';
-import { checkout } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 import { publishLoop, WcsServer } from '../../support/wcs-server.ts';
 import { sshRun } from '../cli/ssh-client.ts';
-
-const AV_CHECK = join(checkout, 'test/support/peers/av-check.mjs');
-/** Length of the clip that is published again and again. */
-const CLIP_S = 20;
 
 interface Listed {
   readonly codec_name: string;
@@ -21,12 +17,6 @@ async function probeUrl(t: ExecutionContext, url: string): Promise<Listed[]> {
   const { status, stdout, stderr } = await runPeer(t, 'ffprobe', ['-v', 'error', '-show_streams', '-of', 'json', url]);
   t.is(status, 0, `${url}: ${stderr}`);
   return (JSON.parse(stdout) as { streams: Listed[] }).streams;
-}
-
-async function checkPicturesAndSound(t: ExecutionContext, url: string, seconds: number, more: readonly string[] = []): Promise<void> {
-  const { status, stdout } = await runPeer(t, process.execPath, [AV_CHECK, url, '--seconds', String(seconds), '--loop', String(CLIP_S), '--limit', '30', ...more]);
-  t.is(status, 0, stdout);
-  t.regex(stdout, /^PASS$/m);
 }
 
 peerTest('What ffmpeg publishes is played by RTMP, HLS and rtmpdump without a flaw in picture, sound or their offset', ['ffmpeg', 'ffprobe', 'rtmpdump'], async (t) => {

@@ -54,7 +54,7 @@ test.serial('Health is 503 while a plugin still prepares, then 200 with the plug
   await server.running();
   const late = await server.health();
   t.like(late, { httpStatus: 200, status: 'ok' });
-  t.deepEqual(late?.plugins.map(({ name, state }) => `${name} ${state}`), ['cli active', 'hls active', 'http active', 'rtmp active', 'slow active', 'webrtc active', 'websocket active']);
+  t.deepEqual(late?.plugins.map(({ name, state }) => `${name} ${state}`), ['cli active', 'hls active', 'http active', 'recorder active', 'rtmp active', 'slow active', 'webrtc active', 'websocket active']);
 });
 
 test.serial('A wrong wcs.yml ends the start with code 1, naming line and key', async (t) => {

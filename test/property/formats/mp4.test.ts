@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { encodeFragment, type Mp4Sample } from '../../../core/formats/mp4.ts';
+import { encodeFragment, encodeFragmentPieces, type Mp4Sample } from '../../../core/formats/mp4.ts';
 import { readFragment } from '../../support/mp4-walk.ts';
 
 const bytes = fc.uint8Array({ maxLength: 40 });
@@ -18,7 +18,10 @@ const tracks = fc.uniqueArray(
 test('whatever samples go in, a reader of the boxes gets the same samples, times and flags', (t) => {
   fc.assert(
     fc.property(tracks, fc.nat(2 ** 32 - 1), fc.constantFrom('cmfs', 'cmff', 'cmfl', undefined), (input, sequenceNumber, brand) => {
-      const read = readFragment(encodeFragment({ sequenceNumber, tracks: input, ...(brand && { segmentBrand: brand }) }));
+      const fragment = { sequenceNumber, tracks: input, ...(brand && { segmentBrand: brand }) };
+      const encoded = encodeFragment(fragment);
+      t.deepEqual(Buffer.concat(encodeFragmentPieces(fragment)), encoded);
+      const read = readFragment(encoded);
       const written = input.filter((track) => track.samples.length > 0);
       t.deepEqual([...read.keys()], written.map((track) => track.id));
       for (const track of written) {

@@ -107,8 +107,9 @@ async function swapUnderLoad(subject: ConformanceSubject, environment: Conforman
 async function throwEverywhere(subject: ConformanceSubject, environment: ConformanceEnvironment, plugin: PluginUnderTest): Promise<void> {
   const { t, kernel } = environment;
   const before = kernel.kernel.host.slot(subject.name).active?.label;
-  const leases = leaseCounts(kernel);
   const session = await subject.openSession(environment);
+  // With those of the session, which may have a port of its own.
+  const leases = leaseCounts(kernel);
   for (const step of STEPS_BEFORE_SWITCH) {
     plugin.writeFaulty(step);
     await t.throwsAsync(kernel.call('plugin.reload', { name: subject.name }), undefined, `a throw in ${step} is reported`);

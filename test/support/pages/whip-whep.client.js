@@ -41,6 +41,25 @@
       connection.addTransceiver('video', { direction: 'recvonly' });
       return negotiate(url, token);
     },
+    /** The loudest frequency (Hz) of the sound that comes, and its level (dBFS) in the spectrum. */
+    async listen() {
+      const { track } = connection.getReceivers().find((receiver) => receiver.track.kind === 'audio');
+      const stream = new MediaStream([track]);
+      // Chromium decodes a remote track for an element only.
+      const element = Object.assign(new Audio(), { srcObject: stream });
+      await element.play();
+      const context = new AudioContext({ sampleRate: 48000 });
+      await context.resume();
+      const analyser = Object.assign(context.createAnalyser(), { fftSize: 32768, smoothingTimeConstant: 0 });
+      context.createMediaStreamSource(stream).connect(analyser);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      analyser.getFloatFrequencyData(bins);
+      let top = 1;
+      for (let bin = 2; bin < bins.length - 1; bin++) if (bins[bin] > bins[top]) top = bin;
+      await context.close();
+      return { frequencyHz: (top * context.sampleRate) / analyser.fftSize, level: bins[top] };
+    },
     /** Turns layers on or off, by RID. */
     async activate(active) {
       const sender = connection.getSenders().find(({ track }) => track.kind === 'video');

@@ -80,6 +80,26 @@ test('a destination that throws while cached packets are sent ends that viewer a
   t.is(stage.time.pending, 0);
 });
 
+test('a viewer that leaves while cached packets are written to it gets nothing more and stays in no group', (t) => {
+  const stage = new FanoutStage([RTP_VIDEO], { makesKeyFrames: false });
+  stage.add();
+  stage.frame(0, { key: true, packets: 50 });
+  stage.time.advance(20);
+  const late = stage.add();
+  const send = late.sender.sendRtp.bind(late.sender);
+  late.sender.sendRtp = (packet, sequence) => {
+    send(packet, sequence);
+    late.viewer.close();
+  };
+  stage.time.advance(20);
+  const written = late.sender.sent.length;
+  stage.frame(40);
+  t.is(late.sender.sent.length, written);
+  t.is(stage.fanouts.of(stage.publication.stream).viewerCount, 1);
+  t.is(stage.engine.openGroups, 1);
+  t.deepEqual(stage.faults, []);
+});
+
 test('a key-frame request of a peer reaches the publisher', (t) => {
   const stage = new FanoutStage();
   const { viewer } = stage.add();

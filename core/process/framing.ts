@@ -1,0 +1,150 @@
+import { ProtocolError } from '../errors/wcs-error.ts';
+
+/** Bytes before the payload of a frame. */
+export const FRAME_HEADER_BYTES = 28;
+/** Largest frame, header included; a longer one is the fault of a broken child. */
+export const FRAME_MAX_BYTES = 16 * 1024 * 1024;
+
+const KIND = { json: 0, packet: 1 } as const;
+const FLAG = { key: 1, discontinuity: 2 } as const;
+const TWO_32 = 2 ** 32;
+
+/** One message between a process and its child. */
+export type ChildFrame = JsonFrame | PacketFrame;
+
+/** A command to a job or an event of one; job 0 is the child itself. */
+export interface JsonFrame {
+  readonly kind: 'json';
+  readonly job: number;
+  readonly value: unknown;
+}
+
+/** Media, compressed, one access unit. */
+export interface PacketFrame extends JobPacket {
+  readonly kind: 'packet';
+  readonly job: number;
+}
+
+/** A compressed access unit on its way into a job or out of it. */
+export interface JobPacket {
+  /** Which input, or which output, of the job. */
+  readonly port: number;
+  readonly key: boolean;
+  readonly discontinuity?: boolean;
+  /** Integer microseconds, may be negative. */
+  readonly ptsUs: number;
+  readonly dtsUs: number;
+  /** `wallStampMs()` of when the medium entered the chain: tells how old it is. */
+  readonly stampMs: number;
+  readonly data: Uint8Array;
+}
+
+/** Wall time in milliseconds, the lower 32 bits: the one clock that parent and child share. */
+export function wallStampMs(): number {
+  return Date.now() % TWO_32;
+}
+
+/** How long ago a stamp was taken, in milliseconds. */
+export function stampAgeMs(stampMs: number, nowMs = wallStampMs()): number {
+  return (nowMs - stampMs) | 0;
+}
+
+/**
+ * A frame as bytes, little endian:
+ *
+ *     0 u32 length of all   4 u8 kind   5 u8 flags   6 u16 port   8 u32 job
+ *    12 i64 pts (us)       20 i32 pts - dts (us)    24 u32 stamp (ms)      28 payload
+ */
+export function encodeFrame(frame: ChildFrame): Buffer {
+  if (frame.kind === 'json') {
+    const text = Buffer.from(JSON.stringify(frame.value));
+    const bytes = allocate(KIND.json, frame.job, text.length);
+    text.copy(bytes, FRAME_HEADER_BYTES);
+    return bytes;
+  }
+  const { data, ptsUs, dtsUs } = frame;
+  const bytes = allocate(KIND.packet, frame.job, data.length);
+  bytes[5] = (frame.key ? FLAG.key : 0) | (frame.discontinuity === true ? FLAG.discontinuity : 0);
+  bytes.writeUInt16LE(frame.port, 6);
+  writeInt64(bytes, ptsUs, 12);
+  bytes.writeInt32LE(Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, ptsUs - dtsUs)), 20);
+  bytes.writeUInt32LE(frame.stampMs, 24);
+  bytes.set(data, FRAME_HEADER_BYTES);
+  return bytes;
+}
+
+/** Cuts a byte stream into frames. Payloads are views of what was pushed. */
+export class FrameReader {
+  readonly #onFrame: (frame: ChildFrame) => void;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(onFrame: (frame: ChildFrame) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  /** @throws ProtocolError for what is no frame: the other side is broken, and so is everything after it */
+  push(chunk: Buffer): void {
+    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    while (bytes.length >= FRAME_HEADER_BYTES) {
+      const length = bytes.readUInt32LE(0);
+      if (length < FRAME_HEADER_BYTES || length > FRAME_MAX_BYTES) throw new ProtocolError(`A frame of ${length} bytes`);
+      if (bytes.length < length) break;
+      const frame = parseFrame(bytes.subarray(0, length));
+      bytes = bytes.subarray(length);
+      // Kept before the call: what it throws must not bring the frame back.
+      this.#rest = bytes;
+      this.#onFrame(frame);
+    }
+    this.#rest = bytes;
+  }
+}
+
+function parseFrame(bytes: Buffer): ChildFrame {
+  const job = bytes.readUInt32LE(8);
+  const payload = bytes.subarray(FRAME_HEADER_BYTES);
+  if (bytes[4] === KIND.json) return { kind: 'json', job, value: parseJson(payload) };
+  if (bytes[4] !== KIND.packet) throw new ProtocolError(`A frame of kind ${bytes[4] ?? 0}`);
+  const flags = bytes[5] ?? 0;
+  const ptsUs = readInt64(bytes, 12);
+  return {
+    kind: 'packet',
+    job,
+    port: bytes.readUInt16LE(6),
+    key: (flags & FLAG.key) !== 0,
+    ...((flags & FLAG.discontinuity) === 0 ? {} : { discontinuity: true }),
+    ptsUs,
+    dtsUs: ptsUs - bytes.readInt32LE(20),
+    stampMs: bytes.readUInt32LE(24),
+    data: payload,
+  };
+}
+
+function parseJson(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString());
+  } catch {
+    throw new ProtocolError('A frame with a text that is no JSON');
+  }
+}
+
+function allocate(kind: number, job: number, payloadBytes: number): Buffer {
+  const length = FRAME_HEADER_BYTES + payloadBytes;
+  if (length > FRAME_MAX_BYTES) throw new ProtocolError(`A frame of ${length} bytes`);
+  const bytes = Buffer.allocUnsafe(length);
+  bytes.fill(0, 0, FRAME_HEADER_BYTES);
+  bytes.writeUInt32LE(length, 0);
+  bytes[4] = kind;
+  bytes.writeUInt32LE(job, 8);
+  return bytes;
+}
+
+/** Exact for every safe integer. */
+function writeInt64(bytes: Buffer, value: number, at: number): void {
+  const high = Math.floor(value / TWO_32);
+  bytes.writeUInt32LE(value - high * TWO_32, at);
+  bytes.writeInt32LE(high, at + 4);
+}
+
+function readInt64(bytes: Buffer, at: number): number {
+  return bytes.readInt32LE(at + 4) * TWO_32 + bytes.readUInt32LE(at);
+}

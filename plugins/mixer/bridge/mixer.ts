@@ -1,0 +1,256 @@
+import { WcsError, type PluginContext, type PluginSession, type Publication, type Stream } from 'wcs-core';
+import type { Job, ChildPool } from 'wcs-core/process/child-pool';
+import type { JobEnd } from 'wcs-core/process/child';
+import { specOf, type InputOrder, type MixerOrder } from '../server/mixer-order.ts';
+import type { MixerSettings } from '../settings.ts';
+import { OUTPUT_PORT, type MixCommand, type MixEvent } from '../wire/mix-job.ts';
+import type { LayoutSpec } from '../layout/layout.ts';
+import { InputFeed } from './mix-input.ts';
+import { MixOutput, type OutputState } from './mix-output.ts';
+
+/** A child that died is replaced after this long, twice as long each time until it has lived for a while. */
+const RESTART_MIN_MS = 100;
+const RESTART_MAX_MS = 10_000;
+const LIVED_MS = 30_000;
+
+/** A mixer as plain data, for the next version of the plugin. */
+export interface MixerState {
+  readonly order: MixerOrder;
+  readonly inputs: readonly (InputOrder & { readonly port: number })[];
+  /** In the order of the session's publications; `without` names the stream whose participant hears it. */
+  readonly outputs: readonly (OutputState & { readonly without: string | undefined })[];
+  /** Time of the outputs' clock at a monotonic time. */
+  readonly clock: Clock;
+  readonly idleSinceMs: number | undefined;
+}
+
+interface Clock {
+  readonly us: number;
+  readonly atMs: number;
+}
+
+interface MixerInput {
+  order: InputOrder;
+  readonly port: number;
+  readonly stream: Stream;
+  feed: InputFeed | undefined;
+}
+
+/** What every mixer is given. */
+export interface MixerServices {
+  readonly ctx: PluginContext<MixerSettings>;
+  readonly pool: ChildPool;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  onClosed(mixer: Mixer): void;
+}
+
+/** One mixer: streams in, a child process that mixes, streams out. The child may die and come back; readers stay. */
+export class Mixer {
+  readonly session: PluginSession;
+  readonly #services: MixerServices;
+  readonly #inputs = new Map<string, MixerInput>();
+  readonly #outputs: { readonly output: MixOutput; readonly without: string | undefined }[] = [];
+  /** As the child that works now has told them. */
+  #formats = new Map<number, MixEvent['format']>();
+  #order: MixerOrder;
+  #job: Job | undefined;
+  #jobSinceMs = 0;
+  #restartMs = RESTART_MIN_MS;
+  #clock: Clock;
+  #lastPort = 0;
+  #idleSinceMs: number | undefined;
+
+  /**
+   * @param state of a mixer of the previous version
+   * @throws WcsError MEDIA_E_NAME_IN_USE
+   */
+  constructor(services: MixerServices, session: PluginSession, order: MixerOrder, state?: MixerState) {
+    this.#services = services;
+    this.session = session;
+    this.#order = order;
+    this.#clock = state?.clock ?? { us: 0, atMs: services.nowMs() };
+    this.#idleSinceMs = state === undefined ? services.nowMs() : state.idleSinceMs;
+    session.scope.add('mixer', () => {
+      this.#job?.close();
+      services.onClosed(this);
+    });
+    session.onGoodbye = (reason) => this.#endOutputs(reason);
+    session.entry.update({ role: 'publish', state: 'PROCESSED_LOCAL', streamName: order.streamName, info: { uri: order.uri } });
+    if (state === undefined) this.#openOutput(order.streamName, undefined);
+    else this.#restore(state);
+    this.#openJob();
+  }
+
+  get order(): MixerOrder {
+    return this.#order;
+  }
+
+  get inputs(): readonly InputOrder[] {
+    return [...this.#inputs.values()].map(({ order }) => order);
+  }
+
+  /** Id of the stream that it makes. */
+  get streamId(): string | undefined {
+    return this.#outputs[0]?.output.publication.stream.id;
+  }
+
+  /** Milliseconds without any input. */
+  idleMs(nowMs: number): number {
+    return this.#idleSinceMs === undefined ? 0 : nowMs - this.#idleSinceMs;
+  }
+
+  /** @throws WcsError OPERATION_E_CONFLICT when it is in the mix, NET_E_PORT_EXHAUSTED when there are too many */
+  add(order: InputOrder, stream: Stream): void {
+    const { maxInputs } = this.#services.ctx.settings;
+    if (this.#inputs.has(order.streamName)) throw new WcsError('OPERATION_E_CONFLICT', `${order.streamName} is in ${this.#order.uri} already.`);
+    if (this.#inputs.size >= maxInputs) throw new WcsError('NET_E_PORT_EXHAUSTED', `${this.#order.uri} has ${maxInputs} inputs; raise plugins.mixer.maxInputs.`);
+    const input: MixerInput = { order, port: ++this.#lastPort, stream, feed: undefined };
+    this.#inputs.set(order.streamName, input);
+    this.#idleSinceMs = undefined;
+    if (order.ownStreamName !== undefined) this.#openOutput(order.ownStreamName, order.streamName);
+    this.#feed(input);
+  }
+
+  /** False when it is not in the mix. */
+  remove(streamName: string): boolean {
+    const input = this.#inputs.get(streamName);
+    if (input === undefined) return false;
+    this.#inputs.delete(streamName);
+    input.feed?.close();
+    this.#command({ type: 'removeInput', id: streamName });
+    for (const { output } of this.#outputs.filter(({ without }) => without === streamName)) {
+      if (output.ports.audio !== undefined) this.#command({ type: 'removeSound', port: output.ports.audio });
+      output.publication.end('Stopped by publisher stop');
+    }
+    this.#outputs.splice(0, this.#outputs.length, ...this.#outputs.filter(({ without }) => without !== streamName));
+    if (this.#inputs.size === 0) this.#idleSinceMs = this.#services.nowMs();
+    return true;
+  }
+
+  /** Changes what is heard and seen of an input; false when it is not in the mix. */
+  change(streamName: string, change: Partial<Pick<InputOrder, 'gain' | 'videoMuted'>>): boolean {
+    const input = this.#inputs.get(streamName);
+    if (input === undefined) return false;
+    input.order = { ...input.order, ...change };
+    this.#command({ type: 'change', id: streamName, change });
+    return true;
+  }
+
+  setLayout(layout: LayoutSpec): void {
+    this.#order = { ...this.#order, layout };
+    this.#command({ type: 'layout', layout });
+  }
+
+  exportState(): MixerState {
+    const nowMs = this.#services.nowMs();
+    return {
+      order: this.#order,
+      inputs: [...this.#inputs.values()].map(({ order, port }) => ({ ...order, port })),
+      outputs: this.#outputs.map(({ output, without }) => ({ ...output.exportState(), without })),
+      clock: { us: this.#timeUs(nowMs), atMs: nowMs },
+      idleSinceMs: this.#idleSinceMs,
+    };
+  }
+
+  #restore(state: MixerState): void {
+    const { ctx } = this.#services;
+    state.outputs.forEach(({ without, ...output }, index) => {
+      const publication = this.session.publications[index];
+      if (publication === undefined) throw new WcsError('INTERNAL_E_FAULT', `A stream of ${state.order.uri} was not handed over.`);
+      publication.setCallbacks(this.#callbacks());
+      this.#outputs.push({ output: new MixOutput(publication, output.ports, output), without });
+    });
+    for (const { port, ...order } of state.inputs) {
+      this.#lastPort = Math.max(this.#lastPort, port);
+      const stream = ctx.media.find(order.streamName);
+      if (stream !== undefined) this.#inputs.set(order.streamName, { order, port, stream, feed: undefined });
+    }
+  }
+
+  /** @param without the stream whose participant hears it; undefined for the mix of all */
+  #openOutput(streamName: string, without: string | undefined): void {
+    const { hasVideo, hasAudio, uri } = this.#order;
+    const used = this.#outputs.map(({ output }) => output.ports.audio ?? 0);
+    const audio = without === undefined ? OUTPUT_PORT.audio : Math.max(OUTPUT_PORT.firstSound - 1, ...used) + 1;
+    const meta = { plugin: 'mixer', protocol: 'mixer', sessionId: this.session.id, params: {} };
+    const publication: Publication = this.session.publish({ name: streamName, owner: uri, meta, ...this.#callbacks() });
+    this.#outputs.push({ output: new MixOutput(publication, { video: hasVideo ? OUTPUT_PORT.video : undefined, audio: hasAudio ? audio : undefined }), without });
+    if (without === undefined) return;
+    if (hasAudio) this.#command({ type: 'addSound', port: audio, without });
+    // The new stream learns the format of the picture with the next key frame of a new child only: it is told what is known.
+    this.#repeatFormats();
+    this.#command({ type: 'keyFrame' });
+  }
+
+  #repeatFormats(): void {
+    const last = this.#outputs.at(-1)?.output;
+    for (const [port, format] of this.#formats) last?.onFormat(port, format);
+  }
+
+  #callbacks() {
+    return {
+      onKeyFrameRequest: (): void => this.#command({ type: 'keyFrame' }),
+      onTerminate: (reason: string): void => this.session.close(reason),
+    };
+  }
+
+  #openJob(): void {
+    const { pool, nowMs } = this.#services;
+    this.#jobSinceMs = nowMs();
+    this.#formats = new Map();
+    this.#job = pool.open(specOf(this.#order, this.#timeUs(this.#jobSinceMs)), {
+      onPacket: (packet) => {
+        for (const { output } of this.#outputs) if (packet.port === output.ports.video || packet.port === output.ports.audio) output.onPacket(packet);
+      },
+      onEvent: (event) => this.#onEvent(event as MixEvent),
+      onEnd: (end) => this.#onJobEnd(end),
+    }, { alone: true });
+    for (const { output, without } of this.#outputs) {
+      if (without !== undefined && output.ports.audio !== undefined) this.#command({ type: 'addSound', port: output.ports.audio, without });
+    }
+    for (const input of this.#inputs.values()) this.#feed(input);
+  }
+
+  #feed(input: MixerInput): void {
+    const job = this.#job;
+    input.feed?.close();
+    if (job === undefined) return;
+    const { streamName, hasAudio, hasVideo, positionId, gain, videoMuted } = input.order;
+    this.#command({ type: 'addInput', id: streamName, port: input.port, name: streamName, positionId });
+    this.#command({ type: 'change', id: streamName, change: { gain, videoMuted } });
+    const kinds = [...(hasVideo && this.#order.hasVideo ? ['video' as const] : []), ...(hasAudio && this.#order.hasAudio ? ['audio' as const] : [])];
+    input.feed = new InputFeed({ session: this.session, stream: input.stream, job, id: streamName, port: input.port, kinds, onEnd: () => void this.remove(streamName) });
+  }
+
+  #onEvent({ port, format }: MixEvent): void {
+    this.#formats.set(port, format);
+    for (const { output } of this.#outputs) output.onFormat(port, format);
+  }
+
+  #onJobEnd({ type, reason }: JobEnd): void {
+    this.#job = undefined;
+    if (this.session.closed) return;
+    if (type === 'failed') {
+      this.session.log.error('The mixer cannot work', { uri: this.#order.uri, reason });
+      this.session.close(reason);
+      return;
+    }
+    const { nowMs } = this.#services;
+    this.#restartMs = nowMs() - this.#jobSinceMs > LIVED_MS ? RESTART_MIN_MS : Math.min(RESTART_MAX_MS, this.#restartMs * 2);
+    this.session.log.warn('The child process of a mixer has died; another one goes on', { uri: this.#order.uri, reason, inMs: this.#restartMs });
+    this.session.timers.after(this.#restartMs, () => this.#openJob());
+  }
+
+  #command(command: MixCommand): void {
+    this.#job?.command(command);
+  }
+
+  #timeUs(nowMs: number): number {
+    return Math.round(this.#clock.us + (nowMs - this.#clock.atMs) * 1000);
+  }
+
+  #endOutputs(reason: string): void {
+    for (const { output } of this.#outputs) output.publication.end(reason);
+  }
+}

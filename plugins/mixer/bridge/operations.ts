@@ -1,0 +1,184 @@
+import { looseBoolean, looseNumber, WcsError, type Operation, type PluginContext } from 'wcs-core';
+import { z } from 'zod';
+import type { CustomLayout, LayoutSpec } from '../layout/layout.ts';
+import { mixSettings, type MixerSettings, type MixSettings } from '../settings.ts';
+import type { Mixer } from './mixer.ts';
+import type { Mixers } from './mixers.ts';
+
+/** Share of a picture; rounding may bring a place a little over the edge. */
+const share = z.number().min(0).max(1);
+const places = z.record(
+  z.string().regex(/^[1-9]\d{0,2}$/, 'the number of inputs'),
+  z.array(z.object({ x: share, y: share, width: share, height: share, position: z.string().max(100).optional(), fit: z.enum(['contain', 'cover']).optional() })).min(1).max(100),
+);
+
+/** The last word of the class names that WCS has for its layouts. */
+const LAYOUT_CLASSES: Readonly<Record<string, Exclude<LayoutSpec['type'], 'custom'>>> = {
+  GridLayout: 'grid',
+  CenterNoPaddingGridLayout: 'gridNoPadding',
+  NoPaddingGridLayout: 'gridNoPadding',
+  CropNoPaddingGridLayout: 'crop',
+  PictureInPictureLayout: 'pictureInPicture',
+};
+
+const uri = z.string().regex(/^mixer:\/\/.+$/, 'mixer://ID').max(300);
+const layoutFields = {
+  mixerLayoutClass: z.string().optional().describe('a class name of WCS, or grid, gridNoPadding, crop, pictureInPicture'),
+  mixerLayout: places.optional().describe('places by the number of inputs, in shares of the picture'),
+};
+const startup = z.object({
+  uri,
+  localStreamName: z.string(),
+  hasVideo: looseBoolean().default(true),
+  hasAudio: looseBoolean().default(true),
+  ...layoutFields,
+  mixerVideoWidth: looseNumber().optional(),
+  mixerVideoHeight: looseNumber().optional(),
+  mixerVideoFps: looseNumber().optional(),
+  mixerVideoBitrateKbps: looseNumber().optional(),
+  mixerDesktopAlign: z.string().optional(),
+  mixerVoiceActivity: looseBoolean().optional(),
+  mixerAudioSilenceThreshold: looseNumber().optional(),
+  mixerAudioCodec: z.string().optional(),
+  mixerAudioChannels: looseNumber().optional(),
+  mixerInBufferingMs: looseNumber().optional(),
+});
+
+/** The operations of `/rest-api/mixer`. @see wcs-rest-api.md section 8 */
+export function registerOperations(ctx: PluginContext<MixerSettings>, mixers: Mixers): void {
+  const register: Register = (operation) => ctx.operations.register({ role: 'admin', ...operation });
+  registerLife(register, ctx, mixers);
+  registerChanges(register, mixers);
+}
+
+type Register = <Input, Output>(operation: Omit<Operation<Input, Output>, 'role'> & { readonly role?: 'viewer' }) => void;
+
+/** Begin, end, and what there is. */
+function registerLife(register: Register, ctx: PluginContext<MixerSettings>, mixers: Mixers): void {
+  register({
+    name: 'mixer.startup',
+    summary: 'Start a mixer; 409 when its URI or stream name is in use',
+    input: startup,
+    handler: (wish) => {
+      const settings = settingsOf(wish, ctx.settings);
+      mixers.open({ uri: wish.uri, streamName: wish.localStreamName, hasVideo: wish.hasVideo, hasAudio: wish.hasAudio, settings, layout: layoutOf(wish) ?? { type: settings.layout }, isRoom: false });
+    },
+  });
+  register({
+    name: 'mixer.terminate',
+    summary: 'End a mixer',
+    input: z.object({ uri }),
+    cli: { positional: ['uri'] },
+    handler: ({ uri: target }) => mixers.get(target).session.close('Stopped by rest /terminate'),
+  });
+  register({ name: 'mixer.find_all', summary: 'All mixers; 404 when there are none', role: 'viewer', input: z.object({}), handler: () => mixers.all.map(rowOf) });
+  register({
+    name: 'mixer.find',
+    summary: 'Mixers that match every field given; 404 when there are none',
+    role: 'viewer',
+    input: z.object({ uri: z.string().optional(), localStreamName: z.string().optional() }),
+    handler: (wanted) => mixers.all.map(rowOf).filter((row) => (wanted.uri ?? row.uri) === row.uri && (wanted.localStreamName ?? row.localStreamName) === row.localStreamName),
+  });
+}
+
+/** Inputs, levels and layout of a running mixer. */
+function registerChanges(register: Register, mixers: Mixers): void {
+  register({
+    name: 'mixer.add',
+    summary: 'Add a stream to a mixer; 404 when there is no such mixer or stream',
+    input: z.object({ uri, remoteStreamName: z.string(), hasVideo: looseBoolean().default(true), hasAudio: looseBoolean().default(true), videoPositionId: z.string().optional() }),
+    handler: ({ uri: target, remoteStreamName, hasVideo, hasAudio, videoPositionId }, { caller }) =>
+      mixers.add(target, { streamName: remoteStreamName, hasVideo, hasAudio, positionId: videoPositionId, gain: 1, videoMuted: false, caller: caller.address }),
+  });
+  register({
+    name: 'mixer.remove',
+    summary: 'Take a stream out of a mixer',
+    input: z.object({ uri, remoteStreamName: z.string() }),
+    handler: ({ uri: target, remoteStreamName }) => {
+      if (!mixers.get(target).remove(remoteStreamName)) throw notIn(target, remoteStreamName);
+    },
+  });
+  register({
+    name: 'mixer.setAudioVideo',
+    summary: 'Change what is heard and seen of streams: a list of names, or a regular expression',
+    input: z.object({ uri, streams: z.union([z.array(z.string()), z.string().max(200)]), audioLevel: looseNumber().optional().describe('percent, 0 to 400'), videoMuted: looseBoolean().optional() }),
+    handler: ({ uri: target, streams, audioLevel, videoMuted }) => {
+      const mixer = mixers.get(target);
+      const names = chosenOf(mixer, streams);
+      if (names.length === 0) throw notIn(target, String(streams));
+      const gain = audioLevel === undefined ? undefined : Math.min(4, Math.max(0, audioLevel / 100));
+      for (const name of names) mixer.change(name, { ...(gain === undefined ? {} : { gain }), ...(videoMuted === undefined ? {} : { videoMuted }) });
+    },
+  });
+  register({
+    name: 'mixer.set_parameter',
+    summary: 'Change the layout of a running mixer',
+    input: z.object({ uri, ...layoutFields }),
+    handler: ({ uri: target, ...wish }) => {
+      const mixer = mixers.get(target);
+      const layout = layoutOf(wish);
+      if (layout === undefined) throw new WcsError('OPERATION_E_INPUT', 'Give mixerLayoutClass or mixerLayout.');
+      mixer.setLayout(layout);
+    },
+  });
+}
+
+function rowOf({ order, inputs, streamId, session }: Mixer) {
+  const { uri: name, streamName, hasAudio, hasVideo, settings, layout } = order;
+  return {
+    ...settings,
+    uri: name,
+    localStreamName: streamName,
+    localMediaSessionId: streamId,
+    status: session.entry.state,
+    hasAudio,
+    hasVideo,
+    mediaSessions: inputs.map((input) => ({ streamName: input.streamName, hasAudio: input.hasAudio, hasVideo: input.hasVideo, audioLevel: Math.round(input.gain * 100), videoMuted: input.videoMuted, ownStreamName: input.ownStreamName })),
+    layout,
+  };
+}
+
+/** What the start says for this mixer only, over the settings. @throws WcsError OPERATION_E_INPUT */
+function settingsOf(wish: z.output<typeof startup>, defaults: MixerSettings): MixSettings {
+  const own = {
+    width: wish.mixerVideoWidth,
+    height: wish.mixerVideoHeight,
+    fps: wish.mixerVideoFps,
+    videoBitrateKbps: wish.mixerVideoBitrateKbps,
+    desktopAlign: wish.mixerDesktopAlign,
+    voiceActivity: wish.mixerVoiceActivity,
+    silenceDb: wish.mixerAudioSilenceThreshold,
+    audioCodec: wish.mixerAudioCodec,
+    audioChannels: wish.mixerAudioChannels,
+    maxDelayMs: wish.mixerInBufferingMs,
+  };
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  const parsed = mixSettings.safeParse({ ...defaults, ...given });
+  if (!parsed.success) throw new WcsError('OPERATION_E_INPUT', z.prettifyError(parsed.error));
+  return parsed.data;
+}
+
+/** @throws WcsError OPERATION_E_INPUT for a layout that nobody knows */
+function layoutOf({ mixerLayout, mixerLayoutClass }: { readonly mixerLayout?: CustomLayout | undefined; readonly mixerLayoutClass?: string | undefined }): LayoutSpec | undefined {
+  if (mixerLayout !== undefined) return { type: 'custom', places: mixerLayout };
+  if (mixerLayoutClass === undefined) return undefined;
+  const name = mixerLayoutClass.split('.').at(-1) ?? '';
+  const type = LAYOUT_CLASSES[name] ?? Object.values(LAYOUT_CLASSES).find((known) => known === name);
+  if (type === undefined) throw new WcsError('OPERATION_E_INPUT', `There is no layout ${name}; there are ${Object.keys(LAYOUT_CLASSES).join(', ')}.`);
+  return { type };
+}
+
+function chosenOf(mixer: Mixer, streams: string | readonly string[]): string[] {
+  const names = mixer.inputs.map(({ streamName }) => streamName);
+  if (typeof streams !== 'string') return names.filter((name) => streams.includes(name));
+  try {
+    const pattern = new RegExp(`^(?:${streams})$`, 'u');
+    return names.filter((name) => pattern.test(name));
+  } catch {
+    throw new WcsError('OPERATION_E_INPUT', `${JSON.stringify(streams)} is no regular expression.`);
+  }
+}
+
+function notIn(uriText: string, streamName: string): WcsError {
+  return new WcsError('MEDIA_E_NOT_FOUND', `${streamName} is not in ${uriText}.`);
+}

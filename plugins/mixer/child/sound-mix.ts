@@ -1,0 +1,95 @@
+import type { JobOutput } from 'wcs-core/process/child-jobs';
+import { wallStampMs } from 'wcs-core/process/framing';
+import { OUTPUT_PORT, type MixEvent, type MixSpec } from '../wire/mix-job.ts';
+import { Limiter, sumOf, withoutOwn } from './audio-mix.ts';
+import type { Input } from './mix-input.ts';
+import { formOf, SoundEncoder, type SoundUnit } from './sound-encoder.ts';
+
+/** An encoder of one's own goes on this long after the last word, so that a pause between two sentences starts no other. */
+const OWN_ENCODER_MS = 2000;
+
+/** What one participant hears: everybody else. */
+interface OwnSound {
+  readonly port: number;
+  /** Id of the input that is left out. */
+  readonly without: string;
+  readonly limiter: Limiter;
+  /** While its input speaks; whoever is silent hears what all hear. */
+  encoder: SoundEncoder | undefined;
+}
+
+/** The sound of a mix: one sum, and for each participant that sum without its own voice. */
+export class SoundMix {
+  readonly #spec: NonNullable<MixSpec['audio']>;
+  readonly #output: JobOutput;
+  readonly #encoder: SoundEncoder;
+  readonly #limiter = new Limiter();
+  readonly #own = new Map<number, OwnSound>();
+  readonly #total: Int32Array;
+  readonly #rest: Int32Array;
+  readonly #mixed: Int16Array;
+  /** What the shared encoder made of this tick. */
+  #units: SoundUnit[] = [];
+
+  constructor(spec: NonNullable<MixSpec['audio']>, output: JobOutput) {
+    const { samplesPerTick, channels } = formOf(spec);
+    this.#spec = spec;
+    this.#output = output;
+    this.#encoder = new SoundEncoder(spec);
+    this.#total = new Int32Array(samplesPerTick * channels);
+    this.#rest = new Int32Array(samplesPerTick * channels);
+    this.#mixed = new Int16Array(samplesPerTick * channels);
+    this.#tellFormat(OUTPUT_PORT.audio);
+  }
+
+  addOwn(port: number, without: string): void {
+    this.removeOwn(port);
+    this.#own.set(port, { port, without, limiter: new Limiter(), encoder: undefined });
+    this.#tellFormat(port);
+  }
+
+  removeOwn(port: number): void {
+    this.#own.get(port)?.encoder?.close();
+    this.#own.delete(port);
+  }
+
+  /** @param ptsUs time of the tick on the outputs' clock */
+  tick(inputs: ReadonlyMap<string, Input>, ptsUs: number, nowMs: number): void {
+    const all = [...inputs.values()];
+    for (const input of all) input.tick(nowMs);
+    sumOf(all, this.#total);
+    this.#limiter.limit(this.#total, this.#mixed);
+    this.#units = [];
+    this.#encoder.encode(this.#mixed, ptsUs, (unit) => this.#units.push(unit));
+    this.#send(OUTPUT_PORT.audio, this.#units);
+    for (const own of this.#own.values()) this.#tickOwn(own, inputs.get(own.without), ptsUs, nowMs);
+  }
+
+  close(): void {
+    this.#encoder.close();
+    for (const port of [...this.#own.keys()]) this.removeOwn(port);
+  }
+
+  #tickOwn(own: OwnSound, input: Input | undefined, ptsUs: number, nowMs: number): void {
+    const isNeeded = !this.#encoder.isTickwise || (input !== undefined && (input.speaking || (own.encoder !== undefined && input.quietMs(nowMs) < OWN_ENCODER_MS)));
+    if (!isNeeded) {
+      own.encoder?.close();
+      own.encoder = undefined;
+      this.#send(own.port, this.#units);
+      return;
+    }
+    own.encoder ??= new SoundEncoder(this.#spec);
+    if (input?.speaking === true) withoutOwn(this.#total, input, this.#rest);
+    else this.#rest.set(this.#total);
+    own.limiter.limit(this.#rest, this.#mixed);
+    own.encoder.encode(this.#mixed, ptsUs, (unit) => this.#send(own.port, [unit]));
+  }
+
+  #send(port: number, units: readonly SoundUnit[]): void {
+    for (const { data, ptsUs } of units) this.#output.packet({ port, key: true, ptsUs, dtsUs: ptsUs, stampMs: wallStampMs(), data });
+  }
+
+  #tellFormat(port: number): void {
+    this.#output.event({ type: 'format', port, format: this.#encoder.format } satisfies MixEvent);
+  }
+}

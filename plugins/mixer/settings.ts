@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { DesktopAlign } from './layout/layout.ts';
+
+const even = z.number().int().min(16).max(4096).refine((pixels) => pixels % 2 === 0, 'even, for chroma has half the resolution');
+const ALIGNS = ['TOP', 'LEFT', 'RIGHT', 'BOTTOM', 'CENTER'] as const satisfies readonly DesktopAlign[];
+
+/** What holds for mixers unless their start says otherwise. */
+export const mixSettings = z.object({
+  width: even.default(1280),
+  height: even.default(720),
+  fps: z.number().int().min(1).max(60).default(25),
+  videoBitrateKbps: z.number().int().min(64).max(50_000).default(2000),
+  keyFrameIntervalFrames: z.number().int().min(1).max(600).default(50),
+  preset: z.enum(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast']).default('veryfast'),
+  layout: z.enum(['grid', 'gridNoPadding', 'crop', 'pictureInPicture']).default('grid'),
+  desktopName: z.string().default('desktop'),
+  desktopAlign: z.enum(ALIGNS).default('TOP'),
+  voiceActivity: z.boolean().default(true),
+  silenceDb: z.number().min(-100).max(0).default(-50),
+  audioCodec: z.enum(['opus', 'aac', 'pcma', 'pcmu']).default('opus'),
+  audioChannels: z.number().int().min(1).max(2).default(2),
+  maxDelayMs: z.number().int().min(20).max(1000).default(200),
+  mcuAudio: z.boolean().default(true),
+});
+
+/** Settings under `plugins.mixer` of wcs.yml; README.md says what each does. */
+export const configSchema = mixSettings.extend({
+  autoStart: z.boolean().default(true),
+  idleMs: z.number().int().min(1000).max(3_600_000).default(10_000),
+  maxMixers: z.number().int().min(1).max(1000).default(20),
+  maxInputs: z.number().int().min(1).max(1000).default(100),
+});
+
+/** The settings with their defaults filled in. */
+export type MixerSettings = z.output<typeof configSchema>;
+/** Those that a mixer may have of its own. */
+export type MixSettings = z.output<typeof mixSettings>;

@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import test from 'ava';
+import { parseVideoBody } from '../../core/formats/flv.ts';
+import { mediaFolder } from '../support/media-folder.ts';
+import { RtmpClient } from '../support/rtmp-client.ts';
+import { checkout } from '../support/test-kernel.ts';
+import { pluginConformance } from '../support/testing.ts';
+import { until } from '../support/until.ts';
+
+let sessions = 0;
+
+/** Times of the pictures that a player was sent. */
+function times({ messages }: RtmpClient): number[] {
+  return messages.filter(({ type }) => type === 9).flatMap(({ timestampMs, payload }) => (parseVideoBody(payload)[0]?.packet === 'frame' ? [timestampMs] : []));
+}
+
+pluginConformance(test, {
+  name: 'vod',
+  entry: join(checkout, 'plugins', 'vod', 'vod.plugin.ts'),
+  portCount: 1,
+  settings: () => ({ folder: mediaFolder, loop: true }),
+  otherPlugins: ([port]) => ({ rtmp: { port: port ?? 0, playWaitMs: 0 } }),
+  keepsSessions: true,
+  // By turns a copy of its own and the playback that all share.
+  openSession: async ({ ports }) => {
+    const name = sessions++ % 2 === 0 ? 'vod://small.mp4' : 'vod-live://small.mp4';
+    const client = new RtmpClient(ports[0]!);
+    await client.play(name);
+    await client.status('NetStream.Play.Start');
+    await until(() => times(client).length > 0, 'the first picture');
+    let seen = 0;
+    return {
+      verify: async () => {
+        seen = times(client).length;
+        await until(() => client.closed || times(client).length > seen + 5, `pictures of ${name} after the first ${seen}`);
+        const steps = times(client).slice(1).map((time, index) => time - times(client)[index]!);
+        const wrong = steps.filter((step) => step < 20 || step > 60);
+        if (wrong.length > 0) throw new Error(`Steps of ${wrong.join(', ')} ms between pictures of ${name}`);
+      },
+      close: () => client.close(),
+    };
+  },
+});

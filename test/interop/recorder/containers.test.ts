@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import type { Clip } from '../../support/hls.ts';
+import { mediaFolder } from '../../support/media-folder.ts';
+import { peerTest } from '../../support/peers.ts';
+import { probeClip, publishAtOnce, recordable } from '../../support/probed-clip.ts';
+import { checkMedia, probePackets, RecordingKernel, type CompleteRecording } from '../../support/recordings.ts';
+
+const clips = new Map<string, Promise<Clip>>();
+const clipOf = (name: string): Promise<Clip> => {
+  const clip = clips.get(name) ?? probeClip(join(mediaFolder, name));
+  clips.set(name, clip);
+  return clip;
+};
+
+async function record(t: ExecutionContext, clip: Clip, settings: Readonly<Record<string, unknown>> = {}): Promise<CompleteRecording> {
+  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const kernel = await RecordingKernel.start(t, folder, settings);
+  await publishAtOnce(kernel.media, 'clip', clip, { record: true });
+  const [recording] = await kernel.files('clip');
+  t.is(recording!.error, undefined);
+  return recording!;
+}
+
+for (const [name, containers, options] of [
+  ['avc.mp4', ['mp4'], []],
+  ['avc-bframes.mp4', ['mp4', 'mkv', 'ts'], []],
+  ['hevc.mp4', ['mp4'], []],
+  ['audio-only.mp4', ['mp4', 'mkv'], ['--no-video']],
+  ['video-only.mp4', ['mp4', 'ts'], ['--no-audio']],
+] as const) {
+  for (const container of containers) {
+    peerTest(`${name} is recorded as ${container} with every picture and sound in its place`, ['ffmpeg', 'ffprobe'], async (t) => {
+      const clip = await clipOf(name);
+      const { path, durationMs } = await record(t, clip, { formats: `h264-${container},hevc-${container},audio-${container}` });
+      t.is(path.split('.').at(-1), container);
+      await checkMedia(t, path, '--min-duration', '19.9', ...options);
+      t.true(Math.abs(durationMs - clip.durationUs / 1000) < 100, `${durationMs}`);
+      const { packets, streams } = await probePackets(t, path);
+      t.is(packets.length, recordable(clip), 'not one frame more or less');
+      t.is(streams.length, clip.tracks.length);
+    });
+  }
+}
+
+peerTest('VP8 and Opus are recorded as WebM, as the default is', ['ffmpeg', 'ffprobe'], async (t) => {
+  const clip = await clipOf('vp8-opus.webm');
+  const { path } = await record(t, clip);
+  t.is(path.split('.').at(-1), 'webm');
+  await checkMedia(t, path, '--min-duration', '19.9');
+  t.is((await probePackets(t, path)).packets.length, recordable(clip));
+});

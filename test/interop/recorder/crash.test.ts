@@ -1,0 +1,52 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PeerProcess, peerTest } from '../../support/peers.ts';
+import { mediaFolder } from '../../support/media-folder.ts';
+import { checkMedia, probePackets } from '../../support/recordings.ts';
+import { until } from '../../support/until.ts';
+import { WcsServer } from '../../support/wcs-server.ts';
+
+const CONTAINERS = ['mp4', 'mkv', 'ts'] as const;
+const RECORD_MS = 4000;
+/** Pieces of a second are written; the rest is what was in memory. */
+const LEAST_SECONDS = 2;
+
+peerTest('what is recorded when the server is killed plays at once, and the next start completes it', ['ffmpeg', 'ffprobe'], async (t) => {
+  t.timeout(120_000);
+  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const stateDir = join(folder, 'state');
+  const records = join(folder, 'records');
+  const plugins = { recorder: { folder: records, nameTemplate: '{streamName}-{videoCodec}' } };
+  const server = await WcsServer.start(t, { stateDir, plugins });
+  const publishers = CONTAINERS.map((container) => new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-re', '-i', join(mediaFolder, 'avc-bframes.mp4'), '-c', 'copy', '-f', 'flv', `${server.rtmpUrl}/${container}?record=${container === 'mp4'}`]));
+  for (const container of CONTAINERS) await server.streamIsLive(container);
+  for (const container of CONTAINERS.slice(1)) {
+    await server.call('config.set', { path: 'plugins.recorder.formats', value: `h264-${container}` });
+    const { body } = await server.call('stream.find', { name: container });
+    const [{ mediaSessionId }] = body as [{ mediaSessionId: string }];
+    await until(async () => (await server.call('recorder.startup', { mediaSessionId })).status === 200, container);
+  }
+  await sleep(RECORD_MS);
+  server.child.kill('SIGKILL');
+  await server.exited;
+  for (const publisher of publishers) publisher.kill();
+  for (const container of CONTAINERS) {
+    const part = join(records, `${container}-h264.${container}.part`);
+    t.true(existsSync(part), readdirSync(records).join());
+    // A power cut may also leave half a piece.
+    if (container === 'mkv') truncateSync(part, statSync(part).size - 1000);
+    await checkMedia(t, part, '--min-duration', String(LEAST_SECONDS), '--loop', '20');
+  }
+  const again = await WcsServer.start(t, { stateDir, plugins });
+  await until(() => readdirSync(join(stateDir, 'recorder', 'journal')).length === 0, 'the repair', 20_000);
+  t.deepEqual(readdirSync(records).sort(), CONTAINERS.map((container) => `${container}-h264.${container}`).sort());
+  t.is(again.log.filter(({ msg }) => String(msg).includes('was repaired')).length, CONTAINERS.length);
+  for (const container of CONTAINERS) {
+    const file = join(records, `${container}-h264.${container}`);
+    await checkMedia(t, file, '--min-duration', String(LEAST_SECONDS), '--loop', '20');
+    t.true((await probePackets(t, file)).packets.length > 60);
+  }
+});

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import { parseVideoBody } from '../../../core/formats/flv.ts';
+import { peerTest } from '../../support/peers.ts';
+import { RtmpClient } from '../../support/rtmp-client.ts';
+import { until } from '../../support/until.ts';
+import { startVodServer, type VodServer } from '../../support/vod-server.ts';
+
+interface Picture {
+  readonly timeMs: number;
+  readonly key: boolean;
+}
+
+/** The pictures that a player was sent from one of its messages on. */
+function pictures(client: RtmpClient, from = 0): Picture[] {
+  return client.messages.slice(from).filter(({ type }) => type === 9).flatMap(({ timestampMs, payload }) => {
+    const [packet] = parseVideoBody(payload);
+    return packet?.packet === 'frame' ? [{ timeMs: timestampMs, key: packet.key }] : [];
+  });
+}
+
+async function play(t: ExecutionContext, server: VodServer, name: string, start?: number): Promise<{ client: RtmpClient; streamId: number }> {
+  const client = new RtmpClient(server.rtmpPort);
+  t.teardown(() => client.close());
+  await client.connect();
+  const streamId = await client.createStream();
+  client.call(streamId, 'play', null, name, ...(start === undefined ? [] : [start]));
+  await client.status('NetStream.Play.Start');
+  await until(() => pictures(client).length > 0, 'the first picture');
+  return { client, streamId };
+}
+
+const count = (client: RtmpClient, code: string): number => client.codes.filter((each) => each === code).length;
+
+peerTest('a player pauses its copy and goes on with exactly the next picture, while another plays the same file undisturbed', [], async (t) => {
+  t.timeout(30_000);
+  const server = await startVodServer(t);
+  server.add('avc.mp4');
+  const [one, other] = await Promise.all([play(t, server, 'vod://avc.mp4'), play(t, server, 'vod://avc.mp4')]);
+  t.is(pictures(one.client)[0]?.timeMs, pictures(other.client)[0]?.timeMs);
+  await until(() => pictures(one.client).length > 20, 'pictures');
+  one.client.call(one.streamId, 'pause', null, true, 0);
+  await one.client.status('NetStream.Pause.Notify');
+  const standing = pictures(one.client).length;
+  const running = pictures(other.client).length;
+  await sleep(1500);
+  t.is(pictures(one.client).length, standing, 'nothing comes while it stands');
+  t.true(pictures(other.client).length > running + 30);
+  one.client.call(one.streamId, 'pause', null, false, 0);
+  await one.client.status('NetStream.Unpause.Notify');
+  await until(() => pictures(one.client).length > standing + 20, 'pictures again');
+  const times = pictures(one.client).map(({ timeMs }) => timeMs);
+  const steps = times.slice(1).map((time, index) => time - times[index]!);
+  t.true(steps.every((step) => step === 33 || step === 34), JSON.stringify(steps));
+});
+
+peerTest('a player goes forwards, back, to the start and beyond the end, and is told positions of the file', [], async (t) => {
+  t.timeout(60_000);
+  const server = await startVodServer(t);
+  server.add('avc-bframes.mp4');
+  const { client, streamId } = await play(t, server, 'vod://avc-bframes.mp4');
+  let seeks = 0;
+  for (const [wantedMs, keyMs] of [[10_500, 10_000], [3_000, 3_000], [0, 0], [15_999, 15_000], [14_000, 14_000]] as const) {
+    const from = client.messages.length;
+    client.call(streamId, 'seek', null, wantedMs);
+    seeks += 1;
+    await until(() => count(client, 'NetStream.Seek.Notify') === seeks, `seek to ${wantedMs}`);
+    const notified = client.messages.findLastIndex(({ type }) => type === 20);
+    await until(() => pictures(client, notified).length > 10, 'pictures from there');
+    const [first] = pictures(client, notified);
+    t.true(first!.key);
+    // Positions count from where decoding begins, which is up to three pictures before the first one is shown.
+    t.true(first!.timeMs - keyMs >= 0 && first!.timeMs - keyMs <= 110, `${wantedMs}: first picture at ${first!.timeMs}`);
+    t.true(notified >= from);
+  }
+  client.call(streamId, 'seek', null, 1e9);
+  await client.status('NetStream.Play.UnpublishNotify');
+  t.true(Math.max(...pictures(client).map(({ timeMs }) => timeMs)) >= 19_900);
+  t.is(server.kernel.kernel.host.slot('vod').faultsSeen + server.kernel.kernel.host.slot('rtmp').faultsSeen, 0);
+});
+
+peerTest('a paused player that seeks goes on from there, and one that starts at a position begins at its key frame', [], async (t) => {
+  t.timeout(30_000);
+  const server = await startVodServer(t);
+  server.add('avc.mp4');
+  const { client, streamId } = await play(t, server, 'vod://avc.mp4', 5400);
+  t.true(Math.abs(pictures(client)[0]!.timeMs - 5000) < 60, `${pictures(client)[0]!.timeMs}`);
+  client.call(streamId, 'pause', null, true, 0);
+  await client.status('NetStream.Pause.Notify');
+  const before = pictures(client).length;
+  client.call(streamId, 'seek', null, 12_000);
+  await client.status('NetStream.Seek.Notify');
+  await sleep(500);
+  t.is(pictures(client).length, before);
+  client.call(streamId, 'pause', null, false, 0);
+  await until(() => pictures(client).length > before + 3, 'pictures');
+  t.true(Math.abs(pictures(client)[before]!.timeMs - 12_000) < 60);
+});
+
+peerTest('a copy ends when its player leaves, and a storm of seeks ends well', [], async (t) => {
+  t.timeout(30_000);
+  const server = await startVodServer(t);
+  server.add('avc.mp4');
+  const { client, streamId } = await play(t, server, 'vod://avc.mp4');
+  const { media, sessions } = server.kernel.kernel.parts;
+  t.is(media.streams().length, 1);
+  for (let seek = 0; seek < 500; seek += 1) client.call(streamId, 'seek', null, (seek * 7919) % 19_000);
+  await until(() => count(client, 'NetStream.Seek.Notify') === 500, 'all answers', 10_000);
+  const from = client.messages.length;
+  await until(() => pictures(client, from).length > 10, 'pictures after the storm');
+  t.true(Math.abs(pictures(client, from)[0]!.timeMs - ((499 * 7919) % 19_000)) < 1500);
+  client.close();
+  await until(() => media.streams().length === 0 && sessions.list({ protocol: 'vod' }).length === 0, 'the end of the copy', 6000);
+});

@@ -1,0 +1,46 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { encodeFrame, FRAME_HEADER_BYTES, FrameReader, type ChildFrame } from '../../../core/process/framing.ts';
+
+const PACKET = fc.record({
+  kind: fc.constant('packet' as const),
+  job: fc.nat(0xffff_ffff),
+  port: fc.nat(0xffff),
+  key: fc.boolean(),
+  ptsUs: fc.integer({ min: -(2 ** 52), max: 2 ** 52 }),
+  compositionUs: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+  stampMs: fc.nat(0xffff_ffff),
+  data: fc.uint8Array({ maxLength: 300 }),
+});
+const FRAME = fc.oneof(
+  PACKET.map(({ compositionUs, ...rest }): ChildFrame => ({ ...rest, dtsUs: rest.ptsUs - compositionUs })),
+  fc.record({ kind: fc.constant('json' as const), job: fc.nat(100), value: fc.jsonValue() }).map((frame): ChildFrame => frame),
+);
+
+test('frames come out as they went in, however the bytes are split', (t) => {
+  fc.assert(
+    fc.property(fc.array(FRAME, { maxLength: 6 }), fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1 }), (frames, cuts) => {
+      const bytes = Buffer.concat(frames.map(encodeFrame));
+      const out: ChildFrame[] = [];
+      const reader = new FrameReader((frame) => void out.push(frame.kind === 'packet' ? { ...frame, data: Uint8Array.from(frame.data) } : frame));
+      for (let at = 0, turn = 0; at < bytes.length; turn++) {
+        const length = cuts[turn % cuts.length] ?? 1;
+        reader.push(bytes.subarray(at, at + length));
+        at += length;
+      }
+      t.deepEqual(out, JSON.parse(JSON.stringify(frames), (key, value: unknown) => (key === 'data' && typeof value === 'object' ? Uint8Array.from(Object.values(value ?? {})) : value)));
+    }),
+  );
+});
+
+test('a frame that is too short or too long, and one of an unknown kind, are refused', (t) => {
+  const refuses = (change: (bytes: Buffer) => void): void => {
+    const bytes = encodeFrame({ kind: 'json', job: 1, value: 1 });
+    change(bytes);
+    t.throws(() => new FrameReader(() => undefined).push(bytes), { name: 'ProtocolError' });
+  };
+  refuses((bytes) => bytes.writeUInt32LE(FRAME_HEADER_BYTES - 1, 0));
+  refuses((bytes) => bytes.writeUInt32LE(0xffff_ffff, 0));
+  refuses((bytes) => bytes.writeUInt8(9, 4));
+  refuses((bytes) => bytes.fill(0x7b, FRAME_HEADER_BYTES));
+});

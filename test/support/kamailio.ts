@@ -1,0 +1,47 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { RawSipClient, rawCall } from './sip/raw-client.ts';
+import { PeerProcess } from './peers.ts';
+import { checkout, freePorts } from './test-kernel.ts';
+import { until } from './until.ts';
+
+/** Switches of the configuration. */
+export type KamailioSwitch = 'WITH_SHA256' | 'WITH_EDGE' | 'WITH_NOAUTH';
+
+/** A registrar and proxy for `pbx.test`; users 1001 to 1005 have the password `secret-NUMBER`. */
+export interface Kamailio {
+  readonly port: number;
+  readonly folder: string;
+}
+
+/** Starts kamailio on a free port, over UDP and TCP; it ends with the test. */
+export async function startKamailio(t: ExecutionContext, ...switches: KamailioSwitch[]): Promise<Kamailio> {
+  const folder = mkdtempSync(join(tmpdir(), 'wcs-kamailio-'));
+  cpSync(join(checkout, 'test', 'support', 'peers', 'sip', 'kamailio'), folder, { recursive: true });
+  mkdirSync(join(folder, 'run'));
+  const [port = 0] = await freePorts(1);
+  const defines = [`DB_URL="text://${folder}/dbtext"`, `SIP_PORT=${port}`, ...switches].flatMap((define) => ['-A', define]);
+  const run = join(folder, 'run');
+  const peer = new PeerProcess(t, 'kamailio', ['-f', join(folder, 'kamailio.cfg'), ...defines, '-m', '32', '-M', '8', '-DD', '-E', '-Y', run, '-w', run]);
+  t.teardown(async () => {
+    // Its workers end with it, by its own hand.
+    peer.child.kill('SIGTERM');
+    await peer.finished;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await until(() => answers(port), `kamailio to answer: ${peer.stderr.slice(-500)}`, 15_000);
+  return { port, folder };
+}
+
+async function answers(port: number): Promise<boolean> {
+  const client = new RawSipClient(port, 'udp');
+  try {
+    return (await client.request('OPTIONS', rawCall(`sip:127.0.0.1:${port}`))).status === 200;
+  } catch {
+    return false;
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { PeerProcess, type Finished } from './peers.ts';
+import { checkout, freePorts } from './test-kernel.ts';
+
+const scenarios = join(checkout, 'test', 'support', 'peers', 'sip', 'sipp');
+
+/** How SIPp runs a scenario. */
+export interface SippOptions {
+  readonly scenario: string;
+  /** Whom a caller calls: `127.0.0.1:PORT`; a callee has none. */
+  readonly target?: string;
+  /** Called user. */
+  readonly service?: string;
+  readonly transport?: 'udp' | 'tcp';
+  readonly port?: number;
+  readonly calls?: number;
+  readonly holdMs?: number;
+  readonly more?: readonly string[];
+}
+
+/** A SIPp at work; `finished` has status 0 when every call passed. */
+export async function startSipp(t: ExecutionContext, options: SippOptions): Promise<{ readonly port: number; readonly finished: Promise<Finished> }> {
+  const { scenario, target, service = 'echo', transport = 'udp', calls = 1, holdMs = 200, more = [] } = options;
+  const [freePort = 0, mediaPort = 0] = await freePorts(2);
+  const port = options.port ?? freePort;
+  const args = [
+    ...(target === undefined ? [] : [target, '-s', service]),
+    ...['-sf', join(scenarios, `${scenario}.xml`), '-i', '127.0.0.1', '-p', String(port), '-mi', '127.0.0.1', '-mp', String(mediaPort), '-m', String(calls), '-d', String(holdMs)],
+    ...['-t', transport === 'tcp' ? 't1' : 'u1', '-nostdin', '-trace_err', '-error_file', '/dev/stderr', ...more],
+  ];
+  const { finished } = new PeerProcess(t, 'sipp', args);
+  return { port, finished };
+}
+
+/** Runs SIPp to its end and has every call pass. */
+export async function sippPasses(t: ExecutionContext, options: SippOptions): Promise<void> {
+  const { finished } = await startSipp(t, options);
+  const { status, stderr, stdout } = await finished;
+  t.is(status, 0, `${options.scenario}: ${stderr.slice(-1500)} ${stdout.slice(-300)}`);
+}
