@@ -20,8 +20,10 @@ const AOT_RESILIENT: ReadonlySet<number> = new Set([17, 19, 20, 23]);
 const AOT_EP_CONFIG: ReadonlySet<number> = new Set([17, 19, 20, 21, 22, 23]);
 const GENERAL_AUDIO: ReadonlySet<number> = new Set([1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23]);
 const EXPLICIT_RATE = 15;
-/** frameLengthType, latmBufferFullness, otherDataPresent and crcCheckPresent. */
-const TAIL_BITS = 3 + 8 + 1 + 1;
+/** Frame length type, fullness of the buffer, and the two flags that end a configuration. */
+const CLOSING_BITS = 3 + 8 + 2;
+const SYNC_BITS = 11;
+const SYNC_SBR = 0x2b7;
 /** Says that the buffer's fullness isn't known. */
 const BUFFER_FULLNESS_UNKNOWN = 0xff;
 
@@ -39,8 +41,8 @@ export function readStreamMuxConfig(reader: BitReader): StreamMuxConfig {
   const subFrames = reader.bits(6) + 1;
   if (reader.bits(4) !== 0 || reader.bits(3) !== 0) throw new ProtocolError('LATM of several programs or layers is not supported');
   const audioSpecificConfig = version === 0 ? takeAudioSpecificConfig(reader) : takeBits(reader, readValue(reader));
-  // Some senders end a description's configuration here; what would follow says nothing to them.
-  if (reader.remaining < TAIL_BITS) return { subFrames, audioSpecificConfig };
+  // Some descriptions end with the AudioSpecificConfig.
+  if (reader.remaining < CLOSING_BITS) return { subFrames, audioSpecificConfig };
   if (reader.bits(3) !== 0) throw new ProtocolError('LATM frames of constant length are not supported');
   reader.skip(8);
   if (reader.flag()) skipOtherDataLength(reader, version);
@@ -82,7 +84,17 @@ function skipOtherDataLength(reader: BitReader, version: number): void {
 function takeAudioSpecificConfig(reader: BitReader): Uint8Array {
   // The length is known only after reading it: a look ahead, then the bits.
   const ahead = reader.fork();
-  return takeBits(reader, audioSpecificConfigBits(ahead));
+  const config = takeBits(reader, audioSpecificConfigBits(ahead));
+  skipSyncExtension(reader);
+  return config;
+}
+
+/** What some encoders put behind the configuration for newer decoders, though nothing belongs there. @see ISO/IEC 14496-3 section 1.6.2.1 */
+function skipSyncExtension(reader: BitReader): void {
+  const ahead = reader.fork();
+  if (ahead.remaining < SYNC_BITS + 5 || ahead.bits(SYNC_BITS) !== SYNC_SBR) return;
+  reader.skip(SYNC_BITS);
+  if (reader.bits(5) === AOT_SBR && reader.flag()) skipRate(reader);
 }
 
 function takeBits(reader: BitReader, count: number): Uint8Array {
