@@ -3,6 +3,7 @@ import { shownStreamName } from '../access/stream-name.ts';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
 import { abortable } from './abortable.ts';
 import { TrackConversions, type ConverterRegistry } from './converters.ts';
+import { deferred } from './deferred.ts';
 import { DerivedTracks, type TranscoderCapability } from './derived-tracks.ts';
 import type { MediaFrame, MediaPacket } from './frame.ts';
 import { GopCache } from './gop-cache.ts';
@@ -390,12 +391,4 @@ export class LiveStream implements Stream {
 
 function without(readers: readonly Reader[], reader: Reader): readonly Reader[] {
   return readers.includes(reader) ? readers.filter((other) => other !== reader) : readers;
-}
-
-function deferred(): { readonly promise: Promise<void>; resolve(): void; reject(error: Error): void } {
-  let settle: { resolve(): void; reject(error: Error): void } | undefined;
-  const promise = new Promise<void>((resolve, reject) => (settle = { resolve, reject }));
-  // A stream that ends before anyone waited for it is no fault.
-  promise.catch(() => undefined);
-  return { promise, resolve: () => settle?.resolve(), reject: (error) => settle?.reject(error) };
 }
