@@ -12,6 +12,8 @@ import { UnitCache } from './unit-cache.ts';
 
 /** How often readers are told which time it is. @see RFC 3550 section 6.2 */
 const REPORT_MS = 5000;
+/** Some players take no report before the first packet: who joins gets another one soon. */
+const EARLY_REPORT_MS = 500;
 
 /** A reader in a fan-out. */
 export interface PacketViewer {
@@ -85,6 +87,7 @@ export class PacketFanout {
     this.#flushLines();
     const preamble = continues === undefined ? [...this.#reports(), ...this.#cache.bytes()] : [];
     const startAtKeyFrame = continues === undefined ? this.#hasVideo && this.#cache.units.length === 0 : continues.needsKeyFrame;
+    if (continues === undefined) this.#reportDueMs = Math.min(this.#reportDueMs, performance.now() + EARLY_REPORT_MS);
     this.#viewers.set(viewer, this.#fanout.add(viewer, { lowLatency, preamble, startAtKeyFrame }));
   }
 
