@@ -12,7 +12,7 @@ import { UnitCache } from './unit-cache.ts';
 
 /** How often readers are told which time it is. @see RFC 3550 section 6.2 */
 const REPORT_MS = 5000;
-/** Some players take no report before the first packet: who joins gets another one soon. */
+/** Some players take no report of a track before its first packet: who joins, or waits for a key frame, gets another one soon. */
 const EARLY_REPORT_MS = 500;
 
 /** A reader in a fan-out. */
@@ -196,7 +196,8 @@ export class PacketFanout {
     const nowMs = performance.now();
     const nowUs = this.#clock.nowUs(nowMs);
     if (nowUs === undefined) return [];
-    this.#reportDueMs = nowMs + REPORT_MS;
+    const someWait = [...this.#viewers.values()].some(({ needsKeyFrame }) => needsKeyFrame);
+    this.#reportDueMs = nowMs + (someWait ? EARLY_REPORT_MS : REPORT_MS);
     const ntp = this.#reportClock.ntpOf(nowUs, Date.now());
     return this.#variant.tracks.flatMap(({ trackId, rtcpChannel, track }) => {
       const report = this.#lines.get(trackId)?.report(nowUs, track.clockRateHz);
