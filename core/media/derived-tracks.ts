@@ -146,6 +146,11 @@ export class DerivedTracks {
     }
   }
 
+  /** A transcoder is gone: what it failed at is no matter any more. */
+  forget(transcoder: TranscoderCapability): void {
+    for (const [id, failed] of this.#failed) if (failed.transcoder === transcoder) this.#failed.delete(id);
+  }
+
   /** False where the id isn't one of a derived track. */
   requestKeyFrame(trackId: string): boolean {
     const running = this.#running.get(trackId);
@@ -242,7 +247,8 @@ export class DerivedTracks {
       if (successor.pending !== undefined) this.#setTrack(running, successor.pending);
       return;
     }
-    this.#failed.set(running.id, { source: running.job.track, transcoder: worker.transcoder });
+    // One that is on its way out is not to be held on to.
+    if (this.#host.transcoders.includes(worker.transcoder)) this.#failed.set(running.id, { source: running.job.track, transcoder: worker.transcoder });
     this.#stop(running);
     this.#host.onFail(running, reason);
   }

@@ -172,6 +172,10 @@ export class LiveStream implements Stream {
     this.#derived.takeOver(transcoder);
   }
 
+  transcoderWent(transcoder: TranscoderCapability): void {
+    this.#derived.forget(transcoder);
+  }
+
   terminate(reason: string): void {
     this.#publisher?.terminate(reason);
   }

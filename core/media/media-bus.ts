@@ -117,7 +117,10 @@ export class MediaBus {
   registerTranscoder(transcoder: TranscoderCapability): () => void {
     this.#transcoders = [transcoder, ...this.#transcoders];
     for (const stream of [...this.#streams.values()]) stream.transcoderCame(transcoder);
-    return () => void (this.#transcoders = this.#transcoders.filter((other) => other !== transcoder));
+    return () => {
+      this.#transcoders = this.#transcoders.filter((other) => other !== transcoder);
+      for (const stream of this.#streams.values()) stream.transcoderWent(transcoder);
+    };
   }
 
   on<E extends keyof MediaEvents>(event: E, listener: (event: MediaEvents[E]) => void): () => void {

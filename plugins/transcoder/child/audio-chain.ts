@@ -5,9 +5,9 @@ import type { JobOutput } from 'wcs-core/process/child-jobs';
 import type { JobPacket } from 'wcs-core/process/framing';
 import { audioFormatFor, type AudioFormat } from '../processor/audio-format.ts';
 import type { AudioOutputSpec, ChainInput, OutputSpec } from '../processor/chain-spec.ts';
-import { DECODERS, ENCODERS } from '../processor/codec-names.ts';
+import { DECODERS, ENCODERS } from 'wcs-core/process/av/codec-names';
 import { configOf, type MediaChain } from './chain.ts';
-import { audioConfigOf } from './output-config.ts';
+import { audioConfigOf } from 'wcs-core/process/av/output-config';
 import { SampleClock, DRIFT_STEP_SAMPLES } from './sample-clock.ts';
 
 const US_PER_SECOND = 1_000_000;

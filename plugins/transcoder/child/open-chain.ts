@@ -1,7 +1,7 @@
 import { hasCodec } from 'wcs-core/process/av/native';
 import type { JobHandler, JobOutput } from 'wcs-core/process/child-jobs';
 import type { ChainCommand, JobSpec } from '../processor/chain-spec.ts';
-import { codecsOf, DECODERS, ENCODERS } from '../processor/codec-names.ts';
+import { codecsOf, DECODERS, ENCODERS } from 'wcs-core/process/av/codec-names';
 import { AudioChain } from './audio-chain.ts';
 import type { MediaChain } from './chain.ts';
 import { VideoChain } from './video-chain.ts';

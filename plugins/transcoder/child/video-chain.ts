@@ -4,10 +4,10 @@ import { VideoEncoder } from 'wcs-core/process/av/video-encoder';
 import type { JobOutput } from 'wcs-core/process/child-jobs';
 import { stampAgeMs, type JobPacket } from 'wcs-core/process/framing';
 import type { ChainInput, OutputSpec, VideoOutputSpec } from '../processor/chain-spec.ts';
-import { DECODERS } from '../processor/codec-names.ts';
+import { DECODERS } from 'wcs-core/process/av/codec-names';
 import { defaultBitrateBps, fittedSize } from '../processor/picture-size.ts';
 import { configOf, type MediaChain } from './chain.ts';
-import { avcPictureOf } from './output-config.ts';
+import { avcPictureOf } from 'wcs-core/process/av/output-config';
 
 const US_PER_SECOND = 1_000_000;
 const DEFAULT_FRAME_RATE = 30;

@@ -1,7 +1,7 @@
 import ffmpeg from 'fluent-ffmpeg';
 import type { Codec, Scope } from 'wcs-core';
 import type { ChainInput } from '../processor/chain-spec.ts';
-import { codecsOf, DECODERS, ENCODERS } from '../processor/codec-names.ts';
+import { codecsOf, DECODERS, ENCODERS } from 'wcs-core/process/av/codec-names';
 import type { Chain, ChainSink, MediaProcessor } from '../processor/processor.ts';
 import { canCarry } from './container-track.ts';
 import { FfmpegChain, type FfmpegHost, type FfmpegRun } from './ffmpeg-chain.ts';
