@@ -12,6 +12,8 @@ import { UnitCache } from './unit-cache.ts';
 
 /** How often readers are told which time it is. @see RFC 3550 section 6.2 */
 const REPORT_MS = 5000;
+/** Some players take no report of a track before its first packet: who joins, or waits for a key frame, gets another one soon. */
+const EARLY_REPORT_MS = 500;
 
 /** A reader in a fan-out. */
 export interface PacketViewer {
@@ -85,6 +87,7 @@ export class PacketFanout {
     this.#flushLines();
     const preamble = continues === undefined ? [...this.#reports(), ...this.#cache.bytes()] : [];
     const startAtKeyFrame = continues === undefined ? this.#hasVideo && this.#cache.units.length === 0 : continues.needsKeyFrame;
+    if (continues === undefined) this.#reportDueMs = Math.min(this.#reportDueMs, performance.now() + EARLY_REPORT_MS);
     this.#viewers.set(viewer, this.#fanout.add(viewer, { lowLatency, preamble, startAtKeyFrame }));
   }
 
@@ -193,7 +196,8 @@ export class PacketFanout {
     const nowMs = performance.now();
     const nowUs = this.#clock.nowUs(nowMs);
     if (nowUs === undefined) return [];
-    this.#reportDueMs = nowMs + REPORT_MS;
+    const someWait = [...this.#viewers.values()].some(({ needsKeyFrame }) => needsKeyFrame);
+    this.#reportDueMs = nowMs + (someWait ? EARLY_REPORT_MS : REPORT_MS);
     const ntp = this.#reportClock.ntpOf(nowUs, Date.now());
     return this.#variant.tracks.flatMap(({ trackId, rtcpChannel, track }) => {
       const report = this.#lines.get(trackId)?.report(nowUs, track.clockRateHz);
