@@ -41,7 +41,8 @@ async function publishAll(media: readonly MediaFrame[], names: readonly string[]
   const publications = names.map((name) => kernel.kernel.parts.media.publish({ name, owner: name, tracks, meta: { plugin: 'bench', protocol: 'bench', sessionId: name, params: {} } }));
   const before = process.cpuUsage();
   const startedAtMs = performance.now();
-  for (let next = 0; next < media.length; await sleep(TICK_MS)) {
+  for (let next = 0; next < media.length; ) {
+    await sleep(TICK_MS);
     for (; next < media.length && media[next]!.dtsUs / 1000 <= performance.now() - startedAtMs; next += 1) {
       for (const publication of publications) publication.write(media[next]!);
     }
