@@ -87,6 +87,8 @@ export function parseOffer(text: string): SdpOffer {
 function checkSize(text: string): void {
   if (text.length > SDP_LENGTH_MAX) throw tooLarge(`${text.length} characters; at most ${SDP_LENGTH_MAX} are read`);
   if (!text.startsWith('v=0')) throw new ProtocolError('The offer is no SDP: it does not begin with v=0.', 0);
+  // What is echoed in an answer would carry it on. @see RFC 8866 section 9, byte-string
+  if (text.includes('\0')) throw new ProtocolError('The offer is no SDP: it has a NUL character.', text.indexOf('\0'));
   let lines = 0;
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++;
   if (lines > SDP_LINES_MAX) throw tooLarge(`${lines} lines; at most ${SDP_LINES_MAX} are read`);

@@ -53,7 +53,7 @@ test('an inner address that a name resolves to is refused, also among public one
     return checkTarget('rtmp://cdn.example/x', strict, resolve).then(() => false, (error: unknown) => error instanceof WcsError);
   }));
   const target = await checkTarget('rtmp://CDN.Example./live', strict, () => Promise.resolve(['93.184.215.14', '1.1.1.1']));
-  t.like(target, { host: 'cdn.example', address: '93.184.215.14', family: 4, port: undefined });
+  t.like(target, { host: 'cdn.example', address: '93.184.215.14', family: 4, port: 1935 });
   t.like(await checkTarget('https://[2606:4700::1]:99/', strict, noDns), { address: '2606:4700::1', family: 6, port: 99 });
 });
 
