@@ -6,6 +6,7 @@ import { opusPacketDurationUs } from './opus.ts';
 export interface AudioFormat {
   readonly codec: string;
   readonly codecConfig?: Uint8Array;
+  readonly sampleRateHz?: number;
   readonly channels?: number;
 }
 
@@ -17,10 +18,11 @@ const G711_RATE_HZ = 8000;
 const US_PER_S = 1_000_000;
 
 /** How the frames of a track of sound tell their own duration, on a clock of `rateHz`. */
-export function audioFrameTicks({ codec, codecConfig, channels = 1 }: AudioFormat, rateHz: number): FrameTicks {
+export function audioFrameTicks(format: AudioFormat, rateHz: number): FrameTicks {
+  const { codec, sampleRateHz = G711_RATE_HZ, channels = 1 } = format;
   switch (codec) {
     case 'aac': {
-      const ticks = aacFrameTicks(codecConfig, rateHz);
+      const ticks = aacFrameTicks(format, rateHz);
       return () => ticks;
     }
     case 'opus':
@@ -32,17 +34,21 @@ export function audioFrameTicks({ codec, codecConfig, channels = 1 }: AudioForma
       });
     case 'pcma':
     case 'pcmu':
-      return (data) => Math.round((data.length / channels) * (rateHz / G711_RATE_HZ));
+      return (data) => Math.round((data.length / channels) * (rateHz / sampleRateHz));
     default:
       return () => undefined;
   }
 }
 
 /** The rate of the core decoder counts: with SBR it is half of the output's. */
-function aacFrameTicks(config: Uint8Array | undefined, rateHz: number): number {
-  if (config === undefined) return AAC_SAMPLES;
-  const { samplesPerFrame, sampleRateHz } = parseAudioSpecificConfig(config);
-  return Math.round((samplesPerFrame * rateHz) / sampleRateHz);
+function aacFrameTicks({ codecConfig, sampleRateHz: statedHz }: AudioFormat, rateHz: number): number | undefined {
+  if (codecConfig === undefined) return statedHz === undefined ? undefined : Math.round((AAC_SAMPLES * rateHz) / statedHz);
+  try {
+    const { samplesPerFrame, sampleRateHz } = parseAudioSpecificConfig(codecConfig);
+    return Math.round((samplesPerFrame * rateHz) / sampleRateHz);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Broken bytes of a publisher are no reason to stop: the time stamps decide. */

@@ -57,8 +57,10 @@ function avcFormat(record: Uint8Array): CodecFormat {
   const config = { codecConfig: recordWithBusLengths(record, AVCC_LENGTH_BYTE), lengthSize };
   if (nal === undefined) return config;
   const { width, height, frameRate, maxNumReorderFrames, mayReorder } = parseAvcSps(nal);
+  // Known where the set says so, or where its profile can't reorder.
   const reorderDepth = mayReorder ? maxNumReorderFrames : 0;
-  return { ...config, width, height, hasBFrames: mayReorder && maxNumReorderFrames !== 0, ...(frameRate === undefined ? {} : { frameRate }), ...(reorderDepth === undefined ? {} : { reorderDepth }) };
+  const hasBFrames = reorderDepth === undefined ? {} : { hasBFrames: reorderDepth > 0 };
+  return { ...config, width, height, ...hasBFrames, ...(frameRate === undefined ? {} : { frameRate }), ...(reorderDepth === undefined ? {} : { reorderDepth }) };
 }
 
 function hevcFormat(record: Uint8Array): CodecFormat {

@@ -1,17 +1,5 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
 
-/** Element ids. @see RFC 9559 section 5.1 */
-export const ELEMENT = {
-  ebml: 0x1a45dfa3, docType: 0x4282, segment: 0x18538067, void: 0xec,
-  seekHead: 0x114d9b74, seek: 0x4dbb, seekId: 0x53ab, seekPosition: 0x53ac,
-  info: 0x1549a966, timestampScale: 0x2ad7b1, duration: 0x4489,
-  tracks: 0x1654ae6b, trackEntry: 0xae, trackNumber: 0xd7, trackType: 0x83, codecId: 0x86, codecPrivate: 0x63a2, codecDelay: 0x56aa, defaultDuration: 0x23e383,
-  contentEncodings: 0x6d80, contentEncoding: 0x6240, contentEncodingType: 0x5033, contentCompression: 0x5034, contentCompAlgo: 0x4254, contentCompSettings: 0x4255,
-  video: 0xe0, pixelWidth: 0xb0, pixelHeight: 0xba, audio: 0xe1, samplingFrequency: 0xb5, channels: 0x9f,
-  cluster: 0x1f43b675, timestamp: 0xe7, simpleBlock: 0xa3, blockGroup: 0xa0, block: 0xa1, blockDuration: 0x9b, referenceBlock: 0xfb,
-  cues: 0x1c53bb6b, cuePoint: 0xbb, cueTime: 0xb3, cueTrackPositions: 0xb7, cueTrack: 0xf7, cueClusterPosition: 0xf1,
-} as const;
-
 /** The head of an element; sizes in bytes. */
 export interface ElementHead {
   readonly id: number;

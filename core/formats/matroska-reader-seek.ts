@@ -1,8 +1,9 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
 import { ByteWindow, type ByteSource } from './byte-source.ts';
 import { limit, MAX_SAMPLE_BYTES, timeOf } from './media-file.ts';
+import { MATROSKA_ID } from './matroska-ids.ts';
 import { BLOCK_HEAD_BYTES, parseBlockHead } from './matroska-reader-blocks.ts';
-import { childElements, contentOf, ELEMENT, unsigned } from './matroska-reader-ebml.ts';
+import { childElements, contentOf, unsigned } from './matroska-reader-ebml.ts';
 import { headAt, readCues, type Cue, type MatroskaHead } from './matroska-reader-head.ts';
 import type { MatroskaTrack } from './matroska-reader-tracks.ts';
 
@@ -53,15 +54,15 @@ async function keyFrame({ source, window, head, track }: Search, from: number, w
   let clusterTicks = 0;
   for (let elements = 0; position + 2 <= source.size && elements < MAX_SEARCH_ELEMENTS; elements += 1) {
     const { id, headBytes, bytes } = await headAt(window, position);
-    if (elements === 0 && id !== ELEMENT.cluster) return undefined;
+    if (elements === 0 && id !== MATROSKA_ID.cluster) return undefined;
     const start = position + headBytes;
-    if (id === ELEMENT.cluster) {
+    if (id === MATROSKA_ID.cluster) {
       position = start;
       clusterTicks = 0;
       continue;
     }
     if (bytes === undefined) throw new ProtocolError('An element of unknown size that is no cluster', position);
-    if (id === ELEMENT.timestamp) clusterTicks = unsigned(await window.take(start, limit(bytes, 8, 'bytes in a time')));
+    if (id === MATROSKA_ID.timestamp) clusterTicks = unsigned(await window.take(start, limit(bytes, 8, 'bytes in a time')));
     const block = await lookAt(window, id, start, bytes);
     if (block?.trackNumber === track.number) {
       const timeUs = timeOf(Math.round((clusterTicks + block.ticks) * head.tickUs - track.codecDelayNs / 1000));
@@ -77,11 +78,11 @@ async function keyFrame({ source, window, head, track }: Search, from: number, w
 
 /** The head of a block; its frames stay unread, unless it lies in a group. */
 async function lookAt(window: ByteWindow, id: number, start: number, bytes: number) {
-  if (id === ELEMENT.simpleBlock) return parseBlockHead(await window.peek(start, Math.min(bytes, BLOCK_HEAD_BYTES)));
-  if (id !== ELEMENT.blockGroup) return undefined;
+  if (id === MATROSKA_ID.simpleBlock) return parseBlockHead(await window.peek(start, Math.min(bytes, BLOCK_HEAD_BYTES)));
+  if (id !== MATROSKA_ID.blockGroup) return undefined;
   const group = childElements(await window.take(start, limit(bytes, MAX_SAMPLE_BYTES, 'bytes in one block')));
-  const block = contentOf(group, ELEMENT.block);
-  return block === undefined ? undefined : { ...parseBlockHead(block), key: contentOf(group, ELEMENT.referenceBlock) === undefined };
+  const block = contentOf(group, MATROSKA_ID.block);
+  return block === undefined ? undefined : { ...parseBlockHead(block), key: contentOf(group, MATROSKA_ID.referenceBlock) === undefined };
 }
 
 /** The clusters of a file without cues, by walking from head to head. */
@@ -92,7 +93,7 @@ async function listClusters(source: ByteSource, window: ByteWindow, head: Matros
   for (let elements = 0; position + 2 <= source.size && elements < MAX_SEARCH_ELEMENTS; elements += 1) {
     const { id, headBytes, bytes } = await headAt(window, position);
     const start = position + headBytes;
-    if (id === ELEMENT.cluster) {
+    if (id === MATROSKA_ID.cluster) {
       limit(clusters.length, MAX_CLUSTERS, 'clusters');
       cluster = { position, end: bytes === undefined ? undefined : start + bytes };
       position = start;
@@ -100,7 +101,7 @@ async function listClusters(source: ByteSource, window: ByteWindow, head: Matros
     }
     if (bytes === undefined) throw new ProtocolError('An element of unknown size that is no cluster', position);
     position = start + bytes;
-    if (id !== ELEMENT.timestamp || cluster === undefined) continue;
+    if (id !== MATROSKA_ID.timestamp || cluster === undefined) continue;
     const ticks = unsigned(await window.take(start, limit(bytes, 8, 'bytes in a time')));
     clusters.push({ timeUs: Math.round(ticks * head.tickUs), position: cluster.position });
     if (cluster.end !== undefined) position = Math.max(position, cluster.end);

@@ -24,7 +24,7 @@ export class SampleTimes {
   /** @param frameUs duration of a picture; 0 where it isn't known */
   constructor({ codec, hasBFrames, reorderDepth, frameRate }: FileTrack, frameUs: number, state?: SampleTimesState) {
     this.#reorders = codec === 'h264' || codec === 'hevc';
-    const depth = reorderDepth ?? (hasBFrames === true ? DEFAULT_REORDER_DEPTH : 0);
+    const depth = reorderDepth ?? (hasBFrames === false ? 0 : DEFAULT_REORDER_DEPTH);
     const ownUs = frameUs > 0 ? frameUs : frameRate === undefined ? DEFAULT_FRAME_US : 1_000_000 / frameRate;
     this.#decode = new DecodeTimes({ depth, maxDepth: MAX_REORDERED, frameUs: Math.round(ownUs) }, state?.decode);
     this.#lastUs = state?.lastUs ?? -Infinity;

@@ -3,7 +3,8 @@ import { aacLcConfig, encodeAudioSpecificConfig } from './aac.ts';
 import { av1ConfigOf, encodeAv1Config } from './av1.ts';
 import { codecFormatOf, type CodecFormat, type MediaCodec } from './codec-format.ts';
 import type { FileTrack } from './media-file.ts';
-import { childElements, contentOf, ELEMENT, floatOf, textOf, uintOf, type EbmlElement } from './matroska-reader-ebml.ts';
+import { MATROSKA_ID } from './matroska-ids.ts';
+import { childElements, contentOf, floatOf, textOf, uintOf, type EbmlElement } from './matroska-reader-ebml.ts';
 import { encodeDops, parseOpusHead } from './opus.ts';
 import { encodeVpConfig, parseVp9KeyFrame, vpConfigOf } from './vp9.ts';
 
@@ -35,28 +36,28 @@ const NO_BYTES = new Uint8Array(0);
 /** Reads a TrackEntry; undefined for what is neither picture nor sound. @see RFC 9559 section 5.1.4 @throws ProtocolError */
 export function parseTrackEntry(content: Uint8Array): MatroskaTrack | undefined {
   const elements = childElements(content);
-  const kind = KINDS[uintOf(elements, ELEMENT.trackType, 0)];
+  const kind = KINDS[uintOf(elements, MATROSKA_ID.trackType, 0)];
   if (kind === undefined) return undefined;
   const encodings = parseEncodings(elements);
   const entry = typeof encodings === 'string' ? encodings : kind === 'video' ? videoTrack(elements) : audioTrack(elements);
   return {
-    number: uintOf(elements, ELEMENT.trackNumber, 0),
+    number: uintOf(elements, MATROSKA_ID.trackNumber, 0),
     kind,
     entry,
-    defaultDurationNs: uintOf(elements, ELEMENT.defaultDuration, 0),
-    codecDelayNs: uintOf(elements, ELEMENT.codecDelay, 0),
+    defaultDurationNs: uintOf(elements, MATROSKA_ID.defaultDuration, 0),
+    codecDelayNs: uintOf(elements, MATROSKA_ID.codecDelay, 0),
     strippedHead: typeof encodings === 'string' ? NO_BYTES : encodings,
   };
 }
 
 function videoTrack(elements: readonly EbmlElement[]): FileTrack | string {
-  const id = textOf(elements, ELEMENT.codecId);
+  const id = textOf(elements, MATROSKA_ID.codecId);
   const codec = VIDEO[id];
-  const record = contentOf(elements, ELEMENT.codecPrivate) ?? NO_BYTES;
+  const record = contentOf(elements, MATROSKA_ID.codecPrivate) ?? NO_BYTES;
   if (codec === undefined || (record.length === 0 && NEEDS_RECORD.has(codec))) return id;
-  const video = childElements(contentOf(elements, ELEMENT.video) ?? NO_BYTES);
-  const [width, height] = [uintOf(video, ELEMENT.pixelWidth, 0), uintOf(video, ELEMENT.pixelHeight, 0)];
-  const durationNs = uintOf(elements, ELEMENT.defaultDuration, 0);
+  const video = childElements(contentOf(elements, MATROSKA_ID.video) ?? NO_BYTES);
+  const [width, height] = [uintOf(video, MATROSKA_ID.pixelWidth, 0), uintOf(video, MATROSKA_ID.pixelHeight, 0)];
+  const durationNs = uintOf(elements, MATROSKA_ID.defaultDuration, 0);
   const facts = { ...(width > 0 && height > 0 ? { width, height } : {}), ...(durationNs > 0 ? { frameRate: 1e9 / durationNs } : {}) };
   // What VP9 writes there is no configuration record.
   const hasRecord = record.length > 0 && codec !== 'vp8' && codec !== 'vp9';
@@ -64,11 +65,11 @@ function videoTrack(elements: readonly EbmlElement[]): FileTrack | string {
 }
 
 function audioTrack(elements: readonly EbmlElement[]): FileTrack | string {
-  const id = textOf(elements, ELEMENT.codecId);
-  const audio = childElements(contentOf(elements, ELEMENT.audio) ?? NO_BYTES);
-  const sampleRateHz = Math.round(floatOf(audio, ELEMENT.samplingFrequency) ?? 8000);
-  const channels = Math.max(1, uintOf(audio, ELEMENT.channels, 1));
-  const record = contentOf(elements, ELEMENT.codecPrivate) ?? NO_BYTES;
+  const id = textOf(elements, MATROSKA_ID.codecId);
+  const audio = childElements(contentOf(elements, MATROSKA_ID.audio) ?? NO_BYTES);
+  const sampleRateHz = Math.round(floatOf(audio, MATROSKA_ID.samplingFrequency) ?? 8000);
+  const channels = Math.max(1, uintOf(audio, MATROSKA_ID.channels, 1));
+  const record = contentOf(elements, MATROSKA_ID.codecPrivate) ?? NO_BYTES;
   if (id.startsWith('A_AAC')) return { kind: 'audio', codec: 'aac', ...aacFormat(record, sampleRateHz, channels) };
   const codec = id === 'A_MS/ACM' ? WAVE_FORMATS[(record[0] ?? 0) + 256 * (record[1] ?? 0)] : AUDIO[id];
   if (codec === undefined || (record.length === 0 && NEEDS_RECORD.has(codec))) return id;
@@ -85,14 +86,14 @@ function aacFormat(record: Uint8Array, sampleRateHz: number, channels: number): 
 
 /** Bytes stripped from each frame, or the name of an encoding that can't be undone. @see RFC 9559 section 5.1.4.1.31 */
 function parseEncodings(elements: readonly EbmlElement[]): Uint8Array | string {
-  const encodings = childElements(contentOf(elements, ELEMENT.contentEncodings) ?? NO_BYTES);
-  const [first, second] = encodings.filter(({ id }) => id === ELEMENT.contentEncoding);
+  const encodings = childElements(contentOf(elements, MATROSKA_ID.contentEncodings) ?? NO_BYTES);
+  const [first, second] = encodings.filter(({ id }) => id === MATROSKA_ID.contentEncoding);
   if (first === undefined) return NO_BYTES;
   const encoding = childElements(first.content);
-  const compression = childElements(contentOf(encoding, ELEMENT.contentCompression) ?? NO_BYTES);
-  if (second !== undefined || uintOf(encoding, ELEMENT.contentEncodingType, 0) !== 0) return 'an encrypted form';
-  if (uintOf(compression, ELEMENT.contentCompAlgo, 0) !== HEADER_STRIPPING) return 'a compressed form';
-  const stripped = contentOf(compression, ELEMENT.contentCompSettings) ?? NO_BYTES;
+  const compression = childElements(contentOf(encoding, MATROSKA_ID.contentCompression) ?? NO_BYTES);
+  if (second !== undefined || uintOf(encoding, MATROSKA_ID.contentEncodingType, 0) !== 0) return 'an encrypted form';
+  if (uintOf(compression, MATROSKA_ID.contentCompAlgo, 0) !== HEADER_STRIPPING) return 'a compressed form';
+  const stripped = contentOf(compression, MATROSKA_ID.contentCompSettings) ?? NO_BYTES;
   if (stripped.length > MAX_STRIPPED_BYTES) throw new ProtocolError(`A frame head of ${stripped.length} bytes`);
   return stripped;
 }

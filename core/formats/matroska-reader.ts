@@ -1,15 +1,17 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
 import { ByteWindow, type ByteSource } from './byte-source.ts';
-import { frameDurationUs } from './frame-duration.ts';
+import { audioFrameTicks } from './audio-duration.ts';
 import { chooseTracks, MAX_SAMPLE_BYTES, limit, timeOf, type Candidate, type FileSample, type FileTrack, type MediaReader, type ReadBounds } from './media-file.ts';
+import { MATROSKA_ID } from './matroska-ids.ts';
 import { framesOf, parseBlockHead, type BlockHead } from './matroska-reader-blocks.ts';
-import { childElements, contentOf, ELEMENT, unsigned } from './matroska-reader-ebml.ts';
+import { childElements, contentOf, unsigned } from './matroska-reader-ebml.ts';
 import { headAt, readHead, type MatroskaHead } from './matroska-reader-head.ts';
 import { seekCluster, type SeekPlace } from './matroska-reader-seek.ts';
 import { SampleTimes, type SampleTimesState } from './matroska-reader-times.ts';
 import { describedByFrame, isDescribedByFrame, type MatroskaTrack } from './matroska-reader-tracks.ts';
 import { withBusLengths } from './nal.ts';
 
+const US_PER_SECOND = 1_000_000;
 const WINDOW_BYTES = 256 * 1024;
 /** Elements in a row without a frame of a chosen track, at most: a file may be made of nothing but padding. */
 const MAX_IDLE_ELEMENTS = 100_000;
@@ -139,14 +141,14 @@ export class MatroskaReader implements MediaReader {
     const { position, clusterTicks } = this.#place;
     const { id, headBytes, bytes } = await headAt(this.#window, position);
     const start = position + headBytes;
-    if (id === ELEMENT.cluster) return void (this.#place = { position: start, clusterTicks: 0 });
+    if (id === MATROSKA_ID.cluster) return void (this.#place = { position: start, clusterTicks: 0 });
     if (bytes === undefined) throw new ProtocolError('An element of unknown size that is no cluster', position);
     let ticks = clusterTicks;
-    if (id === ELEMENT.timestamp) ticks = unsigned(await this.#window.take(start, limit(bytes, 8, 'bytes in a time')));
-    else if (id === ELEMENT.simpleBlock || id === ELEMENT.blockGroup) {
+    if (id === MATROSKA_ID.timestamp) ticks = unsigned(await this.#window.take(start, limit(bytes, 8, 'bytes in a time')));
+    else if (id === MATROSKA_ID.simpleBlock || id === MATROSKA_ID.blockGroup) {
       limit(bytes, MAX_SAMPLE_BYTES, 'bytes in one block');
       const content = await this.#window.take(start, bytes);
-      if (id === ELEMENT.simpleBlock) this.#block(content, parseBlockHead(content), samples);
+      if (id === MATROSKA_ID.simpleBlock) this.#block(content, parseBlockHead(content), samples);
       else this.#group(content, samples);
     }
     this.#place = { position: start + bytes, clusterTicks: ticks };
@@ -155,10 +157,10 @@ export class MatroskaReader implements MediaReader {
   /** @see RFC 9559 section 5.1.3.5 */
   #group(content: Uint8Array, samples: FileSample[]): void {
     const elements = childElements(content);
-    const block = contentOf(elements, ELEMENT.block);
+    const block = contentOf(elements, MATROSKA_ID.block);
     if (block === undefined) return;
-    const duration = contentOf(elements, ELEMENT.blockDuration);
-    const key = contentOf(elements, ELEMENT.referenceBlock) === undefined;
+    const duration = contentOf(elements, MATROSKA_ID.blockDuration);
+    const key = contentOf(elements, MATROSKA_ID.referenceBlock) === undefined;
     this.#block(block, { ...parseBlockHead(block), key }, samples, duration === undefined ? undefined : unsigned(duration) * this.#head.tickUs);
   }
 
@@ -185,7 +187,7 @@ export class MatroskaReader implements MediaReader {
 }
 
 function ownDurationUs({ entry, defaultDurationNs }: ChosenTrack, frame: Uint8Array): number {
-  return defaultDurationNs > 0 ? defaultDurationNs / 1000 : frameDurationUs(entry, frame);
+  return defaultDurationNs > 0 ? defaultDurationNs / 1000 : (audioFrameTicks(entry, US_PER_SECOND)(frame) ?? 0);
 }
 
 function completeFrame({ strippedHead, entry: { lengthSize } }: ChosenTrack, frame: Uint8Array): Uint8Array {

@@ -15,7 +15,7 @@ const GROUP_POLL_MS = 20;
  * @param args argument list; no shell is involved
  */
 export function spawnInScope(scope: Scope, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
-  const child = spawn(command, [...args], { ...options, shell: false, detached: true });
+  const child = spawn(command, [...args], { ...options, env: withoutSecrets(options.env ?? process.env), shell: false, detached: true });
   // The caller hears of errors by a listener of its own; without one they must not be taken for uncaught.
   child.on('error', () => undefined);
   const { pid } = child;
@@ -24,6 +24,11 @@ export function spawnInScope(scope: Scope, command: string, args: readonly strin
   const held = scope.add(`child process ${command}`, () => (ending ??= endGroup(pid)));
   child.once('exit', () => void (ending ??= endGroup(pid)).then(() => held.detach()));
   return child;
+}
+
+/** The server's own settings may hold passwords (`WCS_ADMIN_PASSWORD`), and a child reads what peers send. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('WCS_')));
 }
 
 /** A module that runs as a process of its own. */

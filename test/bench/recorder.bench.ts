@@ -73,7 +73,9 @@ export default {
     const kernel = await startTestKernel({ plugins: { recorder: { folder, streams: ['recorded*'], nameTemplate: '{streamName}' } } });
     try {
       let complete = 0;
-      kernel.kernel.parts.media.on('recordingEnded', ({ end }) => void (complete += end.error === undefined ? 1 : 0));
+      kernel.kernel.parts.media.on('recordingEnded', ({ end }) => {
+        if (end.error === undefined) complete += 1;
+      });
       const media = frames();
       const bytesEach = media.reduce((sum, { data }) => sum + data.length, 0);
       const names = (prefix: string): string[] => Array.from({ length: RECORDINGS }, (_, index) => `${prefix}${index}`);

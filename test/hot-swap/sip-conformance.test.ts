@@ -41,9 +41,13 @@ pluginConformance(test, {
     return {
       verify,
       close: async () => {
-        const { status } = await client.request('BYE', call);
+        // A version that fails to hand the call over loses it when it has drained: then there is nobody to hang up on.
+        const answer = await client.request('BYE', call).catch((error: unknown) => {
+          if (!client.closed) throw error;
+          return undefined;
+        });
         client.close();
-        if (status !== 200) throw new Error(`BYE was answered ${status}`);
+        if (answer !== undefined && answer.status !== 200) throw new Error(`BYE was answered ${answer.status}`);
       },
     };
   },

@@ -70,7 +70,10 @@ export class TestRtspClient {
   }
 
   async setup(uri: string, transport: 'tcp' | 'udp', track: number, mode = 'play'): Promise<void> {
-    if (transport === 'tcp') return void (await this.#must('SETUP', uri, [['Transport', `RTP/AVP/TCP;unicast;interleaved=${2 * track}-${2 * track + 1};mode=${mode}`]]));
+    if (transport === 'tcp') {
+      await this.#must('SETUP', uri, [['Transport', `RTP/AVP/TCP;unicast;interleaved=${2 * track}-${2 * track + 1};mode=${mode}`]]);
+      return;
+    }
     const { sockets, ports } = await openPorts();
     for (const [at, socket] of sockets.entries()) socket.on('message', (data) => this.#take(2 * track + at, data));
     const answer = await this.#must('SETUP', uri, [['Transport', `RTP/AVP;unicast;client_port=${ports.join('-')};mode=${mode}`]]);

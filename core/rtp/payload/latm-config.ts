@@ -22,6 +22,8 @@ const GENERAL_AUDIO: ReadonlySet<number> = new Set([1, 2, 3, 4, 6, 7, 17, 19, 20
 const EXPLICIT_RATE = 15;
 /** frameLengthType, latmBufferFullness, otherDataPresent and crcCheckPresent. */
 const TAIL_BITS = 3 + 8 + 1 + 1;
+const SYNC_BITS = 11;
+const SYNC_SBR = 0x2b7;
 /** Says that the buffer's fullness isn't known. */
 const BUFFER_FULLNESS_UNKNOWN = 0xff;
 
@@ -82,7 +84,17 @@ function skipOtherDataLength(reader: BitReader, version: number): void {
 function takeAudioSpecificConfig(reader: BitReader): Uint8Array {
   // The length is known only after reading it: a look ahead, then the bits.
   const ahead = reader.fork();
-  return takeBits(reader, audioSpecificConfigBits(ahead));
+  const config = takeBits(reader, audioSpecificConfigBits(ahead));
+  skipSyncExtension(reader);
+  return config;
+}
+
+/** What some encoders put behind the configuration for newer decoders, though nothing belongs there. @see ISO/IEC 14496-3 section 1.6.2.1 */
+function skipSyncExtension(reader: BitReader): void {
+  const ahead = reader.fork();
+  if (ahead.remaining < SYNC_BITS + 5 || ahead.bits(SYNC_BITS) !== SYNC_SBR) return;
+  reader.skip(SYNC_BITS);
+  if (reader.bits(5) === AOT_SBR && reader.flag()) skipRate(reader);
 }
 
 function takeBits(reader: BitReader, count: number): Uint8Array {

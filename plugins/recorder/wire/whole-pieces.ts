@@ -1,4 +1,4 @@
-import { MATROSKA_ID } from 'wcs-core/formats/matroska';
+import { MATROSKA_ID, parseElementHead, type ElementHead } from 'wcs-core/formats/matroska';
 import { TS_PACKET_BYTES } from 'wcs-core/formats/mpegts';
 import type { ContainerType } from './container.ts';
 
@@ -50,35 +50,31 @@ function boxOf(bytes: Uint8Array): TopElement | undefined {
   }
 }
 
-/** @see RFC 8794 sections 4 and 5 */
+/** @see RFC 9559 section 4.5 */
 function ebmlOf(bytes: Uint8Array): TopElement | undefined {
-  const idLength = vintLength(bytes[0] ?? 0);
-  if (idLength > 4 || bytes.length < idLength + 1) return undefined;
-  const id = bytes.subarray(0, idLength).reduce((value, byte) => value * 0x100 + byte, 0);
-  const sizeLength = vintLength(bytes[idLength] ?? 0);
-  if (sizeLength > 8 || bytes.length < idLength + sizeLength) return undefined;
-  // The marker goes first: with it, a size in eight bytes would leave the range of exact numbers.
-  const sizeField = bytes.subarray(idLength, idLength + sizeLength);
-  const size = sizeField.reduce((value, byte, index) => value * 0x100 + (index === 0 ? byte & (0xff >> sizeLength) : byte), 0);
-  const headBytes = idLength + sizeLength;
-  switch (id) {
+  const head = elementHead(bytes);
+  switch (head?.id) {
     // The segment is everything behind its head.
     case MATROSKA_ID.segment:
-      return { role: 'head', bytes: headBytes };
+      return { role: 'head', bytes: head.headBytes };
     case MATROSKA_ID.ebml:
     case MATROSKA_ID.seekHead:
     case MATROSKA_ID.info:
     case MATROSKA_ID.tracks:
     case MATROSKA_ID.void:
     case MATROSKA_ID.cues:
-      return { role: 'head', bytes: headBytes + size };
+      return head.bytes === undefined ? undefined : { role: 'head', bytes: head.headBytes + head.bytes };
     case MATROSKA_ID.cluster:
-      return { role: 'piece', bytes: headBytes + size };
+      return head.bytes === undefined ? undefined : { role: 'piece', bytes: head.headBytes + head.bytes };
     default:
       return undefined;
   }
 }
 
-function vintLength(first: number): number {
-  return Math.clz32(first) - 23;
+function elementHead(bytes: Uint8Array): ElementHead | undefined {
+  try {
+    return parseElementHead(bytes, 0);
+  } catch {
+    return undefined;
+  }
 }

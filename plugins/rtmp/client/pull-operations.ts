@@ -9,7 +9,11 @@ const wish = z.object({
   localStreamName: z.string().min(1).optional().describe('Name of the stream on this server; default: the URI'),
   hasAudio: looseBoolean().default(true),
   hasVideo: looseBoolean().default(true),
+  record: looseBoolean().default(false).describe('Record the stream, where the recorder is enabled'),
 });
+
+/** The operation that records a stream, whichever plugin has it. */
+const START_RECORDING = 'stream.startRecording';
 
 /** `pull.rtmp.*`: streams of other RTMP servers. */
 export function registerPullOperations(ctx: PluginContext<RtmpSettings>, relays: Relays): void {
@@ -19,8 +23,13 @@ export function registerPullOperations(ctx: PluginContext<RtmpSettings>, relays:
     role: 'admin',
     input: wish,
     cli: { positional: ['uri', 'localStreamName'] },
-    handler: async ({ localStreamName, ...rest }, { caller }) =>
-      row(await relays.pull({ ...rest, localStreamName: localStreamName ?? rest.uri, lasting: true, caller: caller.address })),
+    handler: async ({ localStreamName, ...rest }, call) => {
+      const canRecord = ctx.operations.list().some(({ name }) => name === START_RECORDING);
+      if (rest.record && !canRecord) throw new WcsError('OPERATION_E_INPUT', 'Recording needs the recorder, which is not enabled.');
+      const pull = await relays.pull({ ...rest, localStreamName: localStreamName ?? rest.uri, lasting: true, caller: call.caller.address });
+      if (rest.record) await ctx.operations.call(START_RECORDING, { mediaSessionId: pull.media.facts.streamId }, call);
+      return row(pull);
+    },
   });
   ctx.operations.register({
     name: 'pull.rtmp.find_all',
@@ -53,7 +62,7 @@ function row({ session, order, media, status, lastError }: Pull): Readonly<Recor
     status,
     hasAudio: order.hasAudio,
     hasVideo: order.hasVideo,
-    record: false,
+    record: order.record,
     width: media.facts.width,
     height: media.facts.height,
     ...(lastError === undefined ? {} : { lastError }),

@@ -30,7 +30,7 @@ export class PullSource {
 
   async #start(uri: string, { caller, signal }: SourceContext): Promise<void> {
     this.#watch(uri, signal);
-    await this.#relays.pull({ uri, localStreamName: uri, hasAudio: true, hasVideo: true, lasting: false, caller });
+    await this.#relays.pull({ uri, localStreamName: uri, hasAudio: true, hasVideo: true, record: false, lasting: false, caller });
     if (signal.aborted) throw new WcsError('MEDIA_E_NOT_FOUND', UNWANTED);
   }
 

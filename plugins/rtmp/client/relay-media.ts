@@ -20,6 +20,8 @@ export interface RelayOrder {
   /** What a pull takes of the stream. */
   readonly hasAudio: boolean;
   readonly hasVideo: boolean;
+  /** Whether a pull was asked to be recorded; the recorder does it. */
+  readonly record: boolean;
   /** True for what an operation started, which goes on until one ends it; false for what a reader asked for. */
   readonly lasting: boolean;
   /** Handed back in replies. */

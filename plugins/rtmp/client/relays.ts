@@ -32,6 +32,7 @@ export interface PullWish {
   readonly localStreamName: string;
   readonly hasAudio: boolean;
   readonly hasVideo: boolean;
+  readonly record: boolean;
   readonly lasting: boolean;
   readonly caller: string | undefined;
 }
@@ -75,7 +76,7 @@ export class Relays {
     const { streamName: localName, rtmpUrl, fullUrl, flashVersion = PUBLISHER_VERSION, options, caller } = wish;
     const given = parseRelayAddress(rtmpUrl, fullUrl);
     const address = fullUrl ? given : { ...given, streamName: this.#ctx.settings.client.pushNamePrefix + localName };
-    const order: RelayOrder = { role: 'publish', address, url: rtmpUrl, shownUrl: shownAddress(given), localName, flashVersion, caller, hasAudio: true, hasVideo: true, lasting: true, options };
+    const order: RelayOrder = { role: 'publish', address, url: rtmpUrl, shownUrl: shownAddress(given), localName, flashVersion, caller, hasAudio: true, hasVideo: true, record: false, lasting: true, options };
     const same = this.pushes.some((push) => push.order.localName === localName && isSameTarget(push.order.address, address));
     if (same) throw new WcsError('OPERATION_E_CONFLICT', `Stream ${localName} is pushed to that address already.`);
     const push = this.#addPush(this.#open(), order);
@@ -89,9 +90,9 @@ export class Relays {
    * @throws WcsError OPERATION_E_CONFLICT when the address is pulled already, and what `Relay.start` throws
    */
   async pull(wish: PullWish): Promise<Pull> {
-    const { uri: url, localStreamName: localName, hasAudio, hasVideo, lasting, caller } = wish;
+    const { uri: url, localStreamName: localName, hasAudio, hasVideo, record, lasting, caller } = wish;
     const address = parseRelayAddress(url, true);
-    const order: RelayOrder = { role: 'play', address, url, shownUrl: shownAddress(address), localName, flashVersion: PLAYER_VERSION, caller, hasAudio, hasVideo, lasting, options: {} };
+    const order: RelayOrder = { role: 'play', address, url, shownUrl: shownAddress(address), localName, flashVersion: PLAYER_VERSION, caller, hasAudio, hasVideo, record, lasting, options: {} };
     if (lasting && this.pulls.some((pull) => isSameTarget(pull.order.address, address))) throw new WcsError('OPERATION_E_CONFLICT', 'That address is pulled already.');
     const pull = this.#addPull(this.#open(), order);
     await pull.start();

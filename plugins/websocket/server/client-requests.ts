@@ -1,4 +1,4 @@
-import { messageOf, SNAPSHOTS, type PluginContext, type PluginSession, type Snapshots } from 'wcs-core';
+import { messageOf, SNAPSHOTS, WcsError, type AccessDecision, type PluginContext, type PluginSession, type Snapshots } from 'wcs-core';
 import type { Effect } from '../session/client-session.ts';
 import type { ServerMessage } from '../wire/server-message.ts';
 import type { ClientLog } from './client-logs.ts';
@@ -56,6 +56,13 @@ export class ClientRequests {
     }
   }
 
+  /** A picture of a stream is for those who may play it. */
+  #authorised(streamName: string): Promise<AccessDecision> {
+    const { ctx, session } = this.#host;
+    const { id: sessionId, peer = { address: '', port: 0 } } = session.entry;
+    return ctx.access.authorise({ action: 'play', protocol: 'snapshot', streamName, params: {}, peer, sessionId });
+  }
+
   async #snapshot(mediaSessionId: string, name: string): Promise<void> {
     const { capabilities } = this.#host.ctx;
     const tell = (type: string, payload: unknown): void => this.#host.deliver({ type: 'notifyStreamEvent', event: { mediaSessionId, type, payload } });
@@ -65,7 +72,9 @@ export class ClientRequests {
     }
     this.#underWay++;
     try {
-      const picture = await capabilities.get<Snapshots>(SNAPSHOTS).take(name);
+      const decision = await this.#authorised(name);
+      if (!decision.allowed) throw new WcsError('ACCESS_E_REFUSED', decision.reason);
+      const picture = await capabilities.get<Snapshots>(SNAPSHOTS).take(decision.streamName ?? name);
       tell('snapshotCompleted', { snapshot: Buffer.from(picture).toString('base64') });
     } catch (error) {
       tell('snapshotFailed', { info: messageOf(error) });

@@ -118,7 +118,7 @@ peerTest('the script gets name and path, nothing of the server\'s secrets, and i
   await until(() => kernel.kernel.logLines.some((line) => line.includes('took longer than 1000 ms')), 'its end', 10_000);
   const child = Number(readFileSync(join(folder, 'child'), 'utf8'));
   await until(() => { try { process.kill(child, 0); return false; } catch { return true; } }, 'the end of its child');
-  t.regex(readFileSync(join(folder, 'called'), 'utf8'), new RegExp(`^word\\|\\$\\(words\\)\\|${join(folder, 'records')}/%24%28words%29\\.mp4\\|\n`));
+  t.regex(readFileSync(join(folder, 'called'), 'utf8'), new RegExp(`^word\\|\\$\\(words\\)\\|${join(folder, 'records')}/%24%28words%29\\.mp4\\|$`, 'm'));
 });
 
 peerTest('names cannot leave the folder, not even by a link in it', PEERS, async (t) => {

@@ -77,7 +77,7 @@ test.serial('Five faults take only that plugin down; it is started again after a
   await until(async () => (await server.pluginHealth('faulty'))?.state === 'active', 'its restart');
   t.like(await server.health(), { httpStatus: 200, status: 'ok' });
   t.is((await server.pluginHealth('faulty'))?.generation, 'faulty@2');
-  t.deepEqual((await server.health())?.plugins.filter(({ name }) => name !== 'faulty').map(({ generation }) => generation), ['cli@1', 'hls@1', 'http@1', 'recorder@1', 'rtmp@1', 'webrtc@1', 'websocket@1']);
+  t.deepEqual((await server.health())?.plugins.filter(({ name, generation }) => name !== 'faulty' && generation !== `${name}@1`), [], 'the others were left alone');
   t.false(publisher.closed);
 });
 
@@ -89,7 +89,7 @@ test.serial('A plugin that cannot be compiled or throws at start is reported, an
   const server = await WcsServer.start(t, { plugins: { broken: { path: broken.folder }, throwing: { path: throwing.folder }, absent: { path: '/nowhere/at/all' } } });
   const health = await server.health();
   t.is(health?.status, 'degraded');
-  t.deepEqual(health?.plugins.filter(({ state }) => state === 'active').map(({ name }) => name), ['cli', 'hls', 'http', 'recorder', 'rtmp', 'webrtc', 'websocket']);
+  t.deepEqual(health?.plugins.filter(({ state }) => state !== 'active').map(({ name }) => name), ['absent', 'broken', 'throwing']);
   t.regex(health?.plugins.find(({ name }) => name === 'broken')?.error ?? '', /broken\.plugin\.ts/);
   t.regex(health?.plugins.find(({ name }) => name === 'throwing')?.error ?? '', /on purpose: module/);
   t.true(server.log.some(({ msg }) => String(msg).includes('/nowhere/at/all')));

@@ -54,7 +54,8 @@ test.serial('Health is 503 while a plugin still prepares, then 200 with the plug
   await server.running();
   const late = await server.health();
   t.like(late, { httpStatus: 200, status: 'ok' });
-  t.deepEqual(late?.plugins.map(({ name, state }) => `${name} ${state}`), ['cli active', 'hls active', 'http active', 'recorder active', 'rtmp active', 'slow active', 'webrtc active', 'websocket active']);
+  t.deepEqual(late?.plugins.filter(({ state }) => state !== 'active'), []);
+  t.true(late?.plugins.some(({ name }) => name === 'slow'));
 });
 
 test.serial('A wrong wcs.yml ends the start with code 1, naming line and key', async (t) => {
@@ -84,7 +85,7 @@ test.serial('A port that is taken fails that plugin alone, with a sentence that 
   const health = await server.health();
   t.like(health, { httpStatus: 200, status: 'degraded' });
   t.like(health?.plugins.find(({ name }) => name === 'hls'), { state: 'failed', error: sentence });
-  t.deepEqual(health?.plugins.filter(({ state }) => state === 'active').map(({ name }) => name), ['cli', 'http', 'rtmp', 'webrtc', 'websocket']);
+  t.deepEqual(health?.plugins.filter(({ state }) => state !== 'active').map(({ name }) => name), ['hls']);
   const publisher = new RtmpClient(server.ports.rtmp);
   t.teardown(() => publisher.close());
   await publisher.publish('demo');

@@ -25,7 +25,10 @@ export class RawSipClient {
     this.#port = port;
     if (transport === 'udp') {
       this.#udp = createSocket('udp4');
-      this.#udp.on('message', (data) => this.received.push(parseSipMessage(data).message));
+      this.#udp.on('message', (data) => {
+        // CRLF answers a keep-alive.
+        if (data.length > 2) this.received.push(parseSipMessage(data).message);
+      });
       return;
     }
     this.#tcp = connect(port, '127.0.0.1');

@@ -63,13 +63,18 @@ test('a file that is not repeated gives way to the stream, also in the next vers
   t.true(sound.passes);
 });
 
-real('the sound of FLV and ADTS files is read, and other codecs are refused by name', async (t) => {
+real('the sound of MP4, Matroska, FLV and ADTS files is read, and other codecs are refused by name', async (t) => {
   const folder = scratchFolder();
   const tone = ['-f', 'lavfi', '-i', 'sine=f=500:d=1'];
   await ffmpeg(...tone, '-ac', '2', '-ar', '44100', '-c:a', 'aac', join(folder, 'a.flv'));
   await ffmpeg(...tone, '-ac', '1', '-ar', '48000', '-c:a', 'aac', join(folder, 'a.aac'));
+  for (const name of ['a.mp4', 'a.mkv', 'a.m4a']) await ffmpeg('-i', join(folder, 'a.flv'), '-c', 'copy', join(folder, name));
+  await ffmpeg(...tone, '-c:a', 'libopus', join(folder, 'opus.mp4'));
   await ffmpeg(...tone, '-ar', '44100', '-c:a', 'libmp3lame', '-f', 'flv', join(folder, 'mp3.flv'));
-  t.like(await readSound(folder, 'a.flv'), { track: { codec: 'aac', sampleRateHz: 44_100, channels: 2 } });
+  const flv = await readSound(folder, 'a.flv');
+  t.like(flv, { track: { codec: 'aac', sampleRateHz: 44_100, channels: 2 } });
+  for (const name of ['a.mp4', 'a.mkv', 'a.m4a']) t.deepEqual((await readSound(folder, name)).frames, flv.frames, name);
+  await t.throwsAsync(readSound(folder, 'opus.mp4'), { code: 'OPERATION_E_INPUT', message: /opus/ });
   const { track, frames, frameUs } = await readSound(folder, 'a.aac');
   t.like(track, { sampleRateHz: 48_000, channels: 1 });
   t.true(frames.length * frameUs > 0.95e6 && frames.length * frameUs < 1.2e6);

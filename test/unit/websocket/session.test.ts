@@ -3,6 +3,7 @@ import { Audiences } from '../../../plugins/websocket/session/audiences.ts';
 import { ClientSession, type Effect } from '../../../plugins/websocket/session/client-session.ts';
 import { KeepAlive } from '../../../plugins/websocket/session/keep-alive.ts';
 import { Pigeonholes } from '../../../plugins/websocket/session/pigeonholes.ts';
+import { encodeServerMessage } from '../../../plugins/websocket/wire/server-message.ts';
 import { parseClientMessage, type ClientMessage } from '../../../plugins/websocket/wire/client-message.ts';
 
 const message = (name: string, fields: unknown): ClientMessage => parseClientMessage(JSON.stringify({ message: name, data: [fields] }));
@@ -46,6 +47,24 @@ test('an answer is given once, and the status follows it', (t) => {
   t.deepEqual(types(machine.receive(message('unPublishStream', { mediaSessionId: 'm', name: 'cam' }))), ['closeStream', 'streamGone', 'streamForgotten', 'notifyStreamStatusEvent']);
   t.deepEqual(machine.mediaEvent(open.stream, { type: 'ended', failed: true, info: 'late' }), []);
   t.deepEqual(types(machine.receive(message('unPublishStream', { mediaSessionId: 'm', name: 'cam' }))), ['notifyStreamStatusEvent']);
+});
+
+test('who publishes with a wish to record learns the name of the file at the end, nobody else does', (t) => {
+  const endOf = (record: boolean): unknown => {
+    const machine = connected();
+    const [ask] = machine.receive(message('publishStream', { mediaSessionId: 'm', name: 'cam', record }));
+    if (ask?.type !== 'askStream') throw new Error('Not asked');
+    machine.streamDecided(ask.stream, ask.request, { allowed: true, params: {} });
+    machine.streamOpened(ask.stream, 'sdp');
+    machine.mediaEvent(ask.stream, { type: 'connected' });
+    machine.recordingStarted('another', 'another.mp4');
+    machine.recordingStarted('cam', 'cam.mp4');
+    const status = machine.receive(message('unPublishStream', { mediaSessionId: 'm', name: 'cam' })).at(-1);
+    if (status?.type !== 'send') throw new Error('No status');
+    return (JSON.parse(encodeServerMessage(status.message)) as { data: [{ recordName?: string }] }).data[0].recordName;
+  };
+  t.is(endOf(true), 'cam.mp4');
+  t.is(endOf(false), undefined);
 });
 
 test('a stream that is stopped while it is opened is closed when the answer comes, and its id is free again', (t) => {
