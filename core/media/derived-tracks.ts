@@ -160,6 +160,7 @@ export class DerivedTracks {
 
   close(): void {
     for (const running of [...this.#running.values()]) this.#stop(running);
+    this.#failed.clear();
   }
 
   #transcoderFor(need: ConversionNeed, codec: Codec): TranscoderCapability | undefined {

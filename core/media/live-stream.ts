@@ -168,13 +168,9 @@ export class LiveStream implements Stream {
     return this.#serving.refusalOf(this.#tracks, accept);
   }
 
-  /** A newer transcoder takes over what an older one of its name does for this stream. */
-  transcoderCame(transcoder: TranscoderCapability): void {
-    this.#derived.takeOver(transcoder);
-  }
-
-  transcoderWent(transcoder: TranscoderCapability): void {
-    this.#derived.forget(transcoder);
+  /** What is made of its tracks. */
+  get derived(): DerivedTracks {
+    return this.#derived;
   }
 
   terminate(reason: string): void {

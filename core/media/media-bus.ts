@@ -116,10 +116,10 @@ export class MediaBus {
   /** The newest is asked first, and takes over what an older one of its name does. */
   registerTranscoder(transcoder: TranscoderCapability): () => void {
     this.#transcoders = [transcoder, ...this.#transcoders];
-    for (const stream of [...this.#streams.values()]) stream.transcoderCame(transcoder);
+    for (const stream of [...this.#streams.values()]) stream.derived.takeOver(transcoder);
     return () => {
       this.#transcoders = this.#transcoders.filter((other) => other !== transcoder);
-      for (const stream of this.#streams.values()) stream.transcoderWent(transcoder);
+      for (const stream of this.#streams.values()) stream.derived.forget(transcoder);
     };
   }
 

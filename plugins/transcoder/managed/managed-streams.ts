@@ -31,9 +31,11 @@ export class ManagedStreams {
   async start(sourceName: string, localName: string, options: MakeOptions): Promise<Republisher> {
     const { uri } = options;
     if (uri !== undefined && this.all.some(({ state }) => state.uri === uri)) throw new WcsError('OPERATION_E_CONFLICT', `${uri} is active already.`);
-    const limit = AbortSignal.timeout(START_TIMEOUT_MS);
-    const source = await this.#ctx.media.resolve(sourceName, { signal: limit });
-    await source.ready(limit);
+    const source = await this.#inTime(async (signal) => {
+      const found = await this.#ctx.media.resolve(sourceName, { signal });
+      await found.ready(signal);
+      return found;
+    });
     return this.#make(source, localName, options);
   }
 
@@ -45,7 +47,7 @@ export class ManagedStreams {
     if (profileName === undefined || profile === undefined) return false;
     const source = this.#ctx.media.find(name.slice(0, -profileName.length - 1));
     if (source === undefined) return false;
-    await source.ready(AbortSignal.timeout(START_TIMEOUT_MS));
+    await this.#inTime((signal) => source.ready(signal));
     const picture = source.tracks.find(({ kind }) => kind === 'video');
     if (picture === undefined || !isInLadder(profileName, profiles, picture.height)) return false;
     this.#make(source, name, { accept: acceptanceOfProfile(profile), idleMs: profileIdleMs, encoder: { ...profile } });
@@ -58,6 +60,16 @@ export class ManagedStreams {
 
   find(session: PluginSession): Republisher | undefined {
     return this.#bySession.get(session);
+  }
+
+  async #inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = new AbortController();
+    const cancel = this.#ctx.timers.after(START_TIMEOUT_MS, () => limit.abort(new Error('The stream took too long to begin.')));
+    try {
+      return await work(limit.signal);
+    } finally {
+      cancel();
+    }
   }
 
   #make(source: Stream, localName: string, { uri, accept, idleMs, encoder }: MakeOptions): Republisher {
