@@ -24,11 +24,11 @@ const SWEEP_MS = 1_000;
 const SELF_TEST_AFTER_MS = 100;
 /** Error responses to whoever has no valid credentials: enough for a client gone wrong, too few to be of use to an attacker. */
 const ERROR_RESPONSES_PER_SWEEP_MAX = 100;
-/** Unclaimed TCP connections in all. */
 /** Handshakes under way at once: a crowd that comes in is let in by turns, since it would else time out together. */
 const HANDSHAKES_MAX = 32;
 /** A handshake that takes longer no longer keeps others out. */
 const HANDSHAKE_TURN_MS = 2_000;
+/** Unclaimed TCP connections in all. */
 const TCP_UNCLAIMED_MAX = 2_000;
 /** The machine's addresses are looked up again after this long. */
 const ADDRESSES_FRESH_MS = 10_000;
