@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { ffmpeg, scratchFolder } from '../../support/ffmpeg.ts';
 import { PeerProcess, peerTest, runPeer } from '../../support/peers.ts';
@@ -14,6 +15,8 @@ type Colour = keyof typeof SOURCES;
 const COLOURS = Object.keys(SOURCES) as Colour[];
 const [WIDTH, HEIGHT] = [320, 240];
 const SAMPLE_RATE_HZ = 8000;
+/** More than the distance of key frames and the delay of the mix. */
+const CACHED_MS = 1500;
 /** Of a tone that is there beside one or two others; of one that isn't. */
 const HEARD = 0.2;
 const SILENT = 0.02;
@@ -43,6 +46,8 @@ async function publish(t: ExecutionContext, colour: Colour, name: string = colou
 
 /** What a player sees and hears of a stream during two seconds: the colours at places of the last picture, the shares of the tones. */
 async function watch(t: ExecutionContext, name: string): Promise<{ at: (x: number, y: number) => Colour | 'black'; tone: (colour: Colour) => number }> {
+  // A player begins with the cached pictures and their sound: those from before the last change have to be over.
+  await sleep(CACHED_MS);
   const [pictures, sound] = [join(folder, `${name}.rgb`), join(folder, `${name}.pcm`)];
   const { status, stderr } = await runPeer(t, 'ffmpeg', [
     '-nostdin', '-v', 'error', '-y', '-rtmp_live', 'live', '-i', `${url}/${name}`,
