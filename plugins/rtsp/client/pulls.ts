@@ -95,11 +95,6 @@ export class Pulls {
     return this.#pullOf(session)?.exportState();
   }
 
-  /** True when the session is a pull's. */
-  owns(session: PluginSession): boolean {
-    return this.#pullOf(session) !== undefined;
-  }
-
   importSession(session: PluginSession, state: PullState): void {
     const pull = new Pull(this.#services, session, state, state);
     this.#pulls.set(pull.uri, pull);

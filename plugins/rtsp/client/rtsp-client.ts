@@ -30,11 +30,6 @@ export class RtspClient {
     this.#pulls.start();
   }
 
-  /** True when the session is a pull's. */
-  owns(session: PluginSession): boolean {
-    return this.#pulls.owns(session);
-  }
-
   exportSession(session: PluginSession): PullState | undefined {
     return this.#pulls.exportSession(session);
   }
