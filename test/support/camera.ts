@@ -1,5 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PeerProcess, PYTHON, runPeer, type Finished } from './peers.ts';
 import { mediaFolder } from './media-folder.ts';
 import { checkout, freePorts } from './test-kernel.ts';
@@ -11,6 +12,7 @@ const PASSWORD = 'secret-cam';
 /** UDP ports of one camera; its streams take four. */
 const UDP_PORTS = 40;
 const START_MS = 40_000;
+const END_MS = 5000;
 
 let nextUdpPort = 33_000 + 2 * Math.floor(Math.random() * 5000);
 
@@ -35,6 +37,11 @@ export class Camera {
     nextUdpPort += UDP_PORTS;
     const udpPorts = `${first}-${first + UDP_PORTS - 1}`;
     const process = new PeerProcess(t, PYTHON, [join(PEERS, 'rtsp-camera.py'), '--media', mediaFolder, '--port', String(port), '--udp-ports', udpPorts, ...args]);
+    // Killed, it would leave a child behind that it has stopped, and that child our pipes open.
+    t.teardown(async () => {
+      process.child.kill('SIGTERM');
+      await Promise.race([process.finished, sleep(END_MS, undefined, { ref: false })]);
+    });
     await until(() => process.stdout.includes('rtsp://'), `the camera: ${process.stderr}`, START_MS);
     return new Camera(port, process);
   }
