@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PeerProcess, PYTHON, runPeer, type Finished } from './peers.ts';
+import { PeerProcess, PYTHON } from './peers.ts';
 import { mediaFolder } from './media-folder.ts';
 import { checkout, freePorts } from './test-kernel.ts';
 import { until } from './until.ts';
@@ -55,9 +55,4 @@ export class Camera {
   get clients(): number {
     return this.process.stdout.split('\n').filter((line) => line.startsWith('client ')).length;
   }
-}
-
-/** Decodes a stream and judges pictures, sound, order and offset; `PASS` stands in its output where all is well. */
-export function checkMedia(t: ExecutionContext, source: string, ...args: string[]): Promise<Finished> {
-  return runPeer(t, process.execPath, [join(PEERS, 'av-check.mjs'), source, ...args]);
 }
