@@ -1,7 +1,7 @@
 /**
  * `npm test`: type check, lint, then every suite. Ends with the line `N passed, N failed`.
  *
- * Suites that share the machine's cores badly (real peers, browser, swaps under load) run one file at a time.
+ * The browser has the machine's cores for itself, one file at a time; the other suites run two files side by side.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -75,8 +75,8 @@ await bundleTests();
 process.stdout.write(`Tests are bundled in ${outDir}\n`);
 await suite('unit, golden, property', ['unit', 'golden', 'property'], { concurrency: 2 });
 await suite('fuzz', ['fuzz'], { concurrency: 2 });
-await suite('hot swap', ['hot-swap']);
-await suite('interop', ['interop']);
+await suite('hot swap', ['hot-swap'], { concurrency: 2 });
+await suite('interop', ['interop'], { concurrency: 2 });
 await suite('browser', ['e2e']);
 if (process.env.CI === 'true') {
   const node = node24();
