@@ -84,7 +84,7 @@ if (process.env.CI === 'true') {
     process.stdout.write('Node 24 could not be installed.\n');
     totals.failed++;
   } else {
-    await Promise.all([suite('unit on Node 24', ['unit'], { node, atOnce: true }), suite('hot swap on Node 24', ['hot-swap'], { node })]);
+    await Promise.all([suite('unit on Node 24', ['unit'], { node, atOnce: true }), suite('hot swap on Node 24', ['hot-swap'], { concurrency: 2, node })]);
   }
 }
 if (process.env.CI === 'true' && totals.skipped > 0) {
