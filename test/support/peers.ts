@@ -13,10 +13,19 @@ export function hasPeer(peer: Peer): boolean {
  * A serial test that needs real programs. Where one is missing the test is skipped by name; in CI that is a failure.
  */
 export function peerTest(title: string, peers: readonly Peer[], run: ImplementationFn<[]>): void {
+  declare(test.serial, title, peers, run);
+}
+
+/** As `peerTest`, at the same time as the others of its file: for tests that wait more than they work. */
+export function concurrentPeerTest(title: string, peers: readonly Peer[], run: ImplementationFn<[]>): void {
+  declare(test, title, peers, run);
+}
+
+function declare(how: typeof test | typeof test.serial, title: string, peers: readonly Peer[], run: ImplementationFn<[]>): void {
   const missing = peers.filter((peer) => !hasPeer(peer));
-  if (missing.length === 0) test.serial(title, run);
-  else if (process.env['CI'] === 'true') test.serial(title, (t: ExecutionContext) => t.fail(`Missing in CI: ${missing.join(', ')}`));
-  else test.serial.skip(`${title} (needs ${missing.join(', ')})`, run);
+  if (missing.length === 0) how(title, run);
+  else if (process.env['CI'] === 'true') how(title, (t: ExecutionContext) => t.fail(`Missing in CI: ${missing.join(', ')}`));
+  else how.skip(`${title} (needs ${missing.join(', ')})`, run);
 }
 
 /** What a finished program left. */
