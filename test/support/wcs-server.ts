@@ -91,7 +91,7 @@ export class WcsServer {
 
   /** Starts the process and waits for nothing. */
   static async launch(t: ExecutionContext, options: ServerOptions = {}): Promise<WcsServer> {
-    const server = await WcsServer.#spawn(options);
+    const server = await WcsServer.spawn(options);
     t.teardown(async () => {
       await server.close();
       if (!t.passed) t.log(server.stdout.slice(-6000), server.stderr.slice(-2000));
@@ -99,7 +99,8 @@ export class WcsServer {
     return server;
   }
 
-  static async #spawn(options: ServerOptions): Promise<WcsServer> {
+  /** Starts the process for several tests of a file, which close it, and waits for nothing. */
+  static async spawn(options: ServerOptions = {}): Promise<WcsServer> {
     const [rtmp = 0, hls = 0, hlsTls = 0, http = 0, httpTls = 0, ssh = 0, webSocket = 0, webSocketTls = 0, media = 0] = await freePorts(9);
     const ports = { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket, webSocketTls, media };
     return new WcsServer(mkdtempSync(join(tmpdir(), 'wcs-server-')), ports, options);
@@ -114,7 +115,7 @@ export class WcsServer {
 
   /** Starts a server for all tests of a file, which close it. */
   static async open(options: ServerOptions = {}): Promise<WcsServer> {
-    const server = await WcsServer.#spawn(options);
+    const server = await WcsServer.spawn(options);
     await server.running();
     return server;
   }
