@@ -10,9 +10,8 @@ import { ChildPool } from '../../core/process/child-pool.ts';
 import type { JobEnd } from '../../core/process/child.ts';
 import { wallStampMs, type JobPacket } from '../../core/process/framing.ts';
 import { Scope } from '../../core/scope/scope.ts';
-import { containerTrackOf } from '../../plugins/transcoder/ffmpeg/container-track.ts';
 import { FfmpegProcessor } from '../../plugins/transcoder/ffmpeg/ffmpeg-processor.ts';
-import { matroskaCluster, matroskaHead } from '../../plugins/transcoder/ffmpeg/matroska.ts';
+import { liveCluster, liveHead } from '../../plugins/transcoder/ffmpeg/live-matroska.ts';
 import type { ChainInput, OutputFormat, OutputSpec } from '../../plugins/transcoder/processor/chain-spec.ts';
 import { CHILD_ENV, NodeAvProcessor } from '../../plugins/transcoder/processor/node-av-processor.ts';
 import type { Chain, MediaProcessor } from '../../plugins/transcoder/processor/processor.ts';
@@ -124,8 +123,8 @@ export function outputFile(recorder: ChainRecorder, port: number): string {
   if (format === undefined) throw new Error(`Nothing came out of port ${port}: ${JSON.stringify([recorder.failures, recorder.end])}`);
   const kind = format.width === undefined ? ('audio' as const) : ('video' as const);
   const file = join(scratchFolder(), `port-${port}.mkv`);
-  const clusters = recorder.of(port).filter(({ ptsUs }) => ptsUs >= 0).map(({ data, ptsUs, key }) => matroskaCluster(data, ptsUs, key));
-  writeFileSync(file, Buffer.concat([matroskaHead(containerTrackOf({ kind, ...format })), ...clusters]));
+  const clusters = recorder.of(port).filter(({ ptsUs }) => ptsUs >= 0).map(({ data, ptsUs, key }) => liveCluster(data, ptsUs, key));
+  writeFileSync(file, Buffer.concat([liveHead({ kind, ...format }), ...clusters]));
   return file;
 }
 
