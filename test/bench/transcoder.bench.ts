@@ -11,6 +11,8 @@ import { ffmpegCpuMs } from './ffmpeg-cost.ts';
 import { cpuMsOf, percentile } from './process-time.ts';
 
 const SECONDS = 4;
+/** The engine has compiled by then what is hot. */
+const WARM_UP_MS = 1000;
 const MEASURED_MS = 2500;
 const SOUNDS = 10;
 const RUNGS = [720, 480, 360];
@@ -38,6 +40,7 @@ async function measure(kernel: TestKernel, clip: Clip, streams: number, readersO
   const direct = new TimedReader(publishers[0]!.publication.stream, [asItIs]);
   const readers = publishers.flatMap(({ publication }) => readersOf.map((accept) => new TimedReader(publication.stream, accept)));
   await until(() => readers.every((reader) => reader.of(kind).length > 10), 'all that is made', 30_000);
+  await sleep(WARM_UP_MS);
   const pids = childrenOf('transcoder');
   const before = { child: cpuMsOf(pids), server: process.cpuUsage(), atMs: performance.now() };
   await sleep(MEASURED_MS);

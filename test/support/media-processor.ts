@@ -32,16 +32,25 @@ export interface OpenProcessor {
 
 /** Opens a back end; node-av in one child that runs the transcoder's module. */
 export async function openProcessor(name: BackEnd): Promise<OpenProcessor> {
-  const scope = new Scope('media processor');
-  if (name === 'ffmpeg') return { processor: await FfmpegProcessor.open(scope), close: () => scope.close() };
-  const { text } = await bundleChildModule(join(checkout, 'plugins/transcoder/child/transcoder.child.ts'), join(checkout, 'core'));
+  if (name === 'ffmpeg') {
+    const scope = new Scope('ffmpeg');
+    return { processor: await FfmpegProcessor.open(scope), close: () => scope.close() };
+  }
+  const { pool, close } = await openChildPool('plugins/transcoder/child/transcoder.child.ts');
+  return { processor: await NodeAvProcessor.open(pool), close };
+}
+
+/** A pool of one child that runs a module of a plugin, without a kernel. */
+export async function openChildPool(module: string): Promise<{ readonly pool: ChildPool; close(): Promise<void> }> {
+  const scope = new Scope('media children');
+  const { text } = await bundleChildModule(join(checkout, module), join(checkout, 'core'));
   const silent = (): void => undefined;
   const after = (ms: number, work: () => void): (() => void) => {
     const timer = setTimeout(work, ms);
     return () => clearTimeout(timer);
   };
   const pool = new ChildPool({
-    spawn: () => spawnModuleInScope(scope, { text, folder: checkout, label: 'transcoder' }, { env: MEDIA_CHILD_ENV }),
+    spawn: () => spawnModuleInScope(scope, { text, folder: checkout, label: module }, { env: MEDIA_CHILD_ENV }),
     timers: { after },
     owner: scope,
     log: { debug: silent, warn: silent },
@@ -52,7 +61,7 @@ export async function openProcessor(name: BackEnd): Promise<OpenProcessor> {
     pool.close();
     return scope.close();
   };
-  return { processor: await NodeAvProcessor.open(pool), close };
+  return { pool, close };
 }
 
 /** The input that a track is for a chain. */
