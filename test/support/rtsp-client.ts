@@ -31,7 +31,7 @@ export class TestRtspClient {
 
   constructor(port: number, name: string) {
     this.base = `rtsp://127.0.0.1:${port}/${name}`;
-    this.socket = connect(port, '127.0.0.1');
+    this.socket = connect(port, '127.0.0.1').setNoDelay(true);
     const reader = new RtspReader();
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => (this.closed = true));

@@ -2,7 +2,7 @@ import { looseBoolean, looseNumber, messageOf, WcsError, type Operation, type Pl
 import { z } from 'zod';
 import type { CustomLayout, LayoutSpec } from '../layout/layout.ts';
 import { mixSettings, type MixerSettings, type MixSettings } from '../settings.ts';
-import { NamePattern, PATTERN_MAX_CHARS } from '../wire/name-pattern.ts';
+import { namesLike, PATTERN_MAX_CHARS } from '../wire/names-like.ts';
 import type { Mixer } from './mixer.ts';
 import type { Mixers } from './mixers.ts';
 
@@ -173,8 +173,7 @@ function chosenOf(mixer: Mixer, streams: string | readonly string[]): string[] {
   const names = mixer.inputs.map(({ streamName }) => streamName);
   if (typeof streams !== 'string') return names.filter((name) => streams.includes(name));
   try {
-    const pattern = new NamePattern(streams);
-    return names.filter((name) => pattern.matches(name));
+    return namesLike(streams, names);
   } catch (error) {
     throw new WcsError('OPERATION_E_INPUT', `${JSON.stringify(streams)} is no pattern of names: ${messageOf(error)}.`);
   }

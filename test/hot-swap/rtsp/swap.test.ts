@@ -35,7 +35,7 @@ for (const publish of ['tcp', 'udp'] as const) {
     try {
       await publisher.record(publish, NUMBERED_SDP, NUMBERED_CONTROLS);
       media.next();
-      await until(() => server.kernel.parts.media.find('swapped'), 'the stream');
+      await until(() => server.kernel.parts.media.find('swapped')?.stats.frames === 2, 'the first picture and its sound');
       for (const { transport, client } of readers) await client.play(transport);
       for (let version = 1; version <= 3; version++) {
         for (let count = 0; count < 6; count++) media.next();

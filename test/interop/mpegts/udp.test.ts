@@ -5,9 +5,11 @@ import test from 'ava';
 import { TsMuxer } from '../../../core/formats/mpegts.ts';
 import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
-import { concurrentPeerTest, PeerProcess, peerTest, runPeer } from '../../support/peers.ts';
+import { PeerProcess, peerTest, peerTestsSideBySide, runPeer } from '../../support/peers.ts';
 import { checkout, freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
+
+const sideBySide = peerTestsSideBySide(3);
 
 const AV_CHECK = join(checkout, 'test/support/peers/av-check.mjs');
 /** Length of the clip that is sent again and again. */
@@ -81,7 +83,7 @@ peerTest('What ffmpeg sends is played by RTMP and HLS without a flaw in picture,
   t.is(kernel.kernel.host.slot('mpegts').faultsSeen, 0);
 });
 
-concurrentPeerTest('HEVC with AAC, and sound alone in LATM, MP3 and Opus, come over UDP', ['ffmpeg'], async (t) => {
+sideBySide('HEVC with AAC, and sound alone in LATM, MP3 and Opus, come over UDP', ['ffmpeg'], async (t) => {
   t.timeout(120_000);
   const kernel = await start(t);
   const cases = [
@@ -101,7 +103,7 @@ concurrentPeerTest('HEVC with AAC, and sound alone in LATM, MP3 and Opus, come o
   }));
 });
 
-concurrentPeerTest('hasAudio false leaves the sound out', ['ffmpeg'], async (t) => {
+sideBySide('hasAudio false leaves the sound out', ['ffmpeg'], async (t) => {
   const kernel = await start(t);
   const { uri } = await startup(kernel, { localStreamName: 'silent', hasAudio: 'false' });
   send(t, 'avc.mp4', `${uri}?pkt_size=1316`);
@@ -110,7 +112,7 @@ concurrentPeerTest('hasAudio false leaves the sound out', ['ffmpeg'], async (t) 
   t.true(streamOf(kernel, 'silent')?.cachedGop.every(({ track }) => track.kind === 'video'));
 });
 
-concurrentPeerTest('GStreamer sends H.264 and AAC by mpegtsmux and udpsink', ['gst-launch-1.0'], async (t) => {
+sideBySide('GStreamer sends H.264 and AAC by mpegtsmux and udpsink', ['gst-launch-1.0'], async (t) => {
   t.timeout(60_000);
   const kernel = await start(t);
   const { uri } = await startup(kernel, { localStreamName: 'gst' });
@@ -122,7 +124,7 @@ concurrentPeerTest('GStreamer sends H.264 and AAC by mpegtsmux and udpsink', ['g
   await until(() => (streamOf(kernel, 'gst')?.cachedGop.length ?? 0) > 30, 'frames', 15_000);
 });
 
-concurrentPeerTest('SRT comes by ffmpeg, and the next caller after the first one', ['ffmpeg'], async (t) => {
+sideBySide('SRT comes by ffmpeg, and the next caller after the first one', ['ffmpeg'], async (t) => {
   t.timeout(90_000);
   const kernel = await start(t);
   const { uri, ...agent } = await startup(kernel, { localStreamName: 'srt', transport: 'srt' });

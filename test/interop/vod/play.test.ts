@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ffmpeg, probe, scratchFolder, type ProbedPacket } from '../../support/ffmpeg.ts';
-import { concurrentPeerTest, runPeer } from '../../support/peers.ts';
+import { peerTestsSideBySide, runPeer } from '../../support/peers.ts';
 import { AV_CHECK, openVodServer, type VodServer } from '../../support/vod-server.ts';
+
+const sideBySide = peerTestsSideBySide(3);
 
 const folder = scratchFolder();
 let server: VodServer;
@@ -100,7 +102,7 @@ test.before(async () => {
 test.after.always(() => server.stop());
 
 for (const [title, run] of CASES) {
-  concurrentPeerTest(title, ['ffmpeg', 'ffprobe', 'rtmpdump'], async (t) => {
+  sideBySide(title, ['ffmpeg', 'ffprobe', 'rtmpdump'], async (t) => {
     t.timeout(90_000);
     await run(t, server);
     t.is(server.kernel.kernel.host.slot('vod').faultsSeen, 0);
