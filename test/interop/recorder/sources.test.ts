@@ -5,11 +5,13 @@ import type { ExecutionContext } from 'ava';
 import { ffmpeg, scratchFolder } from '../../support/ffmpeg.ts';
 import type { Clip } from '../../support/hls.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
-import { concurrentPeerTest, PeerProcess } from '../../support/peers.ts';
+import { PeerProcess, peerTestsSideBySide } from '../../support/peers.ts';
 import { beginClip, probeClip } from '../../support/probed-clip.ts';
 import { checkMedia, probePackets, RecordingKernel } from '../../support/recordings.ts';
 import { freePorts } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
+
+const sideBySide = peerTestsSideBySide(3);
 
 const CLIP_S = 3;
 const PASSWORD = 'hush-hush';
@@ -30,7 +32,7 @@ async function beginningOf(name: string): Promise<Clip> {
 let members: Promise<readonly Clip[]> | undefined;
 const membersOf = (): Promise<readonly Clip[]> => (members ??= Promise.all(['avc.mp4', 'avc-bframes.mp4'].map(beginningOf)));
 
-concurrentPeerTest('a stream that is pulled from another server is recorded whole, and its password is nowhere', ['ffmpeg', 'ffprobe'], async (t) => {
+sideBySide('a stream that is pulled from another server is recorded whole, and its password is nowhere', ['ffmpeg', 'ffprobe'], async (t) => {
   t.timeout(90_000);
   const [originPort = 0] = await freePorts(1);
   const origin = await RecordingKernel.start(t, scratch(t), {}, { rtmp: { port: originPort } });
@@ -54,7 +56,7 @@ concurrentPeerTest('a stream that is pulled from another server is recorded whol
 });
 
 for (const container of ['mkv', 'mp4'] as const) {
-  concurrentPeerTest(`of several streams in one ${container}, each has its sound with its picture, and all are on one clock`, ['ffmpeg', 'ffprobe'], async (t) => {
+  sideBySide(`of several streams in one ${container}, each has its sound with its picture, and all are on one clock`, ['ffmpeg', 'ffprobe'], async (t) => {
     t.timeout(90_000);
     const folder = scratch(t);
     const recording = await RecordingKernel.start(t, folder, { multipleFormat: container, nameTemplate: '{streamName}' });
