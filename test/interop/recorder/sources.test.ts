@@ -11,8 +11,7 @@ import { checkMedia, probePackets, RecordingKernel } from '../../support/recordi
 import { freePorts } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
-const sideBySide = peerTestsSideBySide(3);
-
+const sideBySide = peerTestsSideBySide(2);
 const CLIP_S = 3;
 const PASSWORD = 'hush-hush';
 
@@ -56,7 +55,7 @@ sideBySide('a stream that is pulled from another server is recorded whole, and i
 });
 
 for (const container of ['mkv', 'mp4'] as const) {
-  sideBySide(`of several streams in one ${container}, each has its sound with its picture, and all are on one clock`, ['ffmpeg', 'ffprobe'], async (t) => {
+  concurrentPeerTest(`of several streams in one ${container}, each has its sound with its picture, and all are on one clock`, ['ffmpeg', 'ffprobe'], async (t) => {
     t.timeout(90_000);
     const folder = scratch(t);
     const recording = await RecordingKernel.start(t, folder, { multipleFormat: container, nameTemplate: '{streamName}' });
