@@ -118,6 +118,7 @@ export class MixJob implements JobHandler {
     const { video } = this.#spec;
     if (video !== undefined && sinceMs - this.#pictureDueMs > PICTURE_LATE_MS) this.#pictureTicks = Math.floor((sinceMs * video.fps) / 1000);
     if (this.#pictureDueMs <= sinceMs) {
+      for (const input of this.#inputs.values()) input.showDue(this.#startMs + this.#pictureDueMs);
       this.#picture?.tick(this.#inputs, this.#timeUs(this.#pictureDueMs), nowMs);
       this.#pictureTicks += 1;
     }

@@ -43,7 +43,7 @@ test('jitter of stamps changes nothing', (t) => {
   t.is(clock.correction, 0);
 });
 
-for (const ppm of [200, -200, 1000]) {
+for (const ppm of [200, -200, 500]) {
   test(`a source that is ${ppm} millionths off is followed within the slip that nobody hears`, (t) => {
     const { steps, slipUs } = play(regular(30_000, ppm));
     t.true(steps.every((step) => step === 'go'));
