@@ -1,6 +1,6 @@
 import { ProtocolError, WcsError, type Codec, type TrackDescriptor } from 'wcs-core';
 import { fitOf, type FormatUse } from './codec-match.ts';
-import type { OfferedCodec } from './offered-codec.ts';
+import type { OfferedCodec } from 'wcs-core/formats/sdp-codecs';
 import type { HeaderExtension, OfferedMedia, OfferedTransport, SdpOffer } from './sdp-offer.ts';
 
 /** Header extensions that are ever taken. @see 3GPP TS 26.114 section 7.4.5, RFC 8852, RFC 9143 section 15 */
