@@ -1,16 +1,25 @@
+import type { Codec } from './codecs.ts';
 import type { StreamMeta } from './stream.ts';
 
 /** Name under which the media side of browsers is provided. */
 export const OFFER_ANSWER = 'offer-answer';
+
+/** Which way media goes. */
+export type MediaDirection = 'publish' | 'play' | 'both';
 
 /** An offer of a browser, already authorised by the signalling that took it. @see RFC 3264 */
 export interface MediaOffer {
   /** Chosen by the signalling and unique: names the media session in every later call and event. */
   readonly id: string;
   readonly sdp: string;
-  readonly direction: 'publish' | 'play';
+  /** `both` publishes one stream and plays another, as a telephone does. */
+  readonly direction: MediaDirection;
   /** Stream to publish or play; to play, also a URI with a known scheme. */
   readonly name: string;
+  /** Stream to play in a session of both directions; published already. */
+  readonly plays?: string;
+  /** Codecs to choose among, best first; default: all that the media side has. */
+  readonly codecs?: readonly Codec[];
   /** Who may replace a publication of the name while it looks alive. */
   readonly owner: string;
   /** Capability (`MediaSessionListener`) that is told what happens to the session. */

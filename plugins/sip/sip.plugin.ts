@@ -1,20 +1,20 @@
-import { definePlugin, type PluginContext, type PluginInstance } from 'wcs-core';
+import { definePlugin, TELEPHONY, type PluginContext, type PluginInstance } from 'wcs-core';
 import { connectSrf } from './calls/connect-srf.ts';
-import type { SrfDialogState } from './calls/dialog-state.ts';
 import { registerCallOperations } from './calls/operations.ts';
-import { Switchboard, type BoardSession } from './calls/switchboard.ts';
+import { TELEPHONY_MEDIA } from './calls/phone-clients.ts';
+import { Switchboard, type BoardSession, type BoardShared } from './calls/switchboard.ts';
 import { SipEngine, type EngineState } from './engine/server/sip-engine.ts';
 import { MediaPort } from './media/bridge/media-port.ts';
 import { settingsSchema, type SipSettings } from './settings.ts';
 
 /** A session as plain data; its shape is what the manifest's `handoff` number stands for. */
-type SessionData = { readonly type: 'engine'; readonly engine: EngineState; readonly dialogs: readonly SrfDialogState[] } | BoardSession;
+type SessionData = { readonly type: 'engine'; readonly engine: EngineState; readonly shared: BoardShared } | BoardSession;
 
 const nowMs = (): number => performance.now();
 
 /** SIP: an embedded engine, and accounts and calls on drachtio-srf on top of it. */
 export default definePlugin({
-  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 2, enabledByDefault: false },
+  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', provides: [TELEPHONY, TELEPHONY_MEDIA], ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 2, enabledByDefault: false },
   configSchema: settingsSchema,
   create(ctx): PluginInstance<SipSettings> {
     const { settings } = ctx;
@@ -26,6 +26,8 @@ export default definePlugin({
       async prepare() {
         registerMetrics(ctx, engine, board);
         registerCallOperations(ctx.operations, board);
+        ctx.capabilities.provide(TELEPHONY, board.clients);
+        ctx.capabilities.provide(TELEPHONY_MEDIA, board.clients);
         const access = await engine.prepare();
         board.connected(await connectSrf(ctx, access, board.handlers, false));
         await engine.routed(Object.keys(board.handlers));
@@ -34,13 +36,13 @@ export default definePlugin({
         engine.start();
         board.start();
       },
-      exportSession: (session): SessionData | undefined => (engine.owns(session) ? { type: 'engine', engine: engine.exportState(), dialogs: board.calls.exportDialogs() } : board.exportSession(session)),
+      exportSession: (session): SessionData | undefined => (engine.owns(session) ? { type: 'engine', engine: engine.exportState(), shared: board.exportShared() } : board.exportSession(session)),
       importSession(session, saved) {
         // Written by `exportSession` of a version with the same `handoff` number.
         const data = saved as SessionData;
         if (data.type === 'engine') {
           engine.importState(session, data.engine);
-          board.calls.importDialogs(data.dialogs);
+          board.importShared(data.shared);
         } else board.importSession(session, data);
       },
       drain: (signal) => engine.drain(signal),

@@ -16,7 +16,7 @@ export default definePlugin({
     apiVersion: '^1.0.0',
     provides: [OFFER_ANSWER],
     ports: { webrtc: 'udp:31000', webrtcTcp: 'tcp:31000' },
-    handoff: 1,
+    handoff: 2,
   },
   configSchema: settingsSchema,
   create(ctx): PluginInstance<WebRtcSettings> {

@@ -130,6 +130,11 @@ export class Call {
     this.#over({ ...NORMAL, info });
   }
 
+  /** Ends the call for a reason on our side. */
+  fail(info: string): void {
+    this.#over(failed(info, 'media'));
+  }
+
   /** Asks the peer not to send, or to send again. */
   hold(held: boolean): void {
     this.session.background(this.#hold(held, MODIFY_ATTEMPTS));

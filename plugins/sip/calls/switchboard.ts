@@ -3,6 +3,8 @@ import { messageOf, WcsError, type PluginContext, type PluginSession, type Strea
 import { addressesOf, calleeUri } from './addresses.ts';
 import type { Call } from './call.ts';
 import type { CallPlan, CallState } from './call-facts.ts';
+import { PhoneClients, type PhoneClientsState } from './phone-clients.ts';
+import type { SrfDialogState } from './dialog-state.ts';
 import type { CallMediaPort } from './call-media.ts';
 import { Calls } from './calls.ts';
 import { newToken, Registrar } from './registrar.ts';
@@ -35,10 +37,17 @@ export interface StartupWish {
 /** A session of the call logic as plain data. */
 export type BoardSession = { readonly type: 'call'; readonly state: CallState } | { readonly type: 'registration'; readonly state: RegistrationState };
 
+/** What belongs to no session; plain data. */
+export interface BoardShared {
+  readonly dialogs: readonly SrfDialogState[];
+  readonly clients: PhoneClientsState;
+}
+
 /** All telephony of this version of the plugin: accounts and calls, whoever asks for them. */
 export class Switchboard {
   readonly calls: Calls;
   readonly registrar: Registrar;
+  readonly clients: PhoneClients;
   readonly #ctx: PluginContext;
   readonly #pushes = new Map<Call, { readonly rtmpUrl: string; begun: boolean }>();
   readonly #registering = new Set<(registration: Registration) => void>();
@@ -55,14 +64,21 @@ export class Switchboard {
       rtpTimeoutMs: settings.rtpTimeoutMs,
       maxCalls: settings.maxCalls,
       events: {
-        onStatus: () => undefined,
-        onMedia: (call) => this.#push(call),
+        onStatus: (call) => this.clients.onStatus(call),
+        onMedia: (call) => {
+          this.#push(call);
+          this.clients.onMedia(call);
+        },
         onKey: (call, key) => call.session.log.debug('A key was pressed', { key }),
-        onTransfer: () => undefined,
-        onPlayEnded: () => undefined,
-        onOver: (call) => void this.#pushes.delete(call),
+        onTransfer: (call, target, status) => this.clients.onTransfer(call, target, status),
+        onPlayEnded: (call) => this.clients.onPlayEnded(call),
+        onOver: (call) => {
+          this.#pushes.delete(call);
+          this.clients.onOver(call);
+        },
       },
     });
+    this.clients = new PhoneClients({ ctx, calls: this.calls, registrar: this.registrar });
   }
 
   /** What comes from outside of dialogs, by method. */
@@ -107,8 +123,19 @@ export class Switchboard {
     if (!call.over) call.play(stream);
   }
 
+  /** The other side hears the client again, or nothing. */
   endInjection(call: Call): void {
-    call.play(undefined);
+    call.play(this.clients.streamOf(call));
+  }
+
+  /** What belongs to no session, and is known before the first of them. */
+  exportShared(): BoardShared {
+    return { dialogs: this.calls.exportDialogs(), clients: this.clients.exportState() };
+  }
+
+  importShared({ dialogs, clients }: BoardShared): void {
+    this.calls.importDialogs(dialogs);
+    this.clients.importState(clients);
   }
 
   exportSession(session: PluginSession): BoardSession | undefined {
@@ -164,6 +191,7 @@ export class Switchboard {
 
   #onRegistration(registration: Registration): void {
     for (const look of [...this.#registering]) look(registration);
+    this.clients.onRegistration(registration);
   }
 
   #agent(): SrfAgent {

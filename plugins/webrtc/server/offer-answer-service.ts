@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { messageOf, parseStreamName, WcsError, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
+import { messageOf, parseStreamName, WcsError, type Codec, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
 import { negotiateAnswer, type AcceptedMedia, type AnswerCapabilities, type NegotiatedAnswer } from '../wire/negotiate-answer.ts';
 import { formatAnswer, type AnswerSource } from '../wire/sdp-answer.ts';
 import { acceptanceFor } from '../session/acceptance.ts';
@@ -54,7 +54,7 @@ export class OfferAnswerService implements OfferAnswer {
 
   count(direction: 'publish' | 'play'): number {
     let count = 0;
-    for (const { plan, isConnected } of this.#sessions.values()) if (isConnected && plan.direction === direction) count++;
+    for (const { plan, isConnected } of this.#sessions.values()) if (isConnected && (plan.direction === direction || plan.direction === 'both')) count++;
     return count;
   }
 
@@ -75,7 +75,7 @@ export class OfferAnswerService implements OfferAnswer {
   async open(offer: SessionOffer): Promise<MediaSession> {
     try {
       this.#check(offer.id);
-      return offer.direction === 'publish' ? await this.#publish(offer) : await this.#play(offer);
+      return offer.direction === 'play' ? await this.#play(offer) : await this.#publish(offer);
     } catch (error) {
       this.#ctx.log.debug('WebRTC offer refused', { stream: offer.name, direction: offer.direction, reason: messageOf(error) });
       throw documented(error);
@@ -113,8 +113,9 @@ export class OfferAnswerService implements OfferAnswer {
 
   async #publish(offer: SessionOffer): Promise<MediaSession> {
     const name = parseStreamName(offer.name);
-    const answer = negotiateAnswer(parseOffer(offer.sdp), 'publish', this.#capabilities(offer.orientation ?? false));
-    return this.#openSession({ ...offer, name }, answer, []);
+    const { direction, codecs, orientation = false } = offer;
+    const answer = negotiateAnswer(parseOffer(offer.sdp), direction, this.#capabilities(orientation, codecs));
+    return this.#openSession({ ...offer, name }, answer, direction === 'both' ? sourcesFor(answer) : []);
   }
 
   async #play(offer: SessionOffer): Promise<MediaSession> {
@@ -127,13 +128,7 @@ export class OfferAnswerService implements OfferAnswer {
     const answer = negotiateAnswer(parsed, 'play', { ...this.#capabilities(true), tracks });
     const accepted = answer.media.filter((media) => media.type === 'accepted');
     this.#checkServed(stream, accepted, offer);
-    const streamId = randomUUID();
-    const cname = randomUUID();
-    const sources = accepted.map(({ index, codecs }): readonly [number, AnswerSource] => {
-      const resends = codecs.some(({ rtxPayloadType }) => rtxPayloadType !== undefined);
-      return [index, { ssrc: newSsrc(), rtxSsrc: resends ? newSsrc() : undefined, cname, streamId, trackId: randomUUID() }];
-    });
-    return this.#openSession({ ...offer, name: stream.name }, answer, sources);
+    return this.#openSession({ ...offer, name: stream.name }, answer, sourcesFor(answer));
   }
 
   /** A viewer gets what kinds there are, but no offer is answered for nothing, nor for a size that can't be had. */
@@ -150,8 +145,8 @@ export class OfferAnswerService implements OfferAnswer {
   }
 
   async #openSession(offer: SessionOffer, answer: NegotiatedAnswer, sources: SessionPlan['sources']): Promise<MediaSession> {
-    const { id, direction, name, owner, listener, meta, minBitrateBps, maxBitrateBps, maxWidth, maxHeight, transport } = offer;
-    const plan: SessionPlan = { id, direction, name, owner, listener, meta, answer, sources, bitrate: { minBps: minBitrateBps, maxBps: maxBitrateBps }, picture: { maxWidth, maxHeight, maxBitrateBps }, wish: transport, originId: String(randomInt(1, 2 ** 47)) };
+    const { id, direction, name, plays = name, owner, listener, meta, minBitrateBps, maxBitrateBps, maxWidth, maxHeight, transport } = offer;
+    const plan: SessionPlan = { id, direction, name, plays, owner, listener, meta, answer, sources, bitrate: { minBps: minBitrateBps, maxBps: maxBitrateBps }, picture: { maxWidth, maxHeight, maxBitrateBps }, wish: transport, originId: String(randomInt(1, 2 ** 47)) };
     const session = this.#ctx.sessions.open({ protocol: 'webrtc', kind: 'client', ...(meta.peer === undefined ? {} : { peer: meta.peer }) });
     try {
       const opened = await MediaSession.open(this.#services, session, plan);
@@ -168,8 +163,9 @@ export class OfferAnswerService implements OfferAnswer {
     }
   }
 
-  #capabilities(orientation: boolean): AnswerCapabilities {
-    return { codecs: this.#ctx.settings.codecs, orientation, simulcast: this.#ctx.settings.simulcast };
+  #capabilities(orientation: boolean, wanted?: readonly Codec[]): AnswerCapabilities {
+    const { codecs, simulcast } = this.#ctx.settings;
+    return { codecs: wanted?.filter((codec) => codecs.some((own) => own === codec)) ?? codecs, orientation, simulcast };
   }
 
   /** A publisher that has only just come will tell its tracks in a moment; a viewer of one that doesn't gets whatever comes. */
@@ -192,7 +188,7 @@ export class OfferAnswerService implements OfferAnswer {
     let place = 0;
     for (const session of this.#sessions.values()) {
       place++;
-      if (session.plan.direction === 'publish' || place % VIEWER_TURN_TICKS === this.#turn) session.tick(nowMs);
+      if (session.plan.direction !== 'play' || place % VIEWER_TURN_TICKS === this.#turn) session.tick(nowMs);
     }
   }
 
@@ -205,6 +201,16 @@ export class OfferAnswerService implements OfferAnswer {
     this.#byPluginSession.delete(session.session);
     if (this.#sessions.get(session.plan.id) === session) this.#sessions.delete(session.plan.id);
   }
+}
+
+/** What the server sends in each m-section. */
+function sourcesFor({ media }: NegotiatedAnswer): SessionPlan['sources'] {
+  const streamId = randomUUID();
+  const cname = randomUUID();
+  return media.filter((entry) => entry.type === 'accepted').map(({ index, codecs }): readonly [number, AnswerSource] => {
+    const resends = codecs.some(({ rtxPayloadType }) => rtxPayloadType !== undefined);
+    return [index, { ssrc: newSsrc(), rtxSsrc: resends ? newSsrc() : undefined, cname, streamId, trackId: randomUUID() }];
+  });
 }
 
 function newSsrc(): number {

@@ -39,7 +39,7 @@ export async function startCallServer(t: ExecutionContext, settings: Readonly<Re
     call: async <T>(operation: string, input: unknown = {}) => (await kernel.call(operation, input)) as T,
     statusOf: async (callId) => ((await kernel.call('call.find', { callId }).catch(() => [])) as { status: string }[])[0]?.status,
     publishTone: (name, frequencyHz, amplitude = 8000) => publishTone(t, kernel, name, frequencyHz, amplitude),
-    hear: (name, ms) => hear(kernel, name, ms),
+    hear: (name, ms) => hearStream(kernel, name, ms),
   };
 }
 
@@ -57,7 +57,8 @@ function publishTone(t: ExecutionContext, { kernel }: TestKernel, name: string, 
   t.teardown(() => clearInterval(timer));
 }
 
-async function hear({ kernel }: TestKernel, name: string, ms: number): Promise<Int16Array> {
+/** The next samples of a stream in G.711. */
+export async function hearStream({ kernel }: TestKernel, name: string, ms: number): Promise<Int16Array> {
   const stream = await until(() => kernel.parts.media.find(name), `stream ${name}`);
   const samples: number[] = [];
   const subscription = stream.subscribe({

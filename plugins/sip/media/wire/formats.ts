@@ -32,6 +32,12 @@ export function offerFormats(codecs: readonly Codec[]): readonly LocalFormat[] {
   return [...formats, ...events.map(([clockRateHz, payloadType]) => ({ payloadType, name: TELEPHONE_EVENT, clockRateHz, channels: 1, fmtp: '0-15' }))];
 }
 
+/** The codecs of a call that somebody else's description has. */
+export function codecsIn(sections: readonly { readonly codecs: readonly OfferedCodec[] }[]): readonly Codec[] {
+  const names = new Set(sections.flatMap(({ codecs }) => codecs.map(({ name }) => name.toLowerCase())));
+  return [...FORMATS].filter(([, formats]) => formats.some(({ name }) => names.has(name.toLowerCase()))).map(([codec]) => codec);
+}
+
 /** A format that both sides have. */
 export interface AgreedFormat {
   readonly track: TrackFormat;
