@@ -36,7 +36,7 @@ export type { BatchWriter } from './media/fanout-log.ts';
 export type { PlaneConverter } from './media/converters.ts';
 export type { RecordingEnd, RecordingFacts } from './media/recording-event.ts';
 export type { TranscodeJob, TranscodeOutput, TranscoderCapability, Transcoding } from './media/derived-tracks.ts';
-export { OFFER_ANSWER, type MediaDirection, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
+export { OFFER_ANSWER, type MediaDirection, type MediaInvitation, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
 export {
   TELEPHONY, type CallFacts, type CallStatus, type CallWish, type KeyMethod, type Telephony, type TelephoneAccount, type TelephonyClient, type TelephonyEvent, type TelephonyListener,
 } from './media/telephony.ts';

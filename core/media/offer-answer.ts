@@ -37,6 +37,15 @@ export interface MediaOffer {
   readonly meta: StreamMeta;
 }
 
+/** A browser that is to be offered media both ways: what it sends is published, and a stream is played to it. */
+export interface MediaInvitation extends Pick<MediaOffer, 'id' | 'name' | 'owner' | 'listener' | 'meta'> {
+  /** Stream to play; it must be there when the answer is taken. */
+  readonly plays: string;
+  readonly kinds: readonly ('audio' | 'video')[];
+  /** Codecs to offer, best first. */
+  readonly codecs: readonly Codec[];
+}
+
 /** What happens to a media session after its answer. */
 export type MediaSessionEvent =
   /** Media flows: transport and keys are there. */
@@ -61,7 +70,20 @@ export interface OfferAnswer {
    *   MEDIA_E_NO_COMMON_CODEC, or the code of a broken offer
    */
   answer(offer: MediaOffer): Promise<{ readonly sdp: string }>;
-  /** Ends a media session without an `ended` event; nothing happens when it is not there. */
+  /**
+   * Makes an offer to a browser, with every candidate in the SDP; nothing flows before its answer is taken.
+   *
+   * @throws WcsError as `answer` does
+   */
+  offer(invitation: MediaInvitation): Promise<{ readonly sdp: string }>;
+  /**
+   * Takes a browser's answer to an offer.
+   *
+   * @param codecs those of the invitation that are left to choose among, best first
+   * @throws WcsError as `answer` does, and the offer is over
+   */
+  accept(id: string, sdp: string, codecs: readonly Codec[]): Promise<void>;
+  /** Ends a media session, or an offer, without an `ended` event; nothing happens when it is not there. */
   close(id: string, reason: string): void;
 }
 

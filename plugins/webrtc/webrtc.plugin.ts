@@ -26,7 +26,12 @@ export default definePlugin({
     return {
       async prepare() {
         registerMetrics(ctx, service);
-        const offerAnswer: OfferAnswer = { answer: (offer) => service.answer(offer), close: (id, reason) => service.close(id, reason) };
+        const offerAnswer: OfferAnswer = {
+          answer: (offer) => service.answer(offer),
+          offer: (invitation) => service.offer(invitation),
+          accept: (id, sdp, codecs) => service.accept(id, sdp, codecs),
+          close: (id, reason) => service.close(id, reason),
+        };
         ctx.capabilities.provide(OFFER_ANSWER, offerAnswer);
         if (settings.whip.enabled) for (const protocol of ['whip', 'whep'] as const) new WhipEndpoint(ctx, service, protocol).register();
         await hub.listen();

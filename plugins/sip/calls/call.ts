@@ -19,8 +19,8 @@ const GLARE_OTHER_MS = [0, 2000] as const;
 /** One telephone call, whichever side began it. */
 export class Call {
   readonly session: PluginSession;
-  readonly plan: CallPlan;
   readonly #services: CallServices;
+  #plan: CallPlan;
   #media: CallMedia | undefined;
   #status: CallStatus = 'PENDING';
   #statusCode: number | undefined;
@@ -36,7 +36,7 @@ export class Call {
 
   constructor(services: CallServices, session: PluginSession, plan: CallPlan) {
     this.session = session;
-    this.plan = plan;
+    this.#plan = plan;
     this.#services = services;
     session.onGoodbye = (reason) => this.#over({ ...NORMAL, info: reason });
     this.#describe();
@@ -62,6 +62,16 @@ export class Call {
   exportState(): CallState | undefined {
     if (this.#media === undefined || this.#outcome !== undefined || (this.#dialog === undefined && this.#pending === undefined)) return undefined;
     return { plan: this.plan, status: this.#status, statusCode: this.#statusCode, dialogId: this.#dialog?.id, transactionId: this.#pending?.stackTxnId, establishedAtMs: this.#establishedAtMs, media: this.#media.exportState() };
+  }
+
+  get plan(): CallPlan {
+    return this.#plan;
+  }
+
+  /** A call that rings at several clients is one client's from now on, with the codecs that it has. */
+  assign(clientId: string, codecs: CallPlan['codecs']): void {
+    this.#plan = { ...this.#plan, clientId, codecs };
+    this.#describe();
   }
 
   get facts(): CallFacts {
@@ -101,11 +111,6 @@ export class Call {
     request.on('cancel', () => this.#over({ ...NORMAL, statusCode: 487 }));
     response.send(180, { headers: contactHeader(this.plan.token) });
     this.#set('RING');
-  }
-
-  /** Opens the media of a call that rings, and agrees with the caller's offer. @throws WcsError, ProtocolError */
-  async openMedia(): Promise<void> {
-    this.#media ??= await this.#services.media.open(this.#mediaRequest());
   }
 
   /** Takes a call that rings. */
@@ -224,9 +229,8 @@ export class Call {
   }
 
   async #accept({ request, response }: { readonly request: SrfRequest; readonly response: SrfResponse }): Promise<void> {
-    await this.openMedia();
-    const media = this.#media;
-    if (media === undefined || this.over) return;
+    const media = (this.#media ??= await this.#services.media.open(this.#mediaRequest()));
+    if (this.over) return;
     const sdp = request.body === '' ? media.offer() : media.answer(request.body);
     const dialog = await answer(this.#services.srf(), request, response, sdp, contactHeader(this.plan.token), (made) => this.#keep(made, media));
     this.#ringing = undefined;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf, WcsError, type PluginContext, type PluginSession, type Stream, type TelephoneAccount } from 'wcs-core';
+import { parseSipUri } from '../engine/wire/sip-uri.ts';
 import { addressesOf, calleeUri } from './addresses.ts';
 import type { Call } from './call.ts';
 import type { CallPlan, CallState } from './call-facts.ts';
@@ -9,7 +10,7 @@ import type { CallMediaPort } from './call-media.ts';
 import { Calls } from './calls.ts';
 import { newToken, Registrar } from './registrar.ts';
 import type { Registration, RegistrationState } from './registration.ts';
-import type { SrfAgent, SrfHandler } from './srf.ts';
+import type { SrfAgent, SrfHandler, SrfRequest, SrfResponse } from './srf.ts';
 import type { CallSettings } from './settings.ts';
 
 /** How long a call waits for its account to be registered. */
@@ -83,7 +84,10 @@ export class Switchboard {
 
   /** What comes from outside of dialogs, by method. */
   get handlers(): Readonly<Record<string, SrfHandler>> {
-    return { options: (_request, response) => response.send(200), invite: (_request, response) => response.send(404) };
+    return {
+      options: (_request, response) => response.send(200),
+      invite: (request, response) => this.#onInvite(request, response),
+    };
   }
 
   connected(srf: SrfAgent): void {
@@ -148,6 +152,13 @@ export class Switchboard {
   importSession(session: PluginSession, data: BoardSession): void {
     if (data.type === 'call') this.calls.importSession(session, data.state);
     else this.registrar.importSession(session, data.state);
+  }
+
+  /** Only who knows the Contact of an account is heard: it stands in nobody's directory. */
+  #onInvite(request: SrfRequest, response: SrfResponse): void {
+    const registration = this.registrar.byToken(parseSipUri(request.uri)?.user ?? '');
+    if (registration === undefined) response.send(404);
+    else this.clients.receive(registration, request, response);
   }
 
   /** The stream of a call goes to an RTMP server as soon as there is one. */

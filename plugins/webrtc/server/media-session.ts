@@ -4,6 +4,7 @@ import type { PeerState } from '../session/peer-state.ts';
 import type { AcceptedMedia, NegotiatedAnswer } from '../wire/negotiate-answer.ts';
 import type { AnswerSource, BitrateBounds } from '../wire/sdp-answer.ts';
 import type { MediaPort, Player, PlaySink, Publisher, PublishRequest } from './media-port.ts';
+import type { OfferedTransportLink } from './offered-transport.ts';
 import type { PeerTransport, TransportEnd, TransportEvents, TransportHub } from './peer-transport.ts';
 
 /** How often a session tells the bitrate of its video. */
@@ -108,15 +109,24 @@ export class MediaSession {
   /**
    * Takes the stream's name, or the stream, and waits for the peer.
    *
+   * @param offered transport that the peer has been offered
+   *
    * @throws WcsError when the name is in use, or no port is left
    */
-  static async open(services: SessionServices, session: PluginSession, plan: SessionPlan): Promise<MediaSession> {
+  static async open(services: SessionServices, session: PluginSession, plan: SessionPlan, offered?: OfferedTransportLink): Promise<MediaSession> {
     const own = new MediaSession(services, session, plan);
     if (plan.direction !== 'play') own.#publisher = services.media.publish(own.#publishRequest());
     for (const link of own.#links) {
       const [media] = own.#mediaOf(link);
       if (media === undefined) continue;
       const { fingerprint, iceUfrag } = media.transport;
+      if (offered !== undefined) {
+        if (own.#links.length > 1) throw new WcsError('MEDIA_E_NO_COMMON_CODEC', 'The answer has several transports; one was offered.');
+        link.transport = offered.transport;
+        offered.events.target = own.#eventsOf(link);
+        offered.transport.agree({ fingerprints: [fingerprint], ufrag: iceUfrag });
+        continue;
+      }
       link.transport = await services.hub.create({ session, remote: { fingerprints: [fingerprint], ufrag: iceUfrag }, events: own.#eventsOf(link), wish: plan.wish });
     }
     return own;

@@ -1,19 +1,20 @@
-import { randomInt, randomUUID } from 'node:crypto';
-import { messageOf, parseStreamName, WcsError, type Codec, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
+import { randomInt } from 'node:crypto';
+import { messageOf, parseStreamName, WcsError, type Codec, type MediaInvitation, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
 import { negotiateAnswer, type AcceptedMedia, type AnswerCapabilities, type NegotiatedAnswer } from '../wire/negotiate-answer.ts';
-import { formatAnswer, type AnswerSource } from '../wire/sdp-answer.ts';
+import { formatAnswer } from '../wire/sdp-answer.ts';
 import { acceptanceFor } from '../session/acceptance.ts';
 import { parseOffer } from '../wire/sdp-offer.ts';
+import { sourcesFor } from './answer-sources.ts';
 import { documented } from './documented-error.ts';
 import { MediaSession, type MediaSessionState, type SessionPlan, type SessionServices } from './media-session.ts';
 import type { MediaPort } from './media-port.ts';
+import { Offers } from './offered-transport.ts';
 import type { TransportHub } from './peer-transport.ts';
 import type { WebRtcSettings } from './settings.ts';
 
 /** How often publishers are looked after, and how many of these steps make a viewer's turn. */
 const TICK_MS = 25;
 const VIEWER_TURN_TICKS = 40;
-const SSRC_MAX = 0xffff_ffff;
 
 /** An offer as it comes from any signalling; without a listener nobody is told what happens. */
 export type SessionOffer = Omit<MediaOffer, 'listener'> & { readonly listener: string | undefined };
@@ -24,12 +25,14 @@ export class OfferAnswerService implements OfferAnswer {
   readonly #services: SessionServices;
   readonly #sessions = new Map<string, MediaSession>();
   readonly #byPluginSession = new Map<PluginSession, MediaSession>();
+  readonly #offers: Offers;
   /** Viewers by turn, so that their reports are spread over the second. */
   #turn = 0;
 
   /** @param nowMs monotonic clock in milliseconds */
   constructor(ctx: PluginContext<WebRtcSettings>, hub: TransportHub, media: MediaPort, nowMs: () => number) {
     this.#ctx = ctx;
+    this.#offers = new Offers(ctx, hub);
     this.#services = {
       media,
       hub,
@@ -69,6 +72,30 @@ export class OfferAnswerService implements OfferAnswer {
 
   close(id: string, reason: string): void {
     this.#sessions.get(id)?.close(reason);
+    this.#offers.close(id, reason);
+  }
+
+  async offer(invitation: MediaInvitation): Promise<{ readonly sdp: string }> {
+    try {
+      this.#check(invitation.id);
+      return { sdp: await this.#offers.open({ ...invitation, codecs: this.#capabilities(false, invitation.codecs).codecs }) };
+    } catch (error) {
+      throw documented(error);
+    }
+  }
+
+  async accept(id: string, sdp: string, codecs: readonly Codec[]): Promise<void> {
+    const open = this.#offers.take(id);
+    const { invitation, session, sources, originId } = open;
+    const { name, plays, owner, listener, meta } = invitation;
+    try {
+      const answer = negotiateAnswer(parseOffer(sdp), 'both', this.#capabilities(false, codecs));
+      const plan: SessionPlan = { id, direction: 'both', name: parseStreamName(name), plays, owner, listener, meta, answer, sources, bitrate: {}, picture: {}, wish: undefined, originId };
+      this.#remember(await MediaSession.open(this.#services, session, plan, open));
+    } catch (error) {
+      session.close('Failed by error');
+      throw documented(error);
+    }
   }
 
   /** Opens the session of an offer. @throws WcsError as `answer` does */
@@ -106,7 +133,7 @@ export class OfferAnswerService implements OfferAnswer {
   }
 
   #check(id: string): void {
-    if (this.#sessions.has(id)) throw new WcsError('OPERATION_E_CONFLICT', 'MediaSessionId is already in use');
+    if (this.#sessions.has(id) || this.#offers.has(id)) throw new WcsError('OPERATION_E_CONFLICT', 'MediaSessionId is already in use');
     const { maxSessions } = this.#ctx.settings;
     if (this.#sessions.size >= maxSessions) throw new WcsError('NET_E_PORT_EXHAUSTED', `${maxSessions} WebRTC sessions are open; raise plugins.webrtc.maxSessions or try later.`);
   }
@@ -201,18 +228,4 @@ export class OfferAnswerService implements OfferAnswer {
     this.#byPluginSession.delete(session.session);
     if (this.#sessions.get(session.plan.id) === session) this.#sessions.delete(session.plan.id);
   }
-}
-
-/** What the server sends in each m-section. */
-function sourcesFor({ media }: NegotiatedAnswer): SessionPlan['sources'] {
-  const streamId = randomUUID();
-  const cname = randomUUID();
-  return media.filter((entry) => entry.type === 'accepted').map(({ index, codecs }): readonly [number, AnswerSource] => {
-    const resends = codecs.some(({ rtxPayloadType }) => rtxPayloadType !== undefined);
-    return [index, { ssrc: newSsrc(), rtxSsrc: resends ? newSsrc() : undefined, cname, streamId, trackId: randomUUID() }];
-  });
-}
-
-function newSsrc(): number {
-  return randomInt(1, SSRC_MAX);
 }

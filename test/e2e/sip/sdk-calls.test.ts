@@ -3,15 +3,16 @@ import test, { type ExecutionContext } from 'ava';
 import type { Page } from 'playwright-core';
 import { startBaresip } from '../../support/baresip.ts';
 import { startBrowserServer, type BrowserServer } from '../../support/browser-server.ts';
-import { startKamailio, type Kamailio } from '../../support/kamailio.ts';
+import { startKamailio, type Kamailio, type KamailioSwitch } from '../../support/kamailio.ts';
 import { hasPeer } from '../../support/peers.ts';
 import { logOf, openSdkPages } from '../../support/sdk-page.ts';
 import { hearStream } from '../../support/sip/call-server.ts';
+import { startSipp } from '../../support/sipp.ts';
 import { freePorts } from '../../support/test-kernel.ts';
 import { levelOf, toneShare } from '../../support/tones.ts';
 import { until } from '../../support/until.ts';
 
-const canRun = existsSync(process.env['CHROMIUM'] ?? '/usr/bin/chromium') && hasPeer('kamailio') && hasPeer('baresip');
+const canRun = existsSync(process.env['CHROMIUM'] ?? '/usr/bin/chromium') && hasPeer('kamailio') && hasPeer('baresip') && hasPeer('sipp');
 const inBrowser = canRun ? test.serial : test.serial.skip;
 const TONE_HZ = 700;
 
@@ -19,16 +20,15 @@ interface Setup {
   readonly server: BrowserServer;
   readonly pbx: Kamailio;
   readonly page: Page;
-  readonly sipPort: number;
 }
 
-async function start(t: ExecutionContext): Promise<Setup> {
+async function start(t: ExecutionContext, ...switches: KamailioSwitch[]): Promise<Setup> {
   const [sipPort = 0] = await freePorts(1);
-  const [server, pbx, [page]] = await Promise.all([startBrowserServer(t, { plugins: { sip: { enabled: true, engine: { port: sipPort }, media: { codecs: ['pcmu'] } } } }), startKamailio(t), openSdkPages(t, 1)]);
+  const [server, pbx, [page]] = await Promise.all([startBrowserServer(t, { plugins: { sip: { enabled: true, engine: { port: sipPort }, media: { codecs: ['pcmu'] } } } }), startKamailio(t, ...switches), openSdkPages(t, 1)]);
   t.teardown(async () => {
     if (!t.passed) t.log(await logOf(page!).catch(() => []));
   });
-  return { server, pbx, page: page!, sipPort };
+  return { server, pbx, page: page! };
 }
 
 async function seen(page: Page, what: string | RegExp, timeoutMs = 20_000): Promise<void> {
@@ -78,4 +78,24 @@ inBrowser('a callee that is busy, or unknown, is told to the SDK', async (t) => 
   await setup.page.evaluate(`useTone(${TONE_HZ}); dial('busy', { callee: '486' }); dial('absent', { callee: '7777' })`);
   await Promise.all([seen(setup.page, /^busy BUSY/), seen(setup.page, /^absent FAILED/)]);
   t.is(setup.server.kernel.kernel.parts.sessions.list({ protocol: 'webrtc' }).length, 0);
+});
+
+inBrowser('the SDK is called by SIPp through kamailio, answers, and is heard', async (t) => {
+  t.timeout(60_000);
+  const setup = await start(t, 'WITH_NOAUTH');
+  const { server, pbx, page } = setup;
+  await register(setup);
+  await page.evaluate(`useTone(${TONE_HZ}); awaitCalls()`);
+  const sipp = await startSipp(t, { scenario: 'uac-direct', target: `127.0.0.1:${pbx.port}`, service: '1001', holdMs: 4000, more: ['-rtp_echo'] });
+  await seen(page, /^incoming RING/);
+  await page.evaluate(`take('incoming')`);
+  await seen(page, /^incoming ESTABLISHED/);
+  const [call] = (await server.kernel.call('call.find_all')) as { toStream: string }[];
+  const samples = await hearStream(server.kernel, call!.toStream, 500);
+  t.true(toneShare(samples, 8000, TONE_HZ) > 0.8, 'SIPp returns the tone of the browser');
+  await seen(page, /^incoming FINISH/);
+  t.is((await sipp.finished).status, 0);
+  t.deepEqual((await logOf(page)).filter((line) => /page error|unhandled/.test(line)), []);
+  await until(() => server.kernel.kernel.parts.sessions.list({ protocol: 'webrtc' }).length === 0, 'the media to end');
+  for (const plugin of ['sip', 'websocket', 'webrtc']) t.is(server.kernel.kernel.host.slot(plugin).faultsSeen, 0, plugin);
 });

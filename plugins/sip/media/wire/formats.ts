@@ -32,10 +32,11 @@ export function offerFormats(codecs: readonly Codec[]): readonly LocalFormat[] {
   return [...formats, ...events.map(([clockRateHz, payloadType]) => ({ payloadType, name: TELEPHONE_EVENT, clockRateHz, channels: 1, fmtp: '0-15' }))];
 }
 
-/** The codecs of a call that somebody else's description has. */
+/** The codecs of a call that somebody else's description has, in its order. */
 export function codecsIn(sections: readonly { readonly codecs: readonly OfferedCodec[] }[]): readonly Codec[] {
-  const names = new Set(sections.flatMap(({ codecs }) => codecs.map(({ name }) => name.toLowerCase())));
-  return [...FORMATS].filter(([, formats]) => formats.some(({ name }) => names.has(name.toLowerCase()))).map(([codec]) => codec);
+  const names = sections.flatMap(({ codecs }) => codecs.map(({ name }) => name.toLowerCase()));
+  const codecs = names.flatMap((name) => [...FORMATS].filter(([, formats]) => formats.some((format) => format.name.toLowerCase() === name)).map(([codec]) => codec));
+  return [...new Set(codecs)];
 }
 
 /** A format that both sides have. */
