@@ -14,7 +14,7 @@ const nowMs = (): number => performance.now();
 
 /** SIP: an embedded engine, and accounts and calls on drachtio-srf on top of it. */
 export default definePlugin({
-  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', provides: [TELEPHONY, TELEPHONY_MEDIA], ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 2, enabledByDefault: false },
+  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', provides: [TELEPHONY, TELEPHONY_MEDIA], ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 2 },
   configSchema: settingsSchema,
   create(ctx): PluginInstance<SipSettings> {
     const { settings } = ctx;

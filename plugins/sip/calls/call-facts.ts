@@ -38,7 +38,8 @@ export interface CallServices {
   onStatus(call: Call): void;
   /** Media is agreed on, perhaps anew; before the status says so. */
   onMedia(call: Call): void;
-  onKey(call: Call, key: string): void;
+  /** The other side has pressed a key; which one may be part of a secret. */
+  onKey(): void;
   onTransfer(call: Call, target: string, status: 'TRYING' | 'COMPLETED' | 'FAILED'): void;
   /** What was played to the peer has ended. */
   onPlayEnded(call: Call): void;

@@ -250,7 +250,7 @@ export class Call {
     this.#dialog = dialog;
     const events: DialogEvents = {
       onMedia: () => this.#onMediaChanged(),
-      onKey: (key) => this.#services.onKey(this, key),
+      onKey: () => this.#services.onKey(),
       onRefer: (_request, response) => response.send(603),
       onNotify: (statusCode) => {
         if (statusCode >= 200) this.#services.onTransfer(this, this.#transferTarget, statusCode < 300 ? 'COMPLETED' : 'FAILED');
@@ -371,7 +371,7 @@ export class Call {
       owner: `call:${callId}`,
       meta: { plugin: 'sip', protocol: 'sip', sessionId: this.session.id, params: {} },
       sink: {
-        onKey: (key) => this.#services.onKey(this, key),
+        onKey: () => this.#services.onKey(),
         onKeyFrameWanted: () => this.#requestKeyFrame(),
         onPlayEnded: () => this.#services.onPlayEnded(this),
         onTerminated: (reason) => this.hangUp(reason),

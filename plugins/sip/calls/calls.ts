@@ -16,7 +16,7 @@ export interface CallsOptions {
   readonly rtpTimeoutMs: number;
   readonly maxCalls: number;
   /** Those of a client are told to it. */
-  readonly events: Pick<CallServices, 'onStatus' | 'onMedia' | 'onKey' | 'onTransfer' | 'onPlayEnded'> & { onOver(call: Call): void };
+  readonly events: Pick<CallServices, 'onStatus' | 'onMedia' | 'onTransfer' | 'onPlayEnded'> & { onOver(call: Call): void };
 }
 
 /** All calls of this version of the plugin, by the ids that clients have chosen. */
@@ -32,11 +32,12 @@ export class Calls {
     this.#ctx = ctx;
     this.#options = options;
     this.#ended = ctx.metrics.counter({ name: 'sip_calls_ended', group: 'sip_stats', help: 'Calls that have ended, by cause.', labelNames: ['cause'] });
+    const keys = ctx.metrics.counter({ name: 'sip_keys_received', group: 'sip_stats', help: 'Keys that other sides of calls have pressed.' });
     this.#services = {
       ...{ ctx, srf, media, nowMs, rtpTimeoutMs },
       onStatus: (call) => events.onStatus(call),
       onMedia: (call) => events.onMedia(call),
-      onKey: (call, key) => events.onKey(call, key),
+      onKey: () => keys.inc(),
       onTransfer: (call, target, status) => events.onTransfer(call, target, status),
       onPlayEnded: (call) => events.onPlayEnded(call),
       onOver: (call, { cause, statusCode }) => {

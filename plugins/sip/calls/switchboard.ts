@@ -70,7 +70,6 @@ export class Switchboard {
           this.#push(call);
           this.clients.onMedia(call);
         },
-        onKey: (call, key) => call.session.log.debug('A key was pressed', { key }),
         onTransfer: (call, target, status) => this.clients.onTransfer(call, target, status),
         onPlayEnded: (call) => this.clients.onPlayEnded(call),
         onOver: (call) => {

@@ -1,6 +1,6 @@
 import { messageOf, TELEPHONY, type CallFacts, type KeyMethod, type PluginContext, type PluginSession, type TelephoneAccount, type Telephony, type TelephonyEvent } from 'wcs-core';
 import type { ClientSession, Effect } from '../session/client-session.ts';
-import type { CallEventName, ServerMessage } from '../wire/server-message.ts';
+import type { CallEventName, CallFacts as CallObject, ServerMessage } from '../wire/server-message.ts';
 import { paramsOf } from './params.ts';
 import type { WebSocketSettings } from './settings.ts';
 
@@ -147,7 +147,7 @@ export class PhoneDesk {
 }
 
 /** The call object. @see WebSocket signalling section 9.2 */
-function callObject({ statusCode, info, ...facts }: CallFacts): CallFacts & { readonly mediaProvider: string } {
+function callObject({ statusCode, info, ...facts }: CallFacts): CallObject {
   return { ...facts, mediaProvider: 'WebRTC', ...(statusCode === undefined ? {} : { sipStatus: statusCode }), ...(info === undefined ? {} : { info }) };
 }
 

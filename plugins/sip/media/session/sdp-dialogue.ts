@@ -98,7 +98,7 @@ export class SdpDialogue {
     if (this.#slots.length === 0) {
       const protocol = this.wish.secure ? 'RTP/SAVP' : 'RTP/AVP';
       this.#slots = this.wish.kinds.map((kind) => ({ kind, protocol, formats: '', ours: offerFormats(this.#codecsOf(kind)), agreed: undefined, crypto: this.wish.secure ? { tag: 1, keys: newKeys(OFFERED_PROFILE) } : undefined }));
-    }
+    } else if (this.agreed.length > 0) this.#slots = this.#slots.map(narrowed);
     return this.#write(() => (held ? 'sendonly' : 'sendrecv'));
   }
 
@@ -177,6 +177,12 @@ export class SdpDialogue {
     });
     return writeSdp({ id: this.#id, version: this.#version, address: this.wish.address }, sections);
   }
+}
+
+/** A line as it is agreed on; one that the peer has refused stays so. */
+function narrowed(slot: Slot): Slot {
+  const { agreed, ours } = slot;
+  return { ...slot, ours: ours.filter(({ payloadType }) => payloadType === agreed?.format.receiveType || payloadType === agreed?.events?.receiveType) };
 }
 
 function isKind(kind: string): kind is CallKind {
