@@ -18,16 +18,28 @@ export interface ChildPoolOptions {
   /** Starts a child that calls `serveJobs`; its file descriptor 3 has to be a pipe, its error output too. */
   spawn(): ChildProcess;
   readonly timers: { after(ms: number, work: () => void): () => void };
+  /** Scope of the owner: once it closes, its timers take no more. */
+  readonly owner: { readonly closed: boolean };
   readonly log: ChildLog;
   /** Shared children at most; those for single jobs come on top. */
   readonly maxChildren: number;
   /** How long a child without jobs stays. */
   readonly idleMs: number;
+  /** From the first job on one child without a job stands ready: the next job, or one whose child died, need not wait for its start. */
+  readonly keepsSpare?: boolean;
 }
+
+/**
+ * Environment of a child that works with FFmpeg: with the buffers of pictures outside of the heap its memory stays flat for
+ * days, and one arena is enough for one thread.
+ */
+export const MEDIA_CHILD_ENV = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' } as const;
 
 const PING_MS = 1000;
 /** So many unanswered questions in a row: the child hangs in native code. */
 const MAX_UNANSWERED = 6;
+/** After this the next spare is started: what has just begun needs the processor more. */
+const SPARE_DELAY_MS = 1000;
 /** A child busier than this gets no further job while another one may be started. */
 const BUSY_CORES = 0.6;
 
@@ -40,6 +52,9 @@ export class ChildPool {
   readonly #shared = new Set<Child>();
   readonly #single = new Set<Child>();
   readonly #cancelIdle = new Map<Child, () => void>();
+  /** Started, without a job, in neither group. */
+  #spare: Child | undefined;
+  #cancelSpare: (() => void) | undefined;
   #cancelPing: (() => void) | undefined;
   #closed = false;
 
@@ -68,6 +83,7 @@ export class ChildPool {
     const child = options.alone === true ? this.#start(this.#single) : this.#choose();
     this.#cancelIdle.get(child)?.();
     this.#cancelIdle.delete(child);
+    if (child.load.jobs === 0) this.#planSpare();
     const job = child.open(spec, events);
     return {
       get backlogBytes() {
@@ -110,13 +126,14 @@ export class ChildPool {
   close(): void {
     this.#closed = true;
     this.#cancelPing?.();
+    this.#cancelSpare?.();
     for (const cancel of this.#cancelIdle.values()) cancel();
     this.#cancelIdle.clear();
     for (const child of this.#all) child.end();
   }
 
   get #all(): Child[] {
-    return [...this.#shared, ...this.#single];
+    return [...this.#shared, ...this.#single, ...(this.#spare === undefined ? [] : [this.#spare])];
   }
 
   #choose(): Child {
@@ -127,35 +144,57 @@ export class ChildPool {
   }
 
   #start(group: Set<Child>): Child {
+    const child = this.#spare?.isUsable === true ? this.#spare : this.#spawn();
+    this.#spare = undefined;
+    group.add(child);
+    return child;
+  }
+
+  #spawn(): Child {
     const child: Child = new Child(this.#options.spawn(), {
       log: this.#options.log,
       exited: () => this.#forget(child),
       idle: () => this.#endWhenIdle(child),
     });
-    group.add(child);
     this.#watch();
     return child;
+  }
+
+  #planSpare(): void {
+    if (this.#options.keepsSpare !== true || this.#options.owner.closed) return;
+    this.#cancelSpare ??= this.#options.timers.after(SPARE_DELAY_MS, () => {
+      this.#cancelSpare = undefined;
+      // A shared child that has become idle takes the place when its time is over.
+      const hasIdle = this.#spare !== undefined || [...this.#shared].some(({ load }) => load.jobs === 0);
+      if (!hasIdle) this.#spare = this.#spawn();
+    });
   }
 
   #forget(child: Child): void {
     this.#shared.delete(child);
     this.#single.delete(child);
+    if (this.#spare === child) this.#spare = undefined;
     this.#cancelIdle.get(child)?.();
     this.#cancelIdle.delete(child);
   }
 
   #endWhenIdle(child: Child): void {
     if (this.#closed || !child.isUsable) return;
-    const end = (): void => {
+    if (this.#single.has(child) || this.#options.owner.closed) {
       this.#forget(child);
       child.end();
-    };
-    if (this.#single.has(child)) { end(); return; }
+      return;
+    }
     this.#cancelIdle.get(child)?.();
-    this.#cancelIdle.set(child, this.#options.timers.after(this.#options.idleMs, end));
+    this.#cancelIdle.set(child, this.#options.timers.after(this.#options.idleMs, () => {
+      this.#forget(child);
+      if (this.#options.keepsSpare === true && this.#spare === undefined) this.#spare = child;
+      else child.end();
+    }));
   }
 
   #watch(): void {
+    if (this.#options.owner.closed) return;
     this.#cancelPing ??= this.#options.timers.after(PING_MS, () => {
       this.#cancelPing = undefined;
       for (const child of this.#all) if (child.ping() > MAX_UNANSWERED) child.kill('it does not answer');

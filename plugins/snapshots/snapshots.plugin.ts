@@ -1,5 +1,5 @@
 import { definePlugin, SNAPSHOTS, type PluginContext, type PluginInstance } from 'wcs-core';
-import { ChildPool } from 'wcs-core/process/child-pool';
+import { ChildPool, MEDIA_CHILD_ENV } from 'wcs-core/process/child-pool';
 import { KeyFrames } from './bridge/key-frames.ts';
 import childCode from './child/picture.child.ts?text';
 import { FfmpegPictures } from './server/ffmpeg-pictures.ts';
@@ -12,8 +12,6 @@ import { SnapshotService } from './server/snapshot-service.ts';
 
 const GROUP = 'snapshots_stats';
 const BUCKETS_MS = [10, 30, 100, 300, 1000, 3000];
-/** Keeps the memory of pictures, which come and go, from fragmenting. */
-const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' };
 
 /** Pictures of running streams, by REST, by HTTP at a fixed address, and for the WebSocket API. */
 export default definePlugin({
@@ -35,7 +33,7 @@ export default definePlugin({
 
 function serviceOf(ctx: PluginContext<SnapshotsSettings>): SnapshotService {
   const { backend, ffmpegPath, freshMs, maxJobs, idleMs } = ctx.settings;
-  const pool = new ChildPool({ spawn: () => ctx.spawnModule(childCode, { env: ALLOCATOR }), timers: ctx.timers, log: ctx.log, maxChildren: maxJobs, idleMs });
+  const pool = new ChildPool({ spawn: () => ctx.spawnModule(childCode, { env: MEDIA_CHILD_ENV }), timers: ctx.timers, owner: ctx.scope, log: ctx.log, maxChildren: maxJobs, idleMs });
   ctx.scope.add('decoders', () => pool.close());
   const makers = [new NodeAvPictures(pool), new FfmpegPictures(ctx, ffmpegPath)].filter(({ name }) => backend === 'auto' || backend === name);
   return new SnapshotService({

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { definePlugin, messageOf, type PluginContext, type PluginInstance } from 'wcs-core';
-import { ChildPool } from 'wcs-core/process/child-pool';
+import { ChildPool, MEDIA_CHILD_ENV } from 'wcs-core/process/child-pool';
 import type { RepublishState } from './bridge/republisher.ts';
 import { TrackTranscoder } from './bridge/track-transcoder.ts';
 import childModule from './child/transcoder.child.ts?text';
-import { CHILD_ENV, NodeAvProcessor } from './processor/node-av-processor.ts';
+import { NodeAvProcessor } from './processor/node-av-processor.ts';
 import { FfmpegProcessor } from './ffmpeg/ffmpeg-processor.ts';
 import { ManagedStreams } from './managed/managed-streams.ts';
 import { registerOperations } from './managed/operations.ts';
@@ -58,11 +58,13 @@ async function openProcessor(ctx: PluginContext<TranscoderSettings>): Promise<Me
 function openNodeAv(ctx: PluginContext<TranscoderSettings>): Promise<MediaProcessor> {
   const { maxChildren, idleMs } = ctx.settings;
   const pool = new ChildPool({
-    spawn: () => ctx.spawnModule(childModule, { env: CHILD_ENV }),
+    spawn: () => ctx.spawnModule(childModule, { env: MEDIA_CHILD_ENV }),
     timers: ctx.timers,
+    owner: ctx.scope,
     log: ctx.log,
     maxChildren: maxChildren === 0 ? availableParallelism() : maxChildren,
     idleMs,
+    keepsSpare: true,
   });
   ctx.scope.add('media children', () => pool.close());
   return NodeAvProcessor.open(pool);

@@ -34,9 +34,14 @@ export async function makeClip({ seconds = 6, gopFrames = 30, frameRate = 30, si
   const x264 = ['-c:v', 'libx264', '-preset', 'veryfast', '-g', String(gopFrames), '-keyint_min', String(gopFrames), '-sc_threshold', '0', '-bf', String(bFrames), '-pix_fmt', 'yuv420p', '-b:v', '500k'];
   const inputs = ['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${frameRate}`, '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'];
   await ffmpeg(...inputs, '-t', String(seconds), ...x264, '-c:a', 'aac', '-b:a', '96k', '-ac', '2', file);
-  const clip = readFlv(readFileSync(file), { width, height, frameRate });
+  const clip = clipOfFlv(file, { width, height, frameRate }, seconds);
   rmSync(folder, { recursive: true, force: true });
-  return { ...clip, durationUs: seconds * 1_000_000 };
+  return clip;
+}
+
+/** Takes an FLV file with H.264 and AAC apart. */
+export function clipOfFlv(file: string, picture: { readonly width: number; readonly height: number; readonly frameRate: number }, seconds: number): Clip {
+  return { ...readFlv(readFileSync(file), picture), durationUs: seconds * 1_000_000 };
 }
 
 function readFlv(bytes: Uint8Array, picture: { width: number; height: number; frameRate: number }): Omit<Clip, 'durationUs'> {

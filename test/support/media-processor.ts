@@ -1,20 +1,19 @@
-import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExecutionContext } from 'ava';
+import { promisify } from 'node:util';
 import type { MediaFrame } from '../../core/media/frame.ts';
 import type { TrackDescriptor } from '../../core/media/track.ts';
 import { bundleChildModule } from '../../core/plugin/bundler.ts';
 import { spawnModuleInScope } from '../../core/plugin/spawn.ts';
-import { ChildPool } from '../../core/process/child-pool.ts';
+import { ChildPool, MEDIA_CHILD_ENV } from '../../core/process/child-pool.ts';
 import type { JobEnd } from '../../core/process/child.ts';
 import { wallStampMs, type JobPacket } from '../../core/process/framing.ts';
 import { Scope } from '../../core/scope/scope.ts';
-import { containerTrackOf } from '../../plugins/transcoder/ffmpeg/container-track.ts';
 import { FfmpegProcessor } from '../../plugins/transcoder/ffmpeg/ffmpeg-processor.ts';
-import { matroskaCluster, matroskaHead } from '../../plugins/transcoder/ffmpeg/matroska.ts';
+import { liveCluster, liveHead } from '../../plugins/transcoder/ffmpeg/live-matroska.ts';
 import type { ChainInput, OutputFormat, OutputSpec } from '../../plugins/transcoder/processor/chain-spec.ts';
-import { CHILD_ENV, NodeAvProcessor } from '../../plugins/transcoder/processor/node-av-processor.ts';
+import { NodeAvProcessor } from '../../plugins/transcoder/processor/node-av-processor.ts';
 import type { Chain, MediaProcessor } from '../../plugins/transcoder/processor/processor.ts';
 import { scratchFolder } from './ffmpeg.ts';
 import { checkout } from './test-kernel.ts';
@@ -22,35 +21,46 @@ import { until } from './until.ts';
 
 export type BackEnd = MediaProcessor['name'];
 
-/** A pool whose children run the transcoder's module; closed when the test ends. */
-export async function transcoderPool(t: ExecutionContext, maxChildren = 1): Promise<ChildPool> {
-  const { text } = await bundleChildModule(join(checkout, 'plugins/transcoder/child/transcoder.child.ts'), join(checkout, 'core'));
-  const scope = new Scope('media processor');
+const run = promisify(execFile);
+
+/** A back end that is closed by whoever opened it. */
+export interface OpenProcessor {
+  readonly processor: MediaProcessor;
+  close(): Promise<void>;
+}
+
+/** Opens a back end; node-av in one child that runs the transcoder's module. */
+export async function openProcessor(name: BackEnd): Promise<OpenProcessor> {
+  if (name === 'ffmpeg') {
+    const scope = new Scope('ffmpeg');
+    return { processor: await FfmpegProcessor.open(scope), close: () => scope.close() };
+  }
+  const { pool, close } = await openChildPool('plugins/transcoder/child/transcoder.child.ts');
+  return { processor: await NodeAvProcessor.open(pool), close };
+}
+
+/** A pool of one child that runs a module of a plugin, without a kernel. */
+export async function openChildPool(module: string): Promise<{ readonly pool: ChildPool; close(): Promise<void> }> {
+  const scope = new Scope('media children');
+  const { text } = await bundleChildModule(join(checkout, module), join(checkout, 'core'));
   const silent = (): void => undefined;
   const after = (ms: number, work: () => void): (() => void) => {
     const timer = setTimeout(work, ms);
     return () => clearTimeout(timer);
   };
   const pool = new ChildPool({
-    spawn: () => spawnModuleInScope(scope, { text, folder: checkout, label: 'transcoder' }, { env: CHILD_ENV }),
+    spawn: () => spawnModuleInScope(scope, { text, folder: checkout, label: module }, { env: MEDIA_CHILD_ENV }),
     timers: { after },
+    owner: scope,
     log: { debug: silent, warn: silent },
-    maxChildren,
+    maxChildren: 1,
     idleMs: 60_000,
   });
-  t.teardown(async () => {
+  const close = (): Promise<void> => {
     pool.close();
-    await scope.close();
-  });
-  return pool;
-}
-
-/** A back end that is closed when the test ends. */
-export async function openProcessor(t: ExecutionContext, name: BackEnd): Promise<MediaProcessor> {
-  if (name === 'node-av') return NodeAvProcessor.open(await transcoderPool(t));
-  const scope = new Scope('ffmpeg');
-  t.teardown(() => scope.close());
-  return FfmpegProcessor.open(scope);
+    return scope.close();
+  };
+  return { pool, close };
 }
 
 /** The input that a track is for a chain. */
@@ -96,6 +106,11 @@ export function pushFrame(chain: Chain, { ptsUs, dtsUs, key, data, discontinuity
   chain.push({ port: 0, key, ptsUs, dtsUs, data, stampMs: wallStampMs() + 60_000, ...(discontinuity === undefined ? {} : { discontinuity }) });
 }
 
+/** Nothing more comes after this, where the end of what went in has come out; or after this, wherever it stopped. */
+const QUIET_MS = { atEnd: 300, anywhere: 1500 } as const;
+/** What decoders and encoders hold back at most. */
+const HELD_BACK_US = 200_000;
+
 /** Sends frames through a chain, a little faster than they are played, and waits until nothing more comes out. */
 export async function convert(processor: MediaProcessor, input: ChainInput, frames: readonly MediaFrame[], outputs: readonly OutputSpec[]): Promise<ChainRecorder> {
   const recorder = new ChainRecorder();
@@ -103,8 +118,10 @@ export async function convert(processor: MediaProcessor, input: ChainInput, fram
   outputs.forEach((output, port) => chain.addOutput(port, output));
   for (const [index, frame] of frames.entries()) {
     pushFrame(chain, frame);
-    if (index % 5 === 4) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (index % 5 === 4) await new Promise((resolve) => setTimeout(resolve, 10));
   }
+  const endUs = Math.max(...frames.map(({ ptsUs }) => ptsUs)) - HELD_BACK_US;
+  const isAtEnd = (port: number): boolean => (recorder.packets.findLast((packet) => packet.port === port)?.ptsUs ?? -Infinity) >= endUs;
   let count = -1;
   let sinceMs = Date.now();
   await until(() => {
@@ -112,7 +129,9 @@ export async function convert(processor: MediaProcessor, input: ChainInput, fram
       count = recorder.packets.length;
       sinceMs = Date.now();
     }
-    return (Date.now() - sinceMs > 1500 && count > 0) || recorder.end !== undefined || recorder.failures.length === outputs.length;
+    const working = outputs.map((_, port) => port).filter((port) => !recorder.failures.some((failure) => failure.port === port));
+    const quietMs = working.every(isAtEnd) ? QUIET_MS.atEnd : QUIET_MS.anywhere;
+    return (Date.now() - sinceMs > quietMs && count > 0) || recorder.end !== undefined || working.length === 0;
   }, 'the end of what comes out', 60_000);
   chain.close();
   return recorder;
@@ -124,23 +143,34 @@ export function outputFile(recorder: ChainRecorder, port: number): string {
   if (format === undefined) throw new Error(`Nothing came out of port ${port}: ${JSON.stringify([recorder.failures, recorder.end])}`);
   const kind = format.width === undefined ? ('audio' as const) : ('video' as const);
   const file = join(scratchFolder(), `port-${port}.mkv`);
-  const clusters = recorder.of(port).filter(({ ptsUs }) => ptsUs >= 0).map(({ data, ptsUs, key }) => matroskaCluster(data, ptsUs, key));
-  writeFileSync(file, Buffer.concat([matroskaHead(containerTrackOf({ kind, ...format })), ...clusters]));
+  const clusters = recorder.of(port).filter(({ ptsUs }) => ptsUs >= 0).map(({ data, ptsUs, key }) => liveCluster(data, ptsUs, key));
+  writeFileSync(file, Buffer.concat([liveHead({ kind, ...format }), ...clusters]));
   return file;
 }
 
-/** The frequency of a file's only tone, by its zero crossings; leaves out the first tenth of a second. */
-export function toneOf(file: string): number {
+/** The frequency of each file's only tone, by its zero crossings; leaves out the first and the last tenth of a second. */
+export async function tonesOf(files: readonly string[]): Promise<number[]> {
   const rateHz = 48_000;
-  const { stdout } = spawnSync('ffmpeg', ['-v', 'error', '-i', file, '-ac', '1', '-ar', String(rateHz), '-f', 's16le', '-'], { maxBuffer: 64 * 1024 * 1024 });
-  const samples = new Int16Array(stdout.buffer, stdout.byteOffset, stdout.length >> 1).subarray(rateHz / 10, -rateHz / 10);
-  let crossings = 0;
-  for (let index = 1; index < samples.length; index++) if (samples[index - 1]! < 0 && samples[index]! >= 0) crossings++;
-  return (crossings * rateHz) / samples.length;
+  const results = await eachByFfmpeg(files, ['-ac', '1', '-ar', String(rateHz), '-f', 's16le']);
+  return results.made.map((bytes) => {
+    const samples = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1).subarray(rateHz / 10, -rateHz / 10);
+    let crossings = 0;
+    for (let index = 1; index < samples.length; index++) if (samples[index - 1]! < 0 && samples[index]! >= 0) crossings++;
+    return (crossings * rateHz) / samples.length;
+  });
 }
 
-/** Pictures that ffmpeg decodes of a file, and what it complains of. */
-export function decoded(file: string): { readonly frames: number; readonly errors: string } {
-  const { stdout, stderr } = spawnSync('ffmpeg', ['-v', 'error', '-i', file, '-fps_mode', 'passthrough', '-f', 'framemd5', '-'], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
-  return { frames: stdout.split('\n').filter((line) => /^\d/.test(line)).length, errors: stderr };
+/** Pictures that ffmpeg decodes of each file, and what it complains of. */
+export async function decoded(...files: readonly string[]): Promise<{ readonly frames: readonly number[]; readonly errors: string }> {
+  const { made, stderr } = await eachByFfmpeg(files, ['-fps_mode', 'passthrough', '-f', 'framemd5']);
+  return { frames: made.map((bytes) => bytes.toString().split('\n').filter((line) => /^\d/.test(line)).length), errors: stderr };
+}
+
+/** What one ffmpeg makes of each file: its start is the dear part. */
+async function eachByFfmpeg(files: readonly string[], how: readonly string[]): Promise<{ readonly made: readonly Buffer[]; readonly stderr: string }> {
+  const folder = scratchFolder();
+  const made = files.map((_, index) => join(folder, String(index)));
+  const outputs = made.flatMap((file, index) => ['-map', String(index), ...how, file]);
+  const { stderr } = await run('ffmpeg', ['-nostdin', '-v', 'error', ...files.flatMap((file) => ['-i', file]), ...outputs]);
+  return { made: made.map((file) => readFileSync(file)), stderr };
 }

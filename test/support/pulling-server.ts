@@ -14,13 +14,13 @@ export class PullingServer {
     this.#root = root;
   }
 
-  static async start(client: Readonly<Record<string, unknown>> = {}, others: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {}): Promise<PullingServer> {
+  static async start(client: Readonly<Record<string, unknown>> = {}, others: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {}, config: Readonly<Record<string, unknown>> = {}): Promise<PullingServer> {
     const root = mkdtempSync(join(tmpdir(), 'wcs-rtsp-'));
     mkdirSync(join(root, 'plugins'));
     for (const name of ['rtsp', ...Object.keys(others)]) cpSync(join(checkout, 'plugins', name), join(root, 'plugins', name), { recursive: true });
     for (const name of ['core', 'node_modules', 'package.json']) symlinkSync(join(checkout, name), join(root, name));
     const [port = 0] = await freePorts(1);
-    const kernel = await startTestKernel({ root, config: { log: { level: 'trace' } }, plugins: { ...others, rtsp: { port, udp: false, client } } });
+    const kernel = await startTestKernel({ root, config: { log: { level: 'trace' }, ...config }, plugins: { ...others, rtsp: { port, udp: false, client } } });
     return new PullingServer(kernel, root);
   }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { mediaFolder } from './media-folder.ts';
-import { PeerProcess } from './peers.ts';
+import { PeerProcess, PYTHON } from './peers.ts';
 import { checkout } from './test-kernel.ts';
 
 /** How RTP goes. */
@@ -17,7 +17,7 @@ export function ffmpegPublishes(t: ExecutionContext, url: string, transport: Rts
 
 /** GStreamer's rtspclientsink publishes a clip once. */
 export function gstreamerPublishes(t: ExecutionContext, url: string, transport: RtspTransport, ...more: readonly string[]): PeerProcess {
-  return new PeerProcess(t, '/usr/bin/python3', [join(support, 'rtsp-publish.py'), join(mediaFolder, 'avc60.mp4'), url, '--transport', transport, ...more]);
+  return new PeerProcess(t, PYTHON, [join(support, 'rtsp-publish.py'), join(mediaFolder, 'avc60.mp4'), url, '--transport', transport, ...more]);
 }
 
 /** What `av-check.mjs` found. */

@@ -44,7 +44,8 @@ export class MixOutput {
     if (this.#isComplete) this.publication.setTracks([this.ports.video, this.ports.audio].flatMap((known) => (known === undefined ? [] : (this.#tracks.get(known) ?? []))));
   }
 
-  onPacket({ port, key, ptsUs, dtsUs, data }: JobPacket): void {
+  /** @param port the one that it is for: a packet of the sound of all may be for another one too */
+  onPacket({ key, ptsUs, dtsUs, data }: JobPacket, port: number): void {
     const track = this.#tracks.get(port);
     if (track === undefined || !this.#isComplete || dtsUs <= (this.#lastDtsUs.get(port) ?? -Infinity)) return;
     this.#lastDtsUs.set(port, dtsUs);

@@ -1,9 +1,10 @@
 import { WcsError, type PluginContext, type PluginSession, type Publication, type Stream } from 'wcs-core';
 import type { Job, ChildPool } from 'wcs-core/process/child-pool';
 import type { JobEnd } from 'wcs-core/process/child';
+import type { JobPacket } from 'wcs-core/process/framing';
 import { specOf, type InputOrder, type MixerOrder } from '../server/mixer-order.ts';
 import type { MixerSettings } from '../settings.ts';
-import { OUTPUT_PORT, type MixCommand, type MixEvent } from '../wire/mix-job.ts';
+import { OUTPUT_PORT, type MixCommand, type MixEvent, type MixFormat } from '../wire/mix-job.ts';
 import type { LayoutSpec } from '../layout/layout.ts';
 import { InputFeed } from './mix-input.ts';
 import { MixOutput, type OutputState } from './mix-output.ts';
@@ -52,7 +53,9 @@ export class Mixer {
   readonly #inputs = new Map<string, MixerInput>();
   readonly #outputs: { readonly output: MixOutput; readonly without: string | undefined }[] = [];
   /** As the child that works now has told them. */
-  #formats = new Map<number, MixEvent['format']>();
+  #formats = new Map<number, MixFormat>();
+  /** Ports whose packets are those of the sound of all. */
+  readonly #followers = new Set<number>();
   #order: MixerOrder;
   #job: Job | undefined;
   #jobSinceMs = 0;
@@ -120,7 +123,10 @@ export class Mixer {
     input.feed?.close();
     this.#command({ type: 'removeInput', id: streamName });
     for (const { output } of this.#outputs.filter(({ without }) => without === streamName)) {
-      if (output.ports.audio !== undefined) this.#command({ type: 'removeSound', port: output.ports.audio });
+      if (output.ports.audio !== undefined) {
+        this.#command({ type: 'removeSound', port: output.ports.audio });
+        this.#followers.delete(output.ports.audio);
+      }
       output.publication.end('Stopped by publisher stop');
     }
     this.#outputs.splice(0, this.#outputs.length, ...this.#outputs.filter(({ without }) => without !== streamName));
@@ -199,10 +205,9 @@ export class Mixer {
     const { pool, nowMs } = this.#services;
     this.#jobSinceMs = nowMs();
     this.#formats = new Map();
+    this.#followers.clear();
     this.#job = pool.open(specOf(this.#order, this.#timeUs(this.#jobSinceMs)), {
-      onPacket: (packet) => {
-        for (const { output } of this.#outputs) if (packet.port === output.ports.video || packet.port === output.ports.audio) output.onPacket(packet);
-      },
+      onPacket: (packet) => this.#onPacket(packet),
       onEvent: (event) => this.#onEvent(event as MixEvent),
       onEnd: (end) => this.#onJobEnd(end),
     }, { alone: true });
@@ -223,7 +228,22 @@ export class Mixer {
     input.feed = new InputFeed({ session: this.session, stream: input.stream, job, id: streamName, port: input.port, kinds, onEnd: () => void this.remove(streamName) });
   }
 
-  #onEvent({ port, format }: MixEvent): void {
+  #onPacket(packet: JobPacket): void {
+    for (const { output } of this.#outputs) {
+      const { video, audio } = output.ports;
+      if (packet.port === video || packet.port === audio) output.onPacket(packet, packet.port);
+      else if (packet.port === OUTPUT_PORT.audio && audio !== undefined && this.#followers.has(audio)) output.onPacket(packet, audio);
+    }
+  }
+
+  #onEvent(event: MixEvent): void {
+    const { port } = event;
+    if (event.type === 'follows') {
+      if (event.follows) this.#followers.add(port);
+      else this.#followers.delete(port);
+      return;
+    }
+    const { format } = event;
     this.#formats.set(port, format);
     for (const { output } of this.#outputs) output.onFormat(port, format);
   }

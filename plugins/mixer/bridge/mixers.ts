@@ -1,5 +1,5 @@
 import { WcsError, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
-import { ChildPool } from 'wcs-core/process/child-pool';
+import { ChildPool, MEDIA_CHILD_ENV } from 'wcs-core/process/child-pool';
 import childModule from '../child/mixer.child.ts?text';
 import type { InputOrder, MixerOrder } from '../server/mixer-order.ts';
 import { mixSettings, type MixerSettings } from '../settings.ts';
@@ -19,7 +19,7 @@ export class Mixers {
   constructor(ctx: PluginContext<MixerSettings>, nowMs: () => number) {
     this.#ctx = ctx;
     // A mixer has a process of its own, so that many of them use many cores.
-    const pool = new ChildPool({ spawn: () => ctx.spawnModule(childModule), timers: ctx.timers, log: ctx.log, maxChildren: 0, idleMs: 0 });
+    const pool = new ChildPool({ spawn: () => ctx.spawnModule(childModule, { env: MEDIA_CHILD_ENV }), timers: ctx.timers, owner: ctx.scope, log: ctx.log, maxChildren: 0, idleMs: 0, keepsSpare: true });
     ctx.scope.add('children of mixers', () => pool.close());
     this.#services = { ctx, pool, nowMs, onClosed: (mixer) => this.#forget(mixer) };
   }

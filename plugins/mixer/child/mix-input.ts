@@ -35,6 +35,8 @@ export class Input implements LayoutInput, SoundOfTick {
   readonly picture = new Frame();
   /** Monotonic milliseconds at which the picture was decoded; undefined before the first. */
   pictureAtMs: number | undefined;
+  /** `wallStampMs` of when the picture came to the server. */
+  pictureStampMs = 0;
   /** The picture, or whether there is one to show, has changed since it was painted. */
   dirty = true;
   /** Sound of the tick. */
@@ -116,6 +118,7 @@ export class Input implements LayoutInput, SoundOfTick {
       this.picture.unref();
       if (this.picture.ref(frame) < 0) return;
       this.pictureAtMs = nowMs;
+      this.pictureStampMs = packet.stampMs;
       this.dirty = true;
     });
   }

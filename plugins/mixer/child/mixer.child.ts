@@ -1,9 +1,11 @@
 import { serveJobs } from 'wcs-core/process/child-jobs';
 import type { MixSpec } from '../wire/mix-job.ts';
 
-// Loaded with the first job, so that a missing node-av refuses that job and says why.
+// Loaded before the first job, which may be a while off; a missing node-av refuses that job and says why.
+const loading = import('./mix-job.ts');
+loading.catch(() => undefined);
 serveJobs(async (spec, output) => {
-  const { MixJob } = await import('./mix-job.ts');
+  const { MixJob } = await loading;
   // Written by the same bundle.
   return new MixJob(spec as MixSpec, output);
 });

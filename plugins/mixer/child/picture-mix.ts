@@ -2,7 +2,7 @@ import { Scaler } from 'wcs-core/process/av/scaler';
 import { VideoEncoder } from 'wcs-core/process/av/video-encoder';
 import { avcPictureOf } from 'wcs-core/process/av/output-config';
 import type { JobOutput } from 'wcs-core/process/child-jobs';
-import { wallStampMs } from 'wcs-core/process/framing';
+import { stampAgeMs, wallStampMs } from 'wcs-core/process/framing';
 import type { Cell } from '../layout/cells.ts';
 import { layoutCells, type LayoutSpec } from '../layout/layout.ts';
 import { OUTPUT_PORT, type MixEvent, type MixSpec } from '../wire/mix-job.ts';
@@ -38,6 +38,8 @@ export class PictureMix {
   #keyWanted = true;
   #ticks = 0;
   #config = '';
+  /** Of the oldest new picture in this tick. */
+  #stampMs = 0;
 
   constructor(spec: PictureSpec, layout: LayoutSpec, output: JobOutput) {
     const { width, height, fps, bitrateBps, keyFrameIntervalFrames, preset } = spec;
@@ -66,6 +68,7 @@ export class PictureMix {
   /** @param ptsUs time of the tick on the outputs' clock */
   tick(inputs: ReadonlyMap<string, Input>, ptsUs: number, nowMs: number): void {
     this.#canvas.begin();
+    this.#stampMs = wallStampMs();
     const cells = this.#cells ?? this.#arranged(inputs);
     // A cell that lies on others is painted again with them.
     let isCovered = false;
@@ -101,8 +104,10 @@ export class PictureMix {
     const hasBorder = this.#spec.voiceActivity && input.speaking;
     const isDue = isCovered || hasBorder !== painted.hasBorder || (isShown ? input.dirty : !painted.isEmpty);
     if (!isDue) return false;
-    if (isShown) this.#show(painted, input);
-    else this.#canvas.fill(painted.cell, BLACK);
+    if (isShown) {
+      this.#show(painted, input);
+      if (input.dirty && stampAgeMs(input.pictureStampMs) > stampAgeMs(this.#stampMs)) this.#stampMs = input.pictureStampMs;
+    } else this.#canvas.fill(painted.cell, BLACK);
     if (hasBorder) this.#canvas.border(painted.cell, VOICE_BORDER_PX, VOICE);
     painted.isEmpty = !isShown;
     painted.hasBorder = hasBorder;
@@ -132,6 +137,6 @@ export class PictureMix {
       this.#config = codecConfig;
       this.#output.event({ type: 'format', port: OUTPUT_PORT.video, format: { codec: 'h264', codecConfig, width, height, frameRate: fps } } satisfies MixEvent);
     }
-    this.#output.packet({ port: OUTPUT_PORT.video, key, ptsUs, dtsUs: ptsUs, stampMs: wallStampMs(), data: sample });
+    this.#output.packet({ port: OUTPUT_PORT.video, key, ptsUs, dtsUs: ptsUs, stampMs: this.#stampMs, data: sample });
   }
 }

@@ -36,7 +36,8 @@ export class Playout {
   readonly #options: PlayoutOptions;
   readonly #ring: Int16Array;
   readonly #frames: number;
-  readonly #transitsMs: number[] = [];
+  readonly #transitsMs = new Float64Array(TRANSITS);
+  #transitCount = 0;
   #fastestMs = 0;
   #sinceJudged = 0;
   #delayMs = MIN_DELAY_MS;
@@ -72,7 +73,7 @@ export class Playout {
     const tickMs = (frames * 1000) / sampleRateHz;
     const dueMs = nowMs - this.#fastestMs;
     if (this.#position === undefined) {
-      if (this.#transitsMs.length === 0) return silence(out);
+      if (this.#transitCount === 0) return silence(out);
       this.#position = Math.round(((dueMs - this.#delayMs) * sampleRateHz) / 1000);
     }
     const depthMs = dueMs - (this.#position * 1000) / sampleRateHz;
@@ -87,14 +88,17 @@ export class Playout {
   }
 
   #noteTransit(transitMs: number): void {
-    this.#transitsMs.push(transitMs);
-    if (this.#transitsMs.length > TRANSITS) this.#transitsMs.shift();
-    this.#fastestMs = Math.min(...this.#transitsMs);
+    const at = this.#transitCount % TRANSITS;
+    const gone = this.#transitCount >= TRANSITS ? this.#transitsMs[at] : Infinity;
+    this.#transitsMs[at] = transitMs;
+    this.#transitCount += 1;
+    if (transitMs <= this.#fastestMs || this.#transitCount === 1) this.#fastestMs = transitMs;
+    else if (gone === this.#fastestMs) this.#fastestMs = this.#transitsMs.reduce((least, ms) => Math.min(least, ms), Infinity);
     // Sorting for each piece of each input would cost more than mixing them.
     this.#sinceJudged += 1;
-    if (this.#transitsMs.length > JUDGE_EVERY && this.#sinceJudged < JUDGE_EVERY) return;
+    if (this.#transitCount > JUDGE_EVERY && this.#sinceJudged < JUDGE_EVERY) return;
     this.#sinceJudged = 0;
-    const sorted = [...this.#transitsMs].sort((a, b) => a - b);
+    const sorted = this.#transitsMs.slice(0, Math.min(TRANSITS, this.#transitCount)).sort();
     const spread = (sorted[Math.floor((sorted.length - 1) * PERCENTILE)] ?? 0) - (sorted[0] ?? 0);
     const target = Math.min(this.#options.maxDelayMs, Math.max(MIN_DELAY_MS, spread + RESERVE_MS));
     this.#delayMs += (target - this.#delayMs) * (target > this.#delayMs ? RISE : FALL);
@@ -112,35 +116,38 @@ export class Playout {
     this.#end = stamped;
     this.#position = undefined;
     // Transits of the old clock say nothing about the new one.
-    this.#transitsMs.splice(0, this.#transitsMs.length - 1);
-    this.#fastestMs = this.#transitsMs[0] ?? 0;
+    const lastMs = this.#transitsMs[(this.#transitCount - 1) % TRANSITS] ?? 0;
+    this.#transitsMs[0] = lastMs;
+    this.#transitCount = 1;
+    this.#fastestMs = lastMs;
   }
 
   #write(samples: Int16Array, frames: number): void {
     const { channels } = this.#options;
-    for (let frame = 0; frame < frames; frame += 1) {
-      const at = this.#slot(this.#end + frame) * channels;
-      for (let channel = 0; channel < channels; channel += 1) this.#ring[at + channel] = samples[frame * channels + channel] ?? 0;
-    }
+    this.#eachRun(this.#end, frames, (at, count, done) => this.#ring.set(samples.subarray(done * channels, (done + count) * channels), at * channels));
     this.#end += frames;
   }
 
   #copy(from: number, out: Int16Array, frames: number): void {
     const { channels } = this.#options;
-    for (let frame = 0; frame < frames; frame += 1) {
-      const has = from + frame < this.#end;
-      const at = this.#slot(from + frame) * channels;
-      for (let channel = 0; channel < channels; channel += 1) out[frame * channels + channel] = has ? (this.#ring[at + channel] ?? 0) : 0;
-    }
+    const has = Math.min(frames, this.#end - from);
+    this.#eachRun(from, has, (at, count, done) => out.set(this.#ring.subarray(at * channels, (at + count) * channels), done * channels));
+    out.fill(0, has * channels);
   }
 
   #clear(from: number, to: number): void {
     const { channels } = this.#options;
-    for (let frame = from; frame < to; frame += 1) this.#ring.fill(0, this.#slot(frame) * channels, (this.#slot(frame) + 1) * channels);
+    this.#eachRun(from, to - from, (at, count) => void this.#ring.fill(0, at * channels, (at + count) * channels));
   }
 
-  #slot(frame: number): number {
-    return ((frame % this.#frames) + this.#frames) % this.#frames;
+  /** The places of consecutive samples in the ring: one run, or two where it begins anew. */
+  #eachRun(from: number, frames: number, take: (at: number, count: number, done: number) => void): void {
+    for (let done = 0; done < frames; ) {
+      const at = (((from + done) % this.#frames) + this.#frames) % this.#frames;
+      const count = Math.min(frames - done, this.#frames - at);
+      take(at, count, done);
+      done += count;
+    }
   }
 }
 

@@ -14,8 +14,10 @@ interface OwnSound {
   /** Id of the input that is left out. */
   readonly without: string;
   readonly limiter: Limiter;
-  /** While its input speaks; whoever is silent hears what all hear. */
+  /** While its input speaks. */
   encoder: SoundEncoder | undefined;
+  /** Whoever is silent hears what all hear: that is sent once for all of them. */
+  follows: boolean;
 }
 
 /** The sound of a mix: one sum, and for each participant that sum without its own voice. */
@@ -28,8 +30,6 @@ export class SoundMix {
   readonly #total: Int32Array;
   readonly #rest: Int32Array;
   readonly #mixed: Int16Array;
-  /** What the shared encoder made of this tick. */
-  #units: SoundUnit[] = [];
 
   constructor(spec: NonNullable<MixSpec['audio']>, output: JobOutput) {
     const { samplesPerTick, channels } = formOf(spec);
@@ -44,7 +44,7 @@ export class SoundMix {
 
   addOwn(port: number, without: string): void {
     this.removeOwn(port);
-    this.#own.set(port, { port, without, limiter: new Limiter(), encoder: undefined });
+    this.#own.set(port, { port, without, limiter: new Limiter(), encoder: undefined, follows: false });
     this.#tellFormat(port);
   }
 
@@ -59,10 +59,9 @@ export class SoundMix {
     for (const input of all) input.tick(nowMs);
     sumOf(all, this.#total);
     this.#limiter.limit(this.#total, this.#mixed);
-    this.#units = [];
-    this.#encoder.encode(this.#mixed, ptsUs, (unit) => this.#units.push(unit));
-    this.#send(OUTPUT_PORT.audio, this.#units);
-    for (const own of this.#own.values()) this.#tickOwn(own, inputs.get(own.without), ptsUs, nowMs);
+    for (const own of this.#own.values()) this.#choose(own, inputs.get(own.without), nowMs);
+    this.#encoder.encode(this.#mixed, ptsUs, (unit) => this.#send(OUTPUT_PORT.audio, unit));
+    for (const own of this.#own.values()) if (!own.follows) this.#tickOwn(own, inputs.get(own.without), ptsUs);
   }
 
   close(): void {
@@ -70,23 +69,28 @@ export class SoundMix {
     for (const port of [...this.#own.keys()]) this.removeOwn(port);
   }
 
-  #tickOwn(own: OwnSound, input: Input | undefined, ptsUs: number, nowMs: number): void {
+  /** Whether a participant needs an encoder of the own; told before the first packet that it concerns. */
+  #choose(own: OwnSound, input: Input | undefined, nowMs: number): void {
     const isNeeded = !this.#encoder.isTickwise || (input !== undefined && (input.speaking || (own.encoder !== undefined && input.quietMs(nowMs) < OWN_ENCODER_MS)));
-    if (!isNeeded) {
+    if (isNeeded) own.encoder ??= new SoundEncoder(this.#spec);
+    else {
       own.encoder?.close();
       own.encoder = undefined;
-      this.#send(own.port, this.#units);
-      return;
     }
-    own.encoder ??= new SoundEncoder(this.#spec);
+    if (own.follows === !isNeeded) return;
+    own.follows = !isNeeded;
+    this.#output.event({ type: 'follows', port: own.port, follows: own.follows } satisfies MixEvent);
+  }
+
+  #tickOwn(own: OwnSound, input: Input | undefined, ptsUs: number): void {
     if (input?.speaking === true) withoutOwn(this.#total, input, this.#rest);
     else this.#rest.set(this.#total);
     own.limiter.limit(this.#rest, this.#mixed);
-    own.encoder.encode(this.#mixed, ptsUs, (unit) => this.#send(own.port, [unit]));
+    own.encoder?.encode(this.#mixed, ptsUs, (unit) => this.#send(own.port, unit));
   }
 
-  #send(port: number, units: readonly SoundUnit[]): void {
-    for (const { data, ptsUs } of units) this.#output.packet({ port, key: true, ptsUs, dtsUs: ptsUs, stampMs: wallStampMs(), data });
+  #send(port: number, { data, ptsUs }: SoundUnit): void {
+    this.#output.packet({ port, key: true, ptsUs, dtsUs: ptsUs, stampMs: wallStampMs(), data });
   }
 
   #tellFormat(port: number): void {

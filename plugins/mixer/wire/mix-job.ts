@@ -57,7 +57,10 @@ export type MixCommand =
   | { readonly type: 'keyFrame' };
 
 /** What a mix tells. */
-export type MixEvent = { readonly type: 'format'; readonly port: number; readonly format: MixFormat };
+export type MixEvent =
+  | { readonly type: 'format'; readonly port: number; readonly format: MixFormat }
+  /** From here on, or no longer, the packets of the sound of all are those of this port too. */
+  | { readonly type: 'follows'; readonly port: number; readonly follows: boolean };
 
 /** Format of an output, before its first packet. */
 export interface MixFormat {

@@ -46,15 +46,22 @@ export class SourceChain {
   #lastKeyMs = -Infinity;
   #cancelKey: (() => void) | undefined;
 
+  /** @throws WcsError when the stream has ended */
   constructor(parts: SourceChainParts) {
     const { ctx, stream, track } = parts;
     this.#parts = parts;
     this.#track = track;
     this.#log = ctx.log.child({ stream: stream.name, trackId: track.id });
     this.#scope = ctx.scope.child(`chain of ${stream.name} ${track.id}`);
-    this.#scope.add('outputs', () => this.#endAll());
     this.#chain = this.#open(false);
-    this.#subscribe();
+    try {
+      this.#subscribe();
+    } catch (error) {
+      this.#chain.close();
+      void this.#scope.close();
+      throw error;
+    }
+    this.#scope.add('outputs', () => this.#endAll());
   }
 
   get size(): number {

@@ -36,7 +36,9 @@ export class TrackTranscoder implements TranscoderCapability {
   }
 
   start(job: TranscodeJob): Transcoding {
-    const { maxJobs, maxCpuPercent } = this.#ctx.settings;
+    const { maxJobs, maxCpuPercent, transcodingDisabled } = this.#ctx.settings;
+    // What an older version makes isn't taken over either.
+    if (transcodingDisabled) throw new WcsError('MEDIA_E_NO_COMMON_CODEC', 'Transcoding required, but disabled');
     const isBusy = this.#processor.cores > (availableParallelism() * maxCpuPercent) / 100;
     if (this.jobs >= maxJobs || isBusy) {
       throw new WcsError('MEDIA_E_NO_TRANSCODER', 'No available transcoders', { details: { jobs: this.jobs, cores: this.#processor.cores } });

@@ -86,7 +86,7 @@ class AudioOutput {
   #waiting = new Int16Array(0);
   #count = 0;
   #anchorUs = 0;
-  /** Samples encoded since the anchor. */
+  /** Samples encoded; the first of them has the time of the anchor, which moves when the source's clock jumps. */
   #encoded = 0;
   #discontinuity = false;
   #sinceCorrection = 0;
@@ -101,7 +101,7 @@ class AudioOutput {
     const format = this.#format ?? this.#open(frame);
     const step = this.#clock.next(ptsUs);
     if (this.#encoded === 0 && this.#count === 0) this.#anchorUs = ptsUs;
-    if (step.type === 'restart') this.#restart(ptsUs);
+    if (step.type === 'restart') this.#restart(ptsUs, format);
     if (step.type === 'fill') this.#fill(step.us, format);
     const samples = this.#resampler?.resample(frame);
     if (samples === undefined) return;
@@ -127,10 +127,10 @@ class AudioOutput {
     return format;
   }
 
-  #restart(ptsUs: number): void {
+  /** The count of samples goes on: the encoder may still hold some from before, which must not be stamped from the new anchor on. */
+  #restart(ptsUs: number, { sampleRateHz }: AudioFormat): void {
     this.#count = 0;
-    this.#encoded = 0;
-    this.#anchorUs = ptsUs;
+    this.#anchorUs = ptsUs - (this.#encoded * US_PER_SECOND) / sampleRateHz;
     this.#discontinuity = true;
   }
 

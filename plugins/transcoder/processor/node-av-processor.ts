@@ -3,12 +3,6 @@ import type { ChildPool } from 'wcs-core/process/child-pool';
 import type { ChainEvent, ChainInput, JobSpec } from './chain-spec.ts';
 import type { Chain, ChainSink, MediaProcessor } from './processor.ts';
 
-/**
- * Environment of a child: with FFmpeg's picture buffers outside of the heap the memory stays flat for days, and one
- * arena is enough for one thread.
- */
-export const CHILD_ENV = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' } as const;
-
 /** FFmpeg as a library, in the children of a pool. */
 export class NodeAvProcessor implements MediaProcessor {
   readonly name = 'node-av';

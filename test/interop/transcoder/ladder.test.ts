@@ -5,7 +5,8 @@ import { freePorts, startTestKernel } from '../../support/test-kernel.ts';
 import { TimedReader } from '../../support/transcoded.ts';
 import { until } from '../../support/until.ts';
 
-const PROFILES = { high: { height: 1080, bitrate: 900 }, mid: { height: 180, bitrate: 400 }, low: { height: 90, bitrate: 150 } };
+const keyFrameIntervalMs = 500;
+const PROFILES = { high: { height: 1080, bitrate: 900, keyFrameIntervalMs }, mid: { height: 180, bitrate: 400, keyFrameIntervalMs }, low: { height: 90, bitrate: 150, keyFrameIntervalMs } };
 
 (hasFfmpeg ? test : test.skip)('a ladder lists the profiles that are no larger than the source, and their key frames meet', async (t) => {
   t.timeout(90_000);

@@ -23,6 +23,7 @@ async function openPool(t: ExecutionContext, options: Partial<ChildPoolOptions> 
   const pool = new ChildPool({
     spawn: () => spawnModuleInScope(scope, { text, folder: checkout, label: 'echo' }),
     timers,
+    owner: scope,
     log: { debug: silent, warn: silent },
     maxChildren: 1,
     idleMs: 100,
@@ -80,6 +81,33 @@ test('a job of its own gets a child of its own, which ends with it', async (t) =
   shared.close();
   await until(() => pool.pids.length === 0);
   t.pass();
+});
+
+test('a pool that keeps a spare has one ready after a first job, and a job whose child dies is in it at once', async (t) => {
+  const pool = await openPool(t, { keepsSpare: true });
+  t.is(pool.pids.length, 0);
+  const first = new Recorder();
+  const doomed = pool.open('one', first);
+  const [working] = pool.pids;
+  await until(() => pool.pids.length === 2, 'the spare');
+  const spare = pool.pids.find((pid) => pid !== working);
+  doomed.send(packet('die'));
+  await until(() => first.end !== undefined);
+  const second = new Recorder();
+  pool.open('two', second).send(packet('alive'));
+  t.deepEqual(pool.pids, [spare]);
+  await until(() => second.words.length === 1 && pool.pids.length === 2, 'an answer, and another spare');
+  t.pass();
+});
+
+test('a shared child that has done its work becomes the spare, and no other one is started', async (t) => {
+  const pool = await openPool(t, { keepsSpare: true, idleMs: 10 });
+  await pool.run('one', [packet('a')]);
+  const before = pool.pids;
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  t.deepEqual(pool.pids, before);
+  pool.open('two', new Recorder(), { alone: true });
+  t.deepEqual(pool.pids, before);
 });
 
 test('a crash ends the jobs of that child as lost, and the next job gets a new child', async (t) => {
