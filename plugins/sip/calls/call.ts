@@ -230,12 +230,12 @@ export class Call {
 
   async #accept({ request, response }: { readonly request: SrfRequest; readonly response: SrfResponse }): Promise<void> {
     const media = (this.#media ??= await this.#services.media.open(this.#mediaRequest()));
-    if (this.over) return;
+    if (this.#isOver()) return;
     const sdp = request.body === '' ? media.offer() : media.answer(request.body);
     const dialog = await answer(this.#services.srf(), request, response, sdp, contactHeader(this.plan.token), (made) => this.#keep(made, media));
     this.#ringing = undefined;
     // The caller may have given up meanwhile.
-    if (this.over) this.#bye(dialog);
+    if (this.#isOver()) this.#bye(dialog);
     else this.#established();
   }
 
@@ -338,6 +338,11 @@ export class Call {
     this.#services.onOver(this, outcome);
     this.session.onGoodbye = undefined;
     this.session.close(outcome.info);
+  }
+
+  /** Asked after waits in which it may have ended. */
+  #isOver(): boolean {
+    return this.#outcome !== undefined;
   }
 
   #set(status: CallStatus): void {

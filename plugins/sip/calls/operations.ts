@@ -78,6 +78,14 @@ export function registerCallOperations(operations: PluginContext['operations'], 
     handler: ({ callId, streamName }, { caller, signal }) => board.inject(calls.get(callId), parseStreamName(streamName), caller.address, signal),
   });
   operations.register({
+    name: 'call.inject_sound',
+    summary: 'Let the other side of a call hear a file of the media folder; 404 when it is not there',
+    role: 'admin',
+    input: z.object({ callId: id, fileName: z.string().min(1).max(1024) }),
+    cli: { positional: ['callId', 'fileName'] },
+    handler: ({ callId, fileName }, { caller, signal }) => board.inject(calls.get(callId), parseStreamName(`vod://${fileName.split('/').map(encodeURIComponent).join('/')}`), caller.address, signal),
+  });
+  operations.register({
     name: 'call.inject_stream.terminate',
     summary: 'End what `inject_stream` has begun',
     role: 'admin',

@@ -235,7 +235,10 @@ export class PhoneClients implements Telephony, MediaSessionListener {
         if (media === undefined) throw new WcsError('PLUGIN_E_REQUIRES', NO_MEDIA);
         const { mediaId, streamName } = line;
         const { sdp } = await media.offer({ id: mediaId, kinds, codecs, name: streamName, plays: call.plan.streamName, owner: `call:${callId}`, listener: TELEPHONY_MEDIA, meta: this.#metaOf(call, client) });
-        if (call.over || !this.#lines.has(mediaId)) return media.close(mediaId, 'Stopped by user');
+        if (call.over || !this.#lines.has(mediaId)) {
+          media.close(mediaId, 'Stopped by user');
+          return;
+        }
         // The SDK can't take them in another order.
         this.#tell(client.id, { type: 'description', callId, sdp });
         this.#tell(client.id, { type: 'incoming', call: call.facts });

@@ -104,7 +104,10 @@ export class PhoneDesk {
       const params = { ...paramsOf(call['custom']), callee };
       const decision = await ctx.access.authorise({ action: 'call', protocol: 'websocket', app: machine.request?.appKey ?? '', params, peer, sessionId: session.id }, session.scope.signal);
       if (session.closed) return;
-      if (!decision.allowed) return this.#finish(callId, decision.reason);
+      if (!decision.allowed) {
+        this.#finish(callId, decision.reason);
+        return;
+      }
       const visibleName = textOf(call['visibleName']);
       telephony.call(session.id, { callId, callee, visibleName, sdp, hasAudio: call['hasAudio'] !== false, hasVideo: call['hasVideo'] === true });
     } catch (error) {
