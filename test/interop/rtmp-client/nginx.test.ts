@@ -5,6 +5,8 @@ import { until } from '../../support/until.ts';
 import { publishLoop, WcsServer } from '../../support/wcs-server.ts';
 
 const peerTest = peerTestsSideBySide(2);
+/** Two servers at once can't both have the ports that these listen on by default. */
+const ALONE = { plugins: { rtsp: { enabled: false }, sip: { enabled: false } } };
 
 /** A row of `push.find_all` or `pull.rtmp.find_all`. */
 interface Row {
@@ -18,7 +20,7 @@ async function rowsOf(server: WcsServer, operation: string): Promise<Row[]> {
 }
 
 peerTest('nginx takes our push and plays it without a flaw, and goes on after it was killed', ['ffmpeg', 'ffprobe', 'nginx'], async (t) => {
-  const server = await WcsServer.start(t);
+  const server = await WcsServer.start(t, ALONE);
   const nginx = await Nginx.start(t);
   publishLoop(t, server, 'demo');
   await server.streamIsLive('demo');
@@ -45,7 +47,7 @@ peerTest('nginx takes our push and plays it without a flaw, and goes on after it
 });
 
 peerTest('a stream of nginx is pulled by its address and by REST, and played by RTMP and HLS', ['ffmpeg', 'ffprobe', 'nginx'], async (t) => {
-  const server = await WcsServer.start(t);
+  const server = await WcsServer.start(t, ALONE);
   const nginx = await Nginx.start(t);
   publishLoop(t, { rtmpUrl: nginx.url('live') }, 'origin');
   await until(async () => (await nginx.statistics())?.includes('<name>origin</name>'), 'the stream on nginx');
