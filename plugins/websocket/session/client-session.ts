@@ -1,4 +1,4 @@
-import type { MediaSessionEvent } from 'wcs-core';
+import type { MediaSessionEvent, TelephoneAccount } from 'wcs-core';
 import type { CallMessageName, ClientMessage, ConnectionRequest, StreamEventType, StreamRequest } from '../wire/client-message.ts';
 import { loginOf, parseRoomCommand, type RoomCommand } from '../wire/room-command.ts';
 import type { ServerMessage, StreamStatus } from '../wire/server-message.ts';
@@ -12,6 +12,7 @@ export type Effect =
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
   | { readonly type: 'askConnect'; readonly request: ConnectionRequest }
   | { readonly type: 'established' }
+  | { readonly type: 'connectPhone'; readonly account: TelephoneAccount }
   | { readonly type: 'bindMediaSocket'; readonly authToken: string }
   | { readonly type: 'askStream'; readonly stream: MediaStream; readonly request: StreamRequest }
   | { readonly type: 'openStream'; readonly stream: MediaStream; readonly request: StreamRequest; readonly params: Readonly<Record<string, string>> }

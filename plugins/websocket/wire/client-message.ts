@@ -1,3 +1,4 @@
+import type { TelephoneAccount } from 'wcs-core';
 import { isRecord, parseEnvelope } from './envelope.ts';
 import { MAX_ID_LENGTH, MAX_SDP_LENGTH, MAX_WORD_LENGTH } from './limits.ts';
 
@@ -12,8 +13,8 @@ export interface ConnectionRequest {
   /** `clientBrowserVersion`. */
   readonly userAgent: string;
   readonly custom: unknown;
-  /** True when the client wants a telephone account. */
-  readonly wantsAccount: boolean;
+  /** The telephone account of the client, where it has one. */
+  readonly account?: TelephoneAccount;
   /** Everything that the client said, to be echoed; the password is left out. */
   readonly echo: Readonly<Record<string, unknown>>;
 }
@@ -73,6 +74,8 @@ export type ClientMessage =
 
 type Fields = Readonly<Record<string, unknown>>;
 
+const PORTS = 65_536;
+
 /**
  * Reads a client's text frame. Fields that are missing or of another type get their neutral value; numbers may be texts.
  *
@@ -115,8 +118,21 @@ function connectionRequest(fields: Fields): ConnectionRequest {
     ...(authToken === '' ? {} : { authToken }),
     userAgent: word(fields.clientBrowserVersion),
     custom: fields.custom,
-    wantsAccount: word(fields.sipLogin) !== '',
+    ...(word(fields.sipLogin) === '' ? {} : { account: accountOf(fields) }),
     echo,
+  };
+}
+
+function accountOf(fields: Fields): TelephoneAccount {
+  return {
+    login: word(fields.sipLogin),
+    authenticationName: word(fields.sipAuthenticationName),
+    password: word(fields.sipPassword),
+    domain: word(fields.sipDomain),
+    outboundProxy: word(fields.sipOutboundProxy) || word(fields.sipProxy),
+    port: Math.trunc(positive(fields.sipPort)) % PORTS,
+    registerRequired: fields.sipRegisterRequired === true || fields.sipRegisterRequired === 'true',
+    visibleName: word(fields.sipVisibleName),
   };
 }
 
