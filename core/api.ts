@@ -31,17 +31,21 @@ export { wantsRecording, type Stream, type StreamMeta } from './media/stream.ts'
 export { StreamClock } from './media/rtp-fanout/stream-clock.ts';
 export type { FanoutItem, FanoutJoin, FanoutViewer, TcpFanout } from './media/tcp-fanout.ts';
 export type { MissingTrack, RtpViewer, RtpViewerCounters, RtpViewerOptions, RtpViewerState } from './media/rtp-fanout/viewer.ts';
-export type { RtpMapping, SenderFacts } from './media/rtp-fanout/viewer-line.ts';
+export type { RtpLineState, RtpMapping, SenderFacts } from './media/rtp-fanout/viewer-line.ts';
 export type { BatchWriter } from './media/fanout-log.ts';
 export type { PlaneConverter } from './media/converters.ts';
 export type { RecordingEnd, RecordingFacts } from './media/recording-event.ts';
 export type { TranscodeJob, TranscodeOutput, TranscoderCapability, Transcoding } from './media/derived-tracks.ts';
-export { OFFER_ANSWER, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
+export { OFFER_ANSWER, type MediaDirection, type MediaInvitation, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
+export {
+  TELEPHONY, type CallFacts, type CallStatus, type CallWish, type KeyMethod, type Telephony, type TelephoneAccount, type TelephonyClient, type TelephonyEvent, type TelephonyListener,
+} from './media/telephony.ts';
 export type { Playback } from './media/playback.ts';
 export { SNAPSHOTS, type Snapshots } from './media/snapshots.ts';
 export { HeldPackets, type HeldPacket, type HeldPacketsState } from './media/rtp-ingest/held-packets.ts';
 export { RtpIngest, type RtpIngestOptions, type RtpIngestState } from './media/rtp-ingest/rtp-ingest.ts';
 export type { RtpIngestTrack } from './media/rtp-ingest/ingest-track.ts';
+export { trackFormatOf, type DescribedFormat, type TrackFormat } from './media/rtp-ingest/described-format.ts';
 export type { AacPacking } from './media/rtp-ingest/repacketiser.ts';
 export { TrackWriter, type TrackWriterState, type WrittenTrack } from './media/rtp-ingest/track-writer.ts';
 export type { SourceContext, StreamResolver, StreamSource } from './media/sources.ts';

@@ -7,6 +7,8 @@ export interface MatroskaHead {
   /** `webm` for VP8, VP9, AV1, Opus and Vorbis alone. */
   readonly docType: 'matroska' | 'webm';
   readonly tracks: readonly MatroskaTrack[];
+  /** Nanoseconds of the unit that times of blocks are given in. Default: a millisecond. */
+  readonly tickNs?: number;
   /** The size to fill up to, so that a head that knows more takes the place of this one. Default: no more than needed. */
   readonly headBytes?: number;
   /** What is known at the end of a recording. Without it the file is in the form of a live stream. */
@@ -22,11 +24,11 @@ export interface MatroskaClosing {
   readonly cuesAt?: number | undefined;
 }
 
-/** One frame of a track in a cluster; times in milliseconds. */
+/** One frame of a track in a cluster. */
 export interface MatroskaBlock {
   readonly track: number;
-  /** Presentation time from the file's beginning, whole. */
-  readonly timeMs: number;
+  /** Presentation time from the file's beginning, in whole ticks: milliseconds unless the head says otherwise. */
+  readonly ticks: number;
   readonly key: boolean;
   readonly data: Uint8Array;
 }
@@ -40,7 +42,7 @@ export interface MatroskaCue {
 }
 
 /** Longest distance of a block from its cluster's time. @see RFC 9559 section 10.2 */
-export const CLUSTER_SPAN_MS = 32_767;
+export const CLUSTER_SPAN_TICKS = 32_767;
 /** Highest track number in one byte. */
 export const MATROSKA_MAX_TRACKS = 126;
 
@@ -64,7 +66,7 @@ export function encodeMatroskaHead(head: MatroskaHead): Uint8Array {
   const numbers = new Set(head.tracks.map(({ number }) => number));
   if (numbers.size !== head.tracks.length) throw new RangeError('Two tracks have the same number');
   for (const number of numbers) if (!Number.isInteger(number) || number < 1 || number > MATROSKA_MAX_TRACKS) throw new RangeError(`${number} is no track number`);
-  const info = encodeInfo(head.closing?.durationMs);
+  const info = encodeInfo(head.tickNs ?? NS_PER_MS, head.closing?.durationMs);
   const tracks = new EbmlWriter().master(MATROSKA_ID.tracks, (entries) => head.tracks.forEach((track) => writeTrackEntry(entries, track))).bytes.view();
   const writer = writeEbmlHeader(new EbmlWriter(), head.docType);
   const segmentAt = writer.bytes.length + 12;
@@ -91,29 +93,29 @@ export function segmentContentAt(docType: MatroskaHead['docType']): number {
  * Encodes one cluster of simple blocks as pieces that follow each other: what comes before each frame, and the frame itself,
  * not copied. The cluster's time is that of its earliest block.
  *
- * @throws RangeError when the blocks lie further than `CLUSTER_SPAN_MS` apart, or a time is negative or not whole
+ * @throws RangeError when the blocks lie further than `CLUSTER_SPAN_TICKS` apart, or a time is negative or not whole
  * @see RFC 9559 section 5.1.3
  */
 export function encodeCluster(blocks: readonly MatroskaBlock[]): Uint8Array[] {
-  let startMs = Infinity;
+  let startTicks = Infinity;
   let contentBytes = CLUSTER_TIME_BYTES;
   let headBytes = CLUSTER_TIME_BYTES;
-  for (const { timeMs, data } of blocks) {
-    if (!Number.isSafeInteger(timeMs) || timeMs < 0) throw new RangeError(`${timeMs} is no time of a block`);
-    startMs = Math.min(startMs, timeMs);
+  for (const { ticks, data } of blocks) {
+    if (!Number.isSafeInteger(ticks) || ticks < 0) throw new RangeError(`${ticks} is no time of a block`);
+    startTicks = Math.min(startTicks, ticks);
     const size = BLOCK_HEADER_BYTES + data.length;
     contentBytes += 1 + sizeFieldBytes(size) + size;
     headBytes += 1 + sizeFieldBytes(size) + BLOCK_HEADER_BYTES;
   }
   const heads = Buffer.allocUnsafe(4 + sizeFieldBytes(contentBytes) + headBytes);
-  const start = new EbmlWriter(16).uint(MATROSKA_ID.timestamp, blocks.length === 0 ? 0 : startMs, POSITION_BYTES).bytes.view();
+  const start = new EbmlWriter(16).uint(MATROSKA_ID.timestamp, blocks.length === 0 ? 0 : startTicks, POSITION_BYTES).bytes.view();
   let at = writeSize(heads, heads.writeUInt32BE(MATROSKA_ID.cluster, 0), contentBytes);
   heads.set(start, at);
   at += start.length;
   const pieces: Uint8Array[] = [];
   let from = 0;
   for (const block of blocks) {
-    at = writeBlockHead(heads, at, block, startMs);
+    at = writeBlockHead(heads, at, block, startTicks);
     pieces.push(heads.subarray(from, at), block.data);
     from = at;
   }
@@ -145,11 +147,11 @@ function writeEbmlHeader(writer: EbmlWriter, docType: MatroskaHead['docType']): 
   });
 }
 
-function encodeInfo(durationMs: number | undefined): Uint8Array {
+function encodeInfo(tickNs: number, durationMs: number | undefined): Uint8Array {
   return new EbmlWriter()
     .master(MATROSKA_ID.info, (info) => {
-      info.uint(MATROSKA_ID.timestampScale, NS_PER_MS);
-      if (durationMs !== undefined) info.float(MATROSKA_ID.duration, durationMs);
+      info.uint(MATROSKA_ID.timestampScale, tickNs);
+      if (durationMs !== undefined) info.float(MATROSKA_ID.duration, (durationMs * NS_PER_MS) / tickNs);
       info.text(MATROSKA_ID.muxingApp, APPLICATION).text(MATROSKA_ID.writingApp, APPLICATION);
     })
     .bytes.view();
@@ -177,12 +179,12 @@ function writeSize(out: Buffer, at: number, size: number): number {
   return at + width;
 }
 
-function writeBlockHead(out: Buffer, start: number, block: MatroskaBlock, clusterMs: number): number {
-  const { track, timeMs, key, data } = block;
-  if (timeMs - clusterMs > CLUSTER_SPAN_MS) throw new RangeError(`A block lies ${timeMs - clusterMs} ms behind its cluster's time`);
+function writeBlockHead(out: Buffer, start: number, block: MatroskaBlock, clusterTicks: number): number {
+  const { track, ticks, key, data } = block;
+  if (ticks - clusterTicks > CLUSTER_SPAN_TICKS) throw new RangeError(`A block lies ${ticks - clusterTicks} ticks behind its cluster's time`);
   let at = out.writeUInt8(MATROSKA_ID.simpleBlock, start);
   at = writeSize(out, at, BLOCK_HEADER_BYTES + data.length);
   at = out.writeUInt8(0x80 | track, at);
-  at = out.writeInt16BE(timeMs - clusterMs, at);
+  at = out.writeInt16BE(ticks - clusterTicks, at);
   return out.writeUInt8(key ? KEY_FRAME : 0, at);
 }

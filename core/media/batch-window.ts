@@ -17,7 +17,7 @@ export const MAX_WINDOW_MS = 100;
 /** Window before anything was measured. */
 export const FIRST_WINDOW_MS = 30;
 /** Load that the window aims at: writing to sockets costs by the write, so that a window twice as long costs half. */
-const TARGET_LOAD = 0.06;
+const TARGET_LOAD = 0.12;
 
 /**
  * How long batches for TCP readers wait, steered by how busy the event loop is: 10 ms while there is little to do, up

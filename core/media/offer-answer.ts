@@ -1,16 +1,25 @@
+import type { Codec } from './codecs.ts';
 import type { StreamMeta } from './stream.ts';
 
 /** Name under which the media side of browsers is provided. */
 export const OFFER_ANSWER = 'offer-answer';
+
+/** Which way media goes. */
+export type MediaDirection = 'publish' | 'play' | 'both';
 
 /** An offer of a browser, already authorised by the signalling that took it. @see RFC 3264 */
 export interface MediaOffer {
   /** Chosen by the signalling and unique: names the media session in every later call and event. */
   readonly id: string;
   readonly sdp: string;
-  readonly direction: 'publish' | 'play';
+  /** `both` publishes one stream and plays another, as a telephone does. */
+  readonly direction: MediaDirection;
   /** Stream to publish or play; to play, also a URI with a known scheme. */
   readonly name: string;
+  /** Stream to play in a session of both directions; published already. */
+  readonly plays?: string;
+  /** Codecs to choose among, best first; default: all that the media side has. */
+  readonly codecs?: readonly Codec[];
   /** Who may replace a publication of the name while it looks alive. */
   readonly owner: string;
   /** Capability (`MediaSessionListener`) that is told what happens to the session. */
@@ -26,6 +35,15 @@ export interface MediaOffer {
   /** The publisher would rather tell how its pictures are turned than turn them. @see 3GPP TS 26.114 section 7.4.5 */
   readonly orientation?: boolean;
   readonly meta: StreamMeta;
+}
+
+/** A browser that is to be offered media both ways: what it sends is published, and a stream is played to it. */
+export interface MediaInvitation extends Pick<MediaOffer, 'id' | 'name' | 'owner' | 'listener' | 'meta'> {
+  /** Stream to play; it must be there when the answer is taken. */
+  readonly plays: string;
+  readonly kinds: readonly ('audio' | 'video')[];
+  /** Codecs to offer, best first. */
+  readonly codecs: readonly Codec[];
 }
 
 /** What happens to a media session after its answer. */
@@ -52,7 +70,20 @@ export interface OfferAnswer {
    *   MEDIA_E_NO_COMMON_CODEC, or the code of a broken offer
    */
   answer(offer: MediaOffer): Promise<{ readonly sdp: string }>;
-  /** Ends a media session without an `ended` event; nothing happens when it is not there. */
+  /**
+   * Makes an offer to a browser, with every candidate in the SDP; nothing flows before its answer is taken.
+   *
+   * @throws WcsError as `answer` does
+   */
+  offer(invitation: MediaInvitation): Promise<{ readonly sdp: string }>;
+  /**
+   * Takes a browser's answer to an offer.
+   *
+   * @param codecs those of the invitation that are left to choose among, best first
+   * @throws WcsError as `answer` does, and the offer is over
+   */
+  accept(id: string, sdp: string, codecs: readonly Codec[]): Promise<void>;
+  /** Ends a media session, or an offer, without an `ended` event; nothing happens when it is not there. */
   close(id: string, reason: string): void;
 }
 

@@ -101,6 +101,8 @@ export class Reader implements Subscription {
   readonly #awaitingKey = new Set<string>();
   /** Tracks whose current access unit this reader doesn't get (packets only). */
   readonly #refusedUnits = new Set<string>();
+  /** Tracks that this reader joined within an access unit, whose rest is of no use to it (packets only). */
+  readonly #joinedWithin = new Set<string>();
   /** Part of the backlog that the replay caused and that is no fault of the reader. */
   #replayedBytes = 0;
 
@@ -204,8 +206,9 @@ export class Reader implements Subscription {
   deliverPacket(packet: MediaPacket, startsUnit: boolean): void {
     if (!this.#wants(packet)) return;
     const { id } = packet.track;
+    if (startsUnit) this.#joinedWithin.delete(id);
     // A key frame may begin with packets that don't show it: a delimiter, or remarks, in packets of their own.
-    if (startsUnit || (packet.key && this.#awaitingKey.has(id))) {
+    if (startsUnit || (packet.key && this.#awaitingKey.has(id) && !this.#joinedWithin.has(id))) {
       if (this.#passesKeyGate(packet) && this.#admits(packet)) this.#refusedUnits.delete(id);
       else this.#refusedUnits.add(id);
     }
@@ -220,6 +223,7 @@ export class Reader implements Subscription {
     for (const { id } of tracks) {
       this.#awaitingKey.add(id);
       this.#refusedUnits.add(id);
+      this.#joinedWithin.add(id);
     }
   }
 

@@ -15,6 +15,8 @@ export interface ListenOptions {
   readonly setting?: string;
   /** Wraps every callback of this lease. */
   readonly run?: Run;
+  /** Called once when the lease has been released. */
+  readonly onReleased?: () => void;
 }
 
 /** One holder's share of a kernel-held listener. */
@@ -42,11 +44,12 @@ export interface Lease {
 export interface Holder extends Owner {
   readonly name: string;
   readonly generation: string | undefined;
+  readonly onReleased: (() => void) | undefined;
 }
 
 /** The holder for a set of options; listeners add their handler to it. */
 export function holderOf(options: ListenOptions, onFault: OnFault): Holder {
-  return { name: options.name, generation: options.generation, run: options.run ?? runDirectly, onFault };
+  return { name: options.name, generation: options.generation, run: options.run ?? runDirectly, onFault, onReleased: options.onReleased };
 }
 
 /** A row of `Listeners.list()`. */
@@ -153,6 +156,7 @@ export abstract class KernelListener<H extends Holder> {
     if (this.#previous === holder) this.#previous = undefined;
     if (this.#current === holder) this.#current = undefined;
     this.onReleased?.(holder);
+    holder.onReleased?.();
     if (this.#holders.size === 0) this.#onIdle();
   }
 }

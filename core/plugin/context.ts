@@ -25,7 +25,7 @@ import type { ModuleOptions } from './spawn.ts';
 import type { PluginSession } from './session.ts';
 
 /** What a plugin offers or wants on a listener; `host` defaults to the server's `network.host`. */
-type ListenWish<T extends ListenOptions> = Omit<T, 'host' | 'name' | 'generation' | 'run'> & { readonly host?: string };
+type ListenWish<T extends ListenOptions> = Omit<T, 'host' | 'name' | 'generation' | 'run' | 'onReleased'> & { readonly host?: string };
 
 /** How a plugin opens a session. */
 export type SessionWish = Omit<OpenSession, 'plugin' | 'kill'>;

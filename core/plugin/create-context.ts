@@ -22,7 +22,7 @@ import type { Sessions } from '../sessions/sessions.ts';
 import type { WebRoutes } from '../web/web-routes.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { PluginContext, SessionWish } from './context.ts';
-import type { Generation } from './generation.ts';
+import type { Generation, Registration } from './generation.ts';
 import { ScopedMedia, type FanoutRuntime } from './scoped-media.ts';
 import { ScopedTimers } from './scoped-timers.ts';
 import { PluginSession } from './session.ts';
@@ -134,39 +134,50 @@ function listenOf(generation: Generation, services: KernelServices): PluginConte
   const { listeners, host } = services;
   const owner = { name: generation.manifest.name, generation: generation.label, run: generation.owner.run };
   const { onFault } = generation.owner;
-  const lease = async <T extends Lease>(pending: Promise<T>, untilRetired: boolean): Promise<T> => {
-    const acquired = await pending;
+  const lease = async <T extends Lease>(open: (own: typeof owner & { readonly onReleased: () => void }) => Promise<T>, takes: 'connections' | 'datagrams' | 'requests'): Promise<T> => {
+    const untilRetired = takes !== 'connections';
+    let forget = (): void => undefined;
+    const acquired = await open({ ...owner, onReleased: () => forget() });
     const held = generation.scope.add(`listener ${acquired.key}`, () => {
       acquired.release();
       acquired.endAccepted();
     });
-    const commit = (): (() => void) => {
-      const serving = listeners.list().find((row) => row.key === acquired.key)?.generation;
-      if (generation.state === 'draining' && serving !== undefined && serving !== generation.label) {
-        throw new WcsError('SCOPE_E_CLOSED', `${generation.label} is draining; ${acquired.key} is served by ${serving}.`);
-      }
-      acquired.commit();
-      return () => {
-        acquired.uncommit();
-        if (!untilRetired) acquired.release();
+    const route: Registration = { label: `route of ${acquired.key}`, register: () => commit(acquired, untilRetired), untilRetired, settle: () => acquired.settle() };
+    // What was accepted outlives its lease, and ends with the generation. Of a UDP port, which a plugin may open and close for
+    // each of its peers, nothing is left.
+    if (takes === 'datagrams') {
+      forget = () => {
+        held.detach();
+        generation.forget(route);
       };
-    };
+    }
     try {
-      generation.atSwitch({ label: `route of ${acquired.key}`, register: commit, untilRetired, settle: () => acquired.settle() });
+      generation.atSwitch(route);
     } catch (error) {
       void held.release();
       throw error;
     }
     return acquired;
   };
+  const commit = (acquired: Lease, untilRetired: boolean): (() => void) => {
+    const serving = listeners.list().find((row) => row.key === acquired.key)?.generation;
+    if (generation.state === 'draining' && serving !== undefined && serving !== generation.label) {
+      throw new WcsError('SCOPE_E_CLOSED', `${generation.label} is draining; ${acquired.key} is served by ${serving}.`);
+    }
+    acquired.commit();
+    return () => {
+      acquired.uncommit();
+      if (!untilRetired) acquired.release();
+    };
+  };
   // Connections live by themselves, so a plugin that drains gives its TCP listener up. Datagrams of known flows and
   // requests of known viewers come through the listener, which is therefore kept until the end.
   return {
-    tcp: (wish, onConnection) => lease(listeners.tcp({ host, ...wish, ...owner }, onConnection, onFault), false),
-    tls: (wish, onConnection) => lease(listeners.tls({ host, ...wish, ...owner }, onConnection, onFault), false),
-    udp: (wish, onDatagram) => lease(listeners.udp({ host, ...wish, ...owner }, onDatagram, onFault), true),
-    http: (wish, handler) => lease(listeners.http({ host, ...wish, ...owner }, handler, onFault), true),
-    websocket: (wish, onWebSocket) => lease(listeners.websocket({ host, ...wish, ...owner }, onWebSocket, onFault), false),
+    tcp: (wish, onConnection) => lease((own) => listeners.tcp({ host, ...wish, ...own }, onConnection, onFault), 'connections'),
+    tls: (wish, onConnection) => lease((own) => listeners.tls({ host, ...wish, ...own }, onConnection, onFault), 'connections'),
+    udp: (wish, onDatagram) => lease((own) => listeners.udp({ host, ...wish, ...own }, onDatagram, onFault), 'datagrams'),
+    http: (wish, handler) => lease((own) => listeners.http({ host, ...wish, ...own }, handler, onFault), 'requests'),
+    websocket: (wish, onWebSocket) => lease((own) => listeners.websocket({ host, ...wish, ...own }, onWebSocket, onFault), 'connections'),
   };
 }
 

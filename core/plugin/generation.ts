@@ -64,7 +64,8 @@ export class Generation implements SessionOwner {
   readonly #container: DependencyContainer;
   readonly #onFault: (generation: Generation, error: unknown) => void;
   #atSwitch: Registration[] = [];
-  #withdrawable: Held[] = [];
+  /** What is visible, in order. */
+  readonly #shown = new Map<Registration, Held>();
   #onIdle: (() => void) | undefined;
   #retired: Promise<void> | undefined;
   readonly #context: PluginContext;
@@ -129,6 +130,13 @@ export class Generation implements SessionOwner {
     }
   }
 
+  /** Takes no more care of a registration, whose resource has been released. */
+  forget(registration: Registration): void {
+    this.#atSwitch = this.#atSwitch.filter((other) => other !== registration);
+    this.#shown.get(registration)?.detach();
+    this.#shown.delete(registration);
+  }
+
   /**
    * Starts to serve: `activate`, then every registration, in one synchronous block. When one throws, those before it
    * are taken back and the error goes on.
@@ -150,8 +158,11 @@ export class Generation implements SessionOwner {
   /** Takes back what it made visible: no new work comes, the sessions go on. Never throws. */
   withdraw(): void {
     this.state = 'draining';
-    for (const held of this.#withdrawable.reverse()) this.guard(() => void held.release());
-    this.#withdrawable = [];
+    for (const [registration, held] of [...this.#shown].reverse()) {
+      if (registration.untilRetired === true) continue;
+      this.#shown.delete(registration);
+      this.guard(() => void held.release());
+    }
   }
 
   #create(): PluginInstance {
@@ -170,9 +181,9 @@ export class Generation implements SessionOwner {
     return created;
   }
 
-  #show({ label, register, untilRetired }: Registration): Held {
-    const held = this.scope.add(label, register());
-    if (untilRetired !== true) this.#withdrawable.push(held);
+  #show(registration: Registration): Held {
+    const held = this.scope.add(registration.label, registration.register());
+    this.#shown.set(registration, held);
     return held;
   }
 

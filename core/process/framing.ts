@@ -1,4 +1,5 @@
 import { ProtocolError } from '../errors/wcs-error.ts';
+import { PieceQueue } from '../formats/piece-queue.ts';
 
 /** Bytes before the payload of a frame. */
 export const FRAME_HEADER_BYTES = 28;
@@ -73,10 +74,12 @@ export function encodeFrame(frame: ChildFrame): Buffer {
   return bytes;
 }
 
-/** Cuts a byte stream into frames. Payloads are views of what was pushed. */
+/** Cuts a byte stream into frames. Payloads are views of what was pushed, or of one copy of what came in pieces. */
 export class FrameReader {
   readonly #onFrame: (frame: ChildFrame) => void;
-  #rest: Buffer = Buffer.alloc(0);
+  readonly #queue = new PieceQueue();
+  /** So much is waited for: a header, then the frame. */
+  #wantedBytes = FRAME_HEADER_BYTES;
 
   constructor(onFrame: (frame: ChildFrame) => void) {
     this.#onFrame = onFrame;
@@ -84,18 +87,17 @@ export class FrameReader {
 
   /** @throws ProtocolError for what is no frame: the other side is broken, and so is everything after it */
   push(chunk: Buffer): void {
-    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    while (bytes.length >= FRAME_HEADER_BYTES) {
+    this.#queue.push(chunk);
+    for (let bytes = this.#queue.peek(this.#wantedBytes); bytes !== undefined; bytes = this.#queue.peek(this.#wantedBytes)) {
       const length = bytes.readUInt32LE(0);
       if (length < FRAME_HEADER_BYTES || length > FRAME_MAX_BYTES) throw new ProtocolError(`A frame of ${length} bytes`);
-      if (bytes.length < length) break;
-      const frame = parseFrame(bytes.subarray(0, length));
-      bytes = bytes.subarray(length);
-      // Kept before the call: what it throws must not bring the frame back.
-      this.#rest = bytes;
-      this.#onFrame(frame);
+      this.#wantedBytes = length;
+      if (bytes.length < length) continue;
+      // Taken away before the call: what it throws must not bring the frame back.
+      this.#queue.skip(length);
+      this.#wantedBytes = FRAME_HEADER_BYTES;
+      this.#onFrame(parseFrame(bytes.subarray(0, length)));
     }
-    this.#rest = bytes;
   }
 }
 

@@ -49,6 +49,17 @@ export function isRtcp(bytes: Uint8Array): boolean {
   return type >= RTCP_TYPE_FIRST && type <= RTCP_TYPE_LAST;
 }
 
+/** False for what is no RTP packet: everything that is asked of one below may be asked of the others. */
+export function isRtp(bytes: Uint8Array): boolean {
+  try {
+    rtpHeaderLength(bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
+  }
+}
+
 /**
  * Takes a packet apart.
  *

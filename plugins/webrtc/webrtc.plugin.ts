@@ -16,7 +16,7 @@ export default definePlugin({
     apiVersion: '^1.0.0',
     provides: [OFFER_ANSWER],
     ports: { webrtc: 'udp:31000', webrtcTcp: 'tcp:31000' },
-    handoff: 1,
+    handoff: 2,
   },
   configSchema: settingsSchema,
   create(ctx): PluginInstance<WebRtcSettings> {
@@ -26,7 +26,12 @@ export default definePlugin({
     return {
       async prepare() {
         registerMetrics(ctx, service);
-        const offerAnswer: OfferAnswer = { answer: (offer) => service.answer(offer), close: (id, reason) => service.close(id, reason) };
+        const offerAnswer: OfferAnswer = {
+          answer: (offer) => service.answer(offer),
+          offer: (invitation) => service.offer(invitation),
+          accept: (id, sdp, codecs) => service.accept(id, sdp, codecs),
+          close: (id, reason) => service.close(id, reason),
+        };
         ctx.capabilities.provide(OFFER_ANSWER, offerAnswer);
         if (settings.whip.enabled) for (const protocol of ['whip', 'whep'] as const) new WhipEndpoint(ctx, service, protocol).register();
         await hub.listen();

@@ -3,6 +3,7 @@ import { MseBus } from './bridge/mse-player.ts';
 import type { PeerState } from './server/client-peer.ts';
 import { settingsSchema, type WebSocketSettings } from './server/settings.ts';
 import { COMMON, SignallingServer } from './server/signalling-server.ts';
+import { PHONE_LISTENER } from './server/phone-desk.ts';
 import { MEDIA_LISTENER } from './server/stream-desk.ts';
 
 const nowMs = (): number => performance.now();
@@ -13,9 +14,9 @@ export default definePlugin({
     name: 'websocket',
     version: '1.0.0',
     apiVersion: '^1.0.0',
-    provides: [MEDIA_LISTENER, COMMON],
+    provides: [MEDIA_LISTENER, PHONE_LISTENER, COMMON],
     ports: { ws: 'tcp:8080', wss: 'tcp:8443' },
-    handoff: 1,
+    handoff: 2,
   },
   configSchema: settingsSchema,
   create(ctx): PluginInstance<WebSocketSettings> {
@@ -23,6 +24,7 @@ export default definePlugin({
     return {
       async prepare() {
         ctx.capabilities.provide(MEDIA_LISTENER, server);
+        ctx.capabilities.provide(PHONE_LISTENER, server);
         ctx.capabilities.provide(COMMON, server);
         registerMetrics(ctx, server);
         await server.listen();

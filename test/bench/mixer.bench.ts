@@ -5,8 +5,7 @@ import type { Job } from '../../core/process/child-pool.ts';
 import { stampAgeMs, wallStampMs, type JobPacket } from '../../core/process/framing.ts';
 import type { LayoutSpec } from '../../plugins/mixer/layout/layout.ts';
 import { inputPort, OUTPUT_PORT, type InputTrack, type MixCommand, type MixEvent, type MixFormat, type MixSpec } from '../../plugins/mixer/wire/mix-job.ts';
-import { containerTrackOf } from '../../plugins/transcoder/ffmpeg/container-track.ts';
-import { matroskaCluster, matroskaHead } from '../../plugins/transcoder/ffmpeg/matroska.ts';
+import { liveCluster, liveHead } from '../../plugins/transcoder/ffmpeg/live-matroska.ts';
 import { readMp4Clip, type Clip } from '../support/clip.ts';
 import { ffmpeg, scratchFolder } from '../support/ffmpeg.ts';
 import { openChildPool } from '../support/media-processor.ts';
@@ -152,8 +151,8 @@ async function pictures(camera: Clip & { readonly file: string }): Promise<Bench
 /** Index of the first picture whose upper left corner is dark, by a decoder. */
 async function firstWithDarkCorner(mix: Mix): Promise<number> {
   const [file, raw, side] = [join(folder, 'mix.mkv'), join(folder, 'corner.gray'), 16];
-  const clusters = mix.packets.map(({ data, ptsUs, key }) => matroskaCluster(data, ptsUs, key));
-  writeFileSync(file, Buffer.concat([matroskaHead(containerTrackOf({ kind: 'video', ...mix.formats.get(OUTPUT_PORT.video)! })), ...clusters]));
+  const clusters = mix.packets.map(({ data, ptsUs, key }) => liveCluster(data, ptsUs, key));
+  writeFileSync(file, Buffer.concat([liveHead({ kind: 'video', ...mix.formats.get(OUTPUT_PORT.video)! }), ...clusters]));
   await ffmpeg('-i', file, '-vf', `crop=iw/4:ih/4:0:0,scale=${side}:${side}`, '-fps_mode', 'passthrough', '-pix_fmt', 'gray', '-f', 'rawvideo', raw);
   const bytes = readFileSync(raw);
   const means = Array.from({ length: bytes.length / (side * side) }, (_, index) => bytes.subarray(index * side * side, (index + 1) * side * side).reduce((sum, value) => sum + value, 0) / (side * side));

@@ -1,3 +1,4 @@
+import { linkSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parseVideoBody } from '../../core/formats/flv.ts';
@@ -7,6 +8,10 @@ import { checkout } from '../support/test-kernel.ts';
 import { pluginConformance } from '../support/testing.ts';
 import { until } from '../support/until.ts';
 
+// Beside the clips, so that they can be linked.
+const folder = mkdtempSync(join(mediaFolder, 'conformance-'));
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+
 let sessions = 0;
 
 /** Times of the pictures that a player was sent. */
@@ -14,16 +19,21 @@ function times({ messages }: RtmpClient): number[] {
   return messages.filter(({ type }) => type === 9).flatMap(({ timestampMs, payload }) => (parseVideoBody(payload)[0]?.packet === 'frame' ? [timestampMs] : []));
 }
 
+const hasEnded = ({ closed, codes }: RtmpClient): boolean => closed || codes.includes('NetStream.Play.UnpublishNotify');
+
 pluginConformance(test, {
   name: 'vod',
   entry: join(checkout, 'plugins', 'vod', 'vod.plugin.ts'),
   portCount: 1,
-  settings: () => ({ folder: mediaFolder, loop: true }),
+  settings: () => ({ folder, loop: true }),
   otherPlugins: ([port]) => ({ rtmp: { port: port ?? 0, playWaitMs: 0 } }),
   keepsSessions: true,
-  // By turns a copy of its own and the playback that all share.
+  // By turns a copy of its own and a shared playback; each of a file of its own, since a playback that could not be handed over
+  // ends with its version, and takes along whoever joins it until then.
   openSession: async ({ ports }) => {
-    const name = sessions++ % 2 === 0 ? 'vod://small.mp4' : 'vod-live://small.mp4';
+    const file = `clip-${sessions}.mp4`;
+    linkSync(join(mediaFolder, 'small.mp4'), join(folder, file));
+    const name = `${sessions++ % 2 === 0 ? 'vod' : 'vod-live'}://${file}`;
     const client = new RtmpClient(ports[0]!);
     await client.play(name);
     await client.status('NetStream.Play.Start');
@@ -32,7 +42,8 @@ pluginConformance(test, {
     return {
       verify: async () => {
         seen = times(client).length;
-        await until(() => client.closed || times(client).length > seen + 5, `pictures of ${name} after the first ${seen}`);
+        await until(() => hasEnded(client) || times(client).length > seen + 5, `pictures of ${name} after the first ${seen}`);
+        if (hasEnded(client)) throw new Error(`${name} has ended: ${client.codes.join()}`);
         const steps = times(client).slice(1).map((time, index) => time - times(client)[index]!);
         const wrong = steps.filter((step) => step < 20 || step > 60);
         if (wrong.length > 0) throw new Error(`Steps of ${wrong.join(', ')} ms between pictures of ${name}`);

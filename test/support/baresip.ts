@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -22,7 +22,7 @@ export async function startBaresip(t: ExecutionContext, kind: BaresipKind, pbx: 
   replaceIn(join(folder, 'config'), '@MODULES@', modules);
   replaceIn(join(folder, 'accounts'), '127.0.0.1:25060', `127.0.0.1:${pbx.port}`);
   const peer = new PeerProcess(t, 'sh', ['-c', `cd ${folder} && exec baresip -4 -f ${folder} >log 2>&1`]);
-  const log = (): string => readFileSync(join(folder, 'log'), 'utf8');
+  const log = (): string => (existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log'), 'utf8') : '');
   t.teardown(async () => {
     peer.child.kill('SIGTERM');
     await Promise.race([peer.finished, new Promise((resolve) => setTimeout(resolve, 3000))]);

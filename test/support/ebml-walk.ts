@@ -32,6 +32,6 @@ export function walkElements(bytes: Uint8Array): Element[] {
 /** The simple blocks of one cluster. */
 export function readBlocks(cluster: Uint8Array): MatroskaBlock[] {
   const [{ children }] = walkElements(cluster) as [Element];
-  const startMs = Number(children[0]!.content.readBigUInt64BE());
-  return children.slice(1).map(({ content }) => ({ track: content[0]! & 0x7f, timeMs: startMs + content.readInt16BE(1), key: (content[3]! & 0x80) !== 0, data: content.subarray(4) }));
+  const start = Number(children[0]!.content.readBigUInt64BE());
+  return children.slice(1).map(({ content }) => ({ track: content[0]! & 0x7f, ticks: start + content.readInt16BE(1), key: (content[3]! & 0x80) !== 0, data: content.subarray(4) }));
 }

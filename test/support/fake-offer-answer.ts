@@ -28,7 +28,7 @@ export class FakeOfferAnswer {
     await this.gate;
     const { media } = this.#kernel.kernel.parts;
     this.offers.push(offer);
-    if (offer.direction === 'publish') {
+    if (offer.direction !== 'play') {
       this.#publications.set(offer.id, media.publish({ name: offer.name, owner: offer.owner, meta: offer.meta, graceMs: 0, onTerminate: (info) => this.tell(offer.id, { type: 'ended', failed: true, info }) }));
     } else if (media.find(offer.name) === undefined) throw new WcsError('MEDIA_E_NOT_FOUND', 'Stream not found');
     if (this.connects) setTimeout(() => this.tell(offer.id, { type: 'connected' }), 1);

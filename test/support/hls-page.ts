@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Page } from 'playwright-core';
 import { openBrowser } from './browser.ts';
+import { until } from './until.ts';
 
 /** What the page tells of its player. */
 export interface PlayerState {
@@ -58,4 +59,15 @@ export async function openHlsPage(t: ExecutionContext): Promise<Page> {
   const page = await browser.context.newPage();
   await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   return page;
+}
+
+/** What the page's player has done so far. */
+export const report = (page: Page): Promise<PlayerState> => page.evaluate('window.report()');
+
+/** Waits until that many pictures were shown. */
+export async function playUntil(page: Page, frames: number): Promise<PlayerState> {
+  return until(async () => {
+    const state = await report(page);
+    return state.frames >= frames ? state : undefined;
+  }, `${frames} frames`, 40_000);
 }

@@ -10,9 +10,8 @@ import { ChildPool, MEDIA_CHILD_ENV } from '../../core/process/child-pool.ts';
 import type { JobEnd } from '../../core/process/child.ts';
 import { wallStampMs, type JobPacket } from '../../core/process/framing.ts';
 import { Scope } from '../../core/scope/scope.ts';
-import { containerTrackOf } from '../../plugins/transcoder/ffmpeg/container-track.ts';
 import { FfmpegProcessor } from '../../plugins/transcoder/ffmpeg/ffmpeg-processor.ts';
-import { matroskaCluster, matroskaHead } from '../../plugins/transcoder/ffmpeg/matroska.ts';
+import { liveCluster, liveHead } from '../../plugins/transcoder/ffmpeg/live-matroska.ts';
 import type { ChainInput, OutputFormat, OutputSpec } from '../../plugins/transcoder/processor/chain-spec.ts';
 import { NodeAvProcessor } from '../../plugins/transcoder/processor/node-av-processor.ts';
 import type { Chain, MediaProcessor } from '../../plugins/transcoder/processor/processor.ts';
@@ -27,7 +26,7 @@ const run = promisify(execFile);
 /** A back end that is closed by whoever opened it. */
 export interface OpenProcessor {
   readonly processor: MediaProcessor;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Opens a back end; node-av in one child that runs the transcoder's module. */
@@ -41,7 +40,7 @@ export async function openProcessor(name: BackEnd): Promise<OpenProcessor> {
 }
 
 /** A pool of one child that runs a module of a plugin, without a kernel. */
-export async function openChildPool(module: string): Promise<{ readonly pool: ChildPool; close(): Promise<void> }> {
+export async function openChildPool(module: string): Promise<{ readonly pool: ChildPool; readonly close: () => Promise<void> }> {
   const scope = new Scope('media children');
   const { text } = await bundleChildModule(join(checkout, module), join(checkout, 'core'));
   const silent = (): void => undefined;
@@ -144,8 +143,8 @@ export function outputFile(recorder: ChainRecorder, port: number): string {
   if (format === undefined) throw new Error(`Nothing came out of port ${port}: ${JSON.stringify([recorder.failures, recorder.end])}`);
   const kind = format.width === undefined ? ('audio' as const) : ('video' as const);
   const file = join(scratchFolder(), `port-${port}.mkv`);
-  const clusters = recorder.of(port).filter(({ ptsUs }) => ptsUs >= 0).map(({ data, ptsUs, key }) => matroskaCluster(data, ptsUs, key));
-  writeFileSync(file, Buffer.concat([matroskaHead(containerTrackOf({ kind, ...format })), ...clusters]));
+  const clusters = recorder.of(port).filter(({ ptsUs }) => ptsUs >= 0).map(({ data, ptsUs, key }) => liveCluster(data, ptsUs, key));
+  writeFileSync(file, Buffer.concat([liveHead({ kind, ...format }), ...clusters]));
   return file;
 }
 

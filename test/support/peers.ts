@@ -1,22 +1,51 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import test, { type ExecutionContext, type ImplementationFn } from 'ava';
 
-/** Programs from Debian that tests talk to; `test/support/setup-peers.sh` installs them. */
-export type Peer = 'sipp' | 'kamailio' | 'baresip' | 'ffmpeg' | 'ffprobe' | 'chromium' | 'ssh' | 'sshpass' | 'rtmpdump' | 'nginx' | 'gst-launch-1.0' | 'cvlc';
+/** Programs from Debian that tests talk to, and what the camera of `camera.ts` is made of; `test/support/setup-peers.sh` installs them. */
+export type Peer = 'sipp' | 'kamailio' | 'baresip' | 'ffmpeg' | 'ffprobe' | 'chromium' | 'ssh' | 'sshpass' | 'rtmpdump' | 'nginx' | 'gst-launch-1.0' | 'cvlc' | 'camera';
+
+/** The one python that Debian's GStreamer bindings are for. */
+export const PYTHON = '/usr/bin/python3';
+const CAMERA_CHECK = 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer';
 
 /** Whether a program is installed. */
 export function hasPeer(peer: Peer): boolean {
-  return spawnSync('sh', ['-c', `command -v ${peer}`]).status === 0;
+  const { status } = peer === 'camera' ? spawnSync(PYTHON, ['-c', CAMERA_CHECK]) : spawnSync('sh', ['-c', `command -v ${peer}`]);
+  return status === 0;
 }
+
+type Run = ImplementationFn<[]>;
 
 /**
  * A serial test that needs real programs. Where one is missing the test is skipped by name; in CI that is a failure.
  */
-export function peerTest(title: string, peers: readonly Peer[], run: ImplementationFn<[]>): void {
+export function peerTest(title: string, peers: readonly Peer[], run: Run): void {
+  define(test.serial, title, peers, run);
+}
+
+/** Makes tests like `peerTest` that don't disturb each other: they run side by side, `lanes` of them at a time. */
+export function peerTestsSideBySide(lanes: number): typeof peerTest {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return (title, peers, run) =>
+    define(test, title, peers, async (t) => {
+      if (running === lanes) await new Promise<void>((resolve) => waiting.push(resolve));
+      else running += 1;
+      try {
+        await run(t);
+      } finally {
+        const next = waiting.shift();
+        if (next === undefined) running -= 1;
+        else next();
+      }
+    });
+}
+
+function define(declare: typeof test.serial, title: string, peers: readonly Peer[], run: Run): void {
   const missing = peers.filter((peer) => !hasPeer(peer));
-  if (missing.length === 0) test.serial(title, run);
-  else if (process.env['CI'] === 'true') test.serial(title, (t: ExecutionContext) => t.fail(`Missing in CI: ${missing.join(', ')}`));
-  else test.serial.skip(`${title} (needs ${missing.join(', ')})`, run);
+  if (missing.length === 0) declare(title, run);
+  else if (process.env['CI'] === 'true') declare(title, (t: ExecutionContext) => t.fail(`Missing in CI: ${missing.join(', ')}`));
+  else declare.skip(`${title} (needs ${missing.join(', ')})`, run);
 }
 
 /** What a finished program left. */

@@ -27,19 +27,22 @@ export class TestRtspClient {
   #cseq = 0;
   #session: string | undefined;
   readonly #responses = new Map<string, RtspResponse>();
+  readonly #packetsBefore = new WeakMap<RtspResponse, number>();
   readonly #udp: { readonly sockets: readonly [UdpSocket, UdpSocket]; readonly server: readonly [number, number] }[] = [];
 
   constructor(port: number, name: string) {
     this.base = `rtsp://127.0.0.1:${port}/${name}`;
-    this.socket = connect(port, '127.0.0.1');
+    this.socket = connect(port, '127.0.0.1').setNoDelay(true);
     const reader = new RtspReader();
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => (this.closed = true));
     this.socket.on('data', (chunk) => {
       reader.feed(chunk);
       for (let message = reader.next(); message !== NEED_MORE; message = reader.next()) {
-        if (message.type === 'response') this.#responses.set(headerOf(message, 'CSeq') ?? '', message);
-        else if (message.type === 'interleaved') this.#take(message.channel, message.data);
+        if (message.type === 'response') {
+          this.#responses.set(headerOf(message, 'CSeq') ?? '', message);
+          this.#packetsBefore.set(message, this.packets.length);
+        } else if (message.type === 'interleaved') this.#take(message.channel, message.data);
       }
     });
   }
@@ -53,6 +56,11 @@ export class TestRtspClient {
     if (response === 'closed') throw new Error(`The connection was closed instead of an answer to ${method}`);
     this.#session ??= headerOf(response, 'Session')?.split(';')[0];
     return response;
+  }
+
+  /** How many packets had come before a response. */
+  packetsBefore(response: RtspResponse): number {
+    return this.#packetsBefore.get(response) ?? 0;
   }
 
   /** Describes, sets up `tracks` and plays. */

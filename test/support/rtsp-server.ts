@@ -34,6 +34,8 @@ export class FakeRtspServer {
   readonly #timer: NodeJS.Timeout;
   /** False keeps back the packets. */
   sends = true;
+  /** False loses what goes over UDP, as a firewall does. */
+  sendsDatagrams = true;
 
   private constructor(answer: FakeAnswer, udp: UdpSocket, periodMs: number) {
     this.#answer = answer;
@@ -90,7 +92,7 @@ export class FakeRtspServer {
       if (!client.playing || client.socket.destroyed) continue;
       const frame = this.frameFor(client);
       if (client.clientPorts === undefined) client.socket.write(frame);
-      else this.#udp.send(frame, client.clientPorts[0], '127.0.0.1');
+      else if (this.sendsDatagrams) this.#udp.send(frame, client.clientPorts[0], '127.0.0.1');
     }
   }
 

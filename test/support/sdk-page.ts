@@ -6,7 +6,7 @@ import type { ExecutionContext } from 'ava';
 import type { Page } from 'playwright-core';
 import { openBrowser } from './browser.ts';
 
-const FLAGS = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required'];
+const FLAGS = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns', '--autoplay-policy=no-user-gesture-required'];
 
 /** The unmodified Web SDK and, for tests, a `log` of what happened and a few verbs. */
 const PAGE = `<!doctype html><meta charset="utf-8"><div id="local"></div><div id="remote"></div>
@@ -31,6 +31,31 @@ const PAGE = `<!doctype html><meta charset="utf-8"><div id="local"></div><div id
   }
   const play = (key, options) => watch(key, session.createStream({ display: document.getElementById('remote'), ...options })).play();
   const publish = (key, options) => watch(key, session.createStream({ display: document.getElementById('local'), ...options })).publish();
+  /** A tone in place of the microphone. */
+  function useTone(frequency) {
+    const context = new AudioContext();
+    const oscillator = new OscillatorNode(context, { frequency });
+    const gain = new GainNode(context, { gain: 0.5 });
+    const output = context.createMediaStreamDestination();
+    oscillator.connect(gain).connect(output);
+    oscillator.start();
+    navigator.getUserMedia = (constraints, done) => done(new MediaStream(output.stream.getTracks().map((track) => track.clone())));
+  }
+  /** How loud a call is at the loudspeaker, 0 to 1. */
+  const loudness = (key) => new Promise((resolve) => calls[key].getStats((stats) => resolve((stats.inboundStream.audio || {}).audioLevel || 0)));
+  const calls = {};
+  const DISPLAYS = () => ({ localVideoDisplay: document.getElementById('local'), remoteVideoDisplay: document.getElementById('remote'), constraints: { audio: true, video: false } });
+  function follow(key, call) {
+    calls[key] = call;
+    for (const name of Object.keys(Flashphoner.constants.CALL_STATUS)) call.on(name, (one) => note(key, name, one.getInfo() || ''));
+    call.on(Flashphoner.constants.TRANSFER_STATUS ? Flashphoner.constants.TRANSFER_STATUS.COMPLETED : 'COMPLETED', () => note(key, 'transferred'));
+    return call;
+  }
+  const dial = (key, options) => follow(key, session.createCall({ ...DISPLAYS(), ...options })).call();
+  function awaitCalls() {
+    session.on(Flashphoner.constants.SESSION_STATUS.INCOMING_CALL, (call) => follow('incoming', call));
+  }
+  const take = (key) => calls[key].answer(DISPLAYS());
   function video() {
     const element = document.querySelector('#remote video');
     if (!element) return { currentTime: 0, frames: 0, muted: true };

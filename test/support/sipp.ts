@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { PeerProcess, type Finished } from './peers.ts';
 import { checkout, freePorts } from './test-kernel.ts';
+import { until } from './until.ts';
 
 const scenarios = join(checkout, 'test', 'support', 'peers', 'sip', 'sipp');
 
@@ -30,7 +32,13 @@ export async function startSipp(t: ExecutionContext, options: SippOptions): Prom
     ...['-t', transport === 'tcp' ? 't1' : 'u1', '-nostdin', '-trace_err', '-error_file', '/dev/stderr', ...more],
   ];
   const { finished } = new PeerProcess(t, 'sipp', args);
+  if (target === undefined) await until(() => isTaken(transport, port), 'SIPp to listen');
   return { port, finished };
+}
+
+/** Whether somebody has a port of 127.0.0.1; trying to bind it could keep SIPp from it. */
+function isTaken(transport: 'udp' | 'tcp', port: number): boolean {
+  return readFileSync(`/proc/net/${transport}`, 'utf8').includes(`0100007F:${port.toString(16).toUpperCase().padStart(4, '0')} `);
 }
 
 /** Runs SIPp to its end and has every call pass. */

@@ -15,6 +15,7 @@ export interface VodServer {
   readonly hlsPort: number;
   /** Puts a clip of the test media into the folder. */
   add(clip: string, name?: string): string;
+  stop(): Promise<void>;
 }
 
 /** Judges what a peer gets. */
@@ -22,15 +23,20 @@ export const AV_CHECK = join(checkout, 'test/support/peers/av-check.mjs');
 
 /** Starts a server that is stopped when the test ends. */
 export async function startVodServer(t: ExecutionContext, settings: Readonly<Record<string, unknown>> = {}): Promise<VodServer> {
+  const server = await openVodServer(settings);
+  t.teardown(async () => {
+    await server.stop();
+    if (!t.passed) t.log(server.kernel.logLines.slice(-30).join(''));
+  });
+  return server;
+}
+
+/** Starts a server for all tests of a file, which stop it. */
+export async function openVodServer(settings: Readonly<Record<string, unknown>> = {}): Promise<VodServer> {
   const folder = mkdtempSync(join(tmpdir(), 'wcs-vod-'));
   const [rtmpPort = 0, hlsPort = 0, hlsTls = 0] = await freePorts(3);
   const kernel = await startTestKernel({
     plugins: { vod: { folder, ...settings }, rtmp: { port: rtmpPort, playWaitMs: 0 }, hls: { port: hlsPort, tlsPort: hlsTls } },
-  });
-  t.teardown(async () => {
-    await kernel.stop();
-    rmSync(folder, { recursive: true, force: true });
-    if (!t.passed) t.log(kernel.logLines.slice(-30).join(''));
   });
   return {
     kernel,
@@ -42,6 +48,10 @@ export async function startVodServer(t: ExecutionContext, settings: Readonly<Rec
       const target = join(folder, name);
       copyOrLink(join(mediaFolder, clip), target);
       return target;
+    },
+    stop: async () => {
+      await kernel.stop();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

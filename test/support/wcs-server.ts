@@ -63,7 +63,7 @@ export interface StreamRow {
 
 const PASSWORD = 'test-password';
 /** Building kernel and plugins on a busy machine takes its time. */
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** The server as its users run it: `wcs-core start` in a process of its own, on free ports of loopback. */
 export class WcsServer {
@@ -74,7 +74,7 @@ export class WcsServer {
   stdout = '';
   stderr = '';
 
-  private constructor(t: ExecutionContext, folder: string, ports: ServerPorts, options: ServerOptions) {
+  private constructor(folder: string, ports: ServerPorts, options: ServerOptions) {
     this.folder = folder;
     this.ports = ports;
     this.writeConfig(options.text ?? configText(ports, options));
@@ -87,19 +87,23 @@ export class WcsServer {
     this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.exited = new Promise((resolve) => this.child.once('close', (code, signal) => resolve({ code, signal })));
-    t.teardown(async () => {
-      this.child.kill('SIGKILL');
-      await this.exited;
-      rmSync(folder, { recursive: true, force: true });
-      if (!t.passed) t.log(this.stdout.slice(-6000), this.stderr.slice(-2000));
-    });
   }
 
   /** Starts the process and waits for nothing. */
   static async launch(t: ExecutionContext, options: ServerOptions = {}): Promise<WcsServer> {
+    const server = await WcsServer.spawn(options);
+    t.teardown(async () => {
+      await server.close();
+      if (!t.passed) t.log(server.stdout.slice(-6000), server.stderr.slice(-2000));
+    });
+    return server;
+  }
+
+  /** Starts the process for several tests of a file, which close it, and waits for nothing. */
+  static async spawn(options: ServerOptions = {}): Promise<WcsServer> {
     const [rtmp = 0, hls = 0, hlsTls = 0, http = 0, httpTls = 0, ssh = 0, webSocket = 0, webSocketTls = 0, media = 0] = await freePorts(9);
     const ports = { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket, webSocketTls, media };
-    return new WcsServer(t, mkdtempSync(join(tmpdir(), 'wcs-server-')), ports, options);
+    return new WcsServer(mkdtempSync(join(tmpdir(), 'wcs-server-')), ports, options);
   }
 
   /** Starts the server and waits until it says that it runs. */
@@ -107,6 +111,20 @@ export class WcsServer {
     const server = await WcsServer.launch(t, options);
     await server.running();
     return server;
+  }
+
+  /** Starts a server for all tests of a file, which close it. */
+  static async open(options: ServerOptions = {}): Promise<WcsServer> {
+    const server = await WcsServer.spawn(options);
+    await server.running();
+    return server;
+  }
+
+  /** Ends the process as a power cut would, and removes its folder. */
+  async close(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exited;
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   get configFile(): string {

@@ -19,6 +19,8 @@ const FIXED_FORMATS: Readonly<Partial<Record<Codec, FormatFacts>>> = {
 export interface WrittenTrack extends Pick<TrackDescriptor, 'id' | 'kind' | 'codec' | 'clockRateHz' | 'layerOf'> {
   /** The whole format, where the description tells it and packets don't: AAC, Speex, linear PCM. */
   readonly format?: FormatFacts | undefined;
+  /** Of the first description, where a track of another format went before under the same id; default 0. */
+  readonly firstRevision?: number | undefined;
   /** Parameter sets out of band, as NAL units: the format until packets bring other ones. */
   readonly parameterSets?: readonly Uint8Array[] | undefined;
 }
@@ -92,9 +94,9 @@ export class TrackWriter {
     const before = this.#track;
     // A stereo stream whose probe has just begun anew may be at a passage in mono.
     if (before?.channels === 2 && facts.channels === 1) return;
-    const { id, kind, codec, clockRateHz, layerOf } = this.#description;
+    const { id, kind, codec, clockRateHz, layerOf, firstRevision = 0 } = this.#description;
     const layer = layerOf === undefined ? {} : { layerOf };
-    const found: TrackDescriptor = { ...facts, ...layer, id, kind, codec, clockRateHz, revision: (before?.revision ?? -1) + 1 };
+    const found: TrackDescriptor = { ...facts, ...layer, id, kind, codec, clockRateHz, revision: before === undefined ? firstRevision : before.revision + 1 };
     if (!isSameFormat(found, before)) this.#track = found;
   }
 }

@@ -42,6 +42,7 @@ export class StreamPackager {
   /** Monotonic time of the last request. */
   lastAskedMs: number;
   readonly #streamId: string;
+  #stream: Stream | undefined;
   readonly #events: string[];
 
   constructor(session: PluginSession, state: PackagerState, settings: HlsSettings) {
@@ -58,6 +59,8 @@ export class StreamPackager {
       limits: { listSize, maxBytes: settings.maxBytes },
       clocks: { wallMs: () => Date.now(), monotonicMs: () => performance.now() },
       onBroken: (error) => session.log.debug('Media of the publisher could not be packed', { error }),
+      // Browsers send key frames only when asked.
+      onKeyFrameDue: () => this.#stream?.requestKeyFrame(),
     });
     this.presentation.onChange(() => this.waiters.wake());
     session.scope.add('held requests', () => this.waiters.handOnAll());
@@ -85,6 +88,7 @@ export class StreamPackager {
   /** Reads the stream; `gop` begins with the cached frames, `live` continues another generation's reading. */
   read(stream: Stream, from: 'gop' | 'live'): void {
     const { presentation } = this;
+    this.#stream = stream;
     const sink: FrameSink = {
       onTracks: (tracks) => {
         this.#note(`tracks ${tracks.map(({ codec }) => codec).join(', ')}`);

@@ -46,6 +46,8 @@ export interface PresentationOptions {
   readonly clocks: Clocks;
   /** Told of a part that could not be packed: the publisher's media is broken. */
   readonly onBroken: (error: unknown) => void;
+  /** Without a key frame now, the next segment will not begin with one; told with each part until one comes. */
+  readonly onKeyFrameDue: () => void;
 }
 
 /** Requests may ask for parts this many seconds ahead. @see RFC 8216bis section 6.2.5.2 */
@@ -152,7 +154,9 @@ export class Presentation {
 
   push(frame: MediaFrame): void {
     const cuts = this.#segmenter.push(frame);
-    if (cuts.length > 0) this.#apply(cuts);
+    if (cuts.length === 0) return;
+    this.#apply(cuts);
+    if (this.#segmenter.isKeyFrameDue) this.#options.onKeyFrameDue();
   }
 
   /** Somebody waits for a list: the first segment is whole as soon as it has a part. Later ones are left alone. */

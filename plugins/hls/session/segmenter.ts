@@ -74,6 +74,12 @@ export class Segmenter {
     return cuts;
   }
 
+  /** The open segment will be as long as wished within the next part, and no key frame has come to begin another with. */
+  get isKeyFrameDue(): boolean {
+    const { running, leadIsVideo, lastLeadUs, lastKeyUs = lastLeadUs } = this.#s;
+    return running && leadIsVideo && lastLeadUs - lastKeyUs + this.#timing.partTargetUs >= this.#timing.segmentUs;
+  }
+
   push(frame: MediaFrame): readonly Cut[] {
     if (frame.track.id === this.#s.leadId) return this.#pushLead(frame);
     if (frame.track.id === this.#s.followerId && this.#s.running) return this.#pushFollower(frame);

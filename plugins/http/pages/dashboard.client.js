@@ -3,6 +3,8 @@ import { account, askForSignIn, byId, formatBits, formatBytes, formatDuration, h
 const REFRESH_MS = 2000;
 /** Two minutes of history behind the figures. */
 const HISTORY = 60;
+/** A picture of a stream is asked for again after so long. */
+const PICTURE_MS = 10_000;
 /** Fewer values look like a blot, not like a line. */
 const HISTORY_SHOWN = 5;
 
@@ -14,6 +16,8 @@ const ACTIONS = [
 
 const history = { viewers: [], bitrate: [] };
 let shown;
+/** Whether the server makes pictures of streams. */
+let hasPictures = false;
 
 /** Brings the rows of a table in line with a list; rows that stay keep their focus and selection. */
 function syncRows(body, items, keyOf, make, update) {
@@ -53,14 +57,26 @@ function describeAudio(track) {
 }
 
 function streamRow(stream) {
-  const link = h('a', { href: `/player?name=${encodeURIComponent(stream.name)}` }, stream.name);
+  const see = ({ currentTarget, type }) => currentTarget.classList.toggle('seen', type === 'load');
+  const picture = h('img', { class: 'thumbnail', alt: '', width: 80, height: 45, decoding: 'async', onload: see, onerror: see });
+  const link = h('a', { href: `/player?name=${encodeURIComponent(stream.name)}` }, picture, stream.name);
   const stop = h('button', { type: 'button', 'aria-label': `Stop ${stream.name}`, onclick: () => stopStream(stream.name) }, 'Stop');
   const cells = [h('td', { class: 'name' }, link), h('td', {}, h('span')), h('td'), h('td'), h('td')];
   return h('tr', {}, ...cells, ...[0, 1, 2].map(() => h('td', { class: 'number' })), h('td', {}, h('div', { class: 'actions' }, stop)));
 }
 
+/** One that cannot be had leaves its place empty. */
+function updatePicture(picture, { name, state }, video) {
+  picture.hidden = !hasPictures;
+  const turn = String(Math.floor(Date.now() / PICTURE_MS));
+  if (!hasPictures || video === undefined || state !== 'live' || picture.dataset.turn === turn) return;
+  picture.dataset.turn = turn;
+  picture.src = `/snapshot/${encodeURIComponent(name)}.jpg?width=160&turn=${turn}`;
+}
+
 function updateStream(row, stream) {
   const [video, audio] = ['video', 'audio'].map((kind) => stream.tracks.find((track) => track.kind === kind));
+  updatePicture(row.querySelector('.thumbnail'), stream, video);
   setPill(row.cells[1].firstChild, stream.state);
   setCells(row, [undefined, undefined, stream.protocol ?? '–', describeVideo(video), describeAudio(audio), formatBits(stream.bitrateBps), String(stream.viewers), formatDuration(stream.ageMs)]);
 }
@@ -180,6 +196,7 @@ function showTiles({ streams, sessions, uptimeMs, status }) {
 function show(overview) {
   shown = overview;
   const { status, version, plugins, streams, sessions, listeners, ports, metrics } = overview;
+  hasPictures = plugins.some(({ name, state }) => name === 'snapshots' && state === 'active');
   byId('content').hidden = false;
   byId('sign-out').hidden = account.header === undefined;
   setPill(byId('status'), status);

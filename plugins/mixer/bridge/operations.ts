@@ -1,7 +1,8 @@
-import { looseBoolean, looseNumber, WcsError, type PluginContext } from 'wcs-core';
+import { looseBoolean, looseNumber, messageOf, WcsError, type PluginContext } from 'wcs-core';
 import { z } from 'zod';
 import type { CustomLayout, LayoutSpec } from '../layout/layout.ts';
 import { mixSettings, type MixerSettings, type MixSettings } from '../settings.ts';
+import { namesLike, PATTERN_MAX_CHARS } from '../wire/names-like.ts';
 import { registerDecorations } from './decorations.ts';
 import type { Mixer } from './mixer.ts';
 import type { Mixers } from './mixers.ts';
@@ -109,7 +110,7 @@ function registerChanges(register: Register, mixers: Mixers): void {
   register({
     name: 'mixer.setAudioVideo',
     summary: 'Change what is heard and seen of streams: a list of names, or a regular expression',
-    input: z.object({ uri, streams: z.union([z.array(z.string()), z.string().max(200)]), audioLevel: looseNumber().optional().describe('percent, 0 to 400'), videoMuted: looseBoolean().optional() }),
+    input: z.object({ uri, streams: z.union([z.array(z.string()), z.string().max(PATTERN_MAX_CHARS)]), audioLevel: looseNumber().optional().describe('percent, 0 to 400'), videoMuted: looseBoolean().optional() }),
     handler: ({ uri: target, streams, audioLevel, videoMuted }) => {
       const mixer = mixers.get(target);
       const names = chosenOf(mixer, streams);
@@ -183,9 +184,8 @@ function chosenOf(mixer: Mixer, streams: string | readonly string[]): string[] {
   const names = mixer.inputs.map(({ streamName }) => streamName);
   if (typeof streams !== 'string') return names.filter((name) => streams.includes(name));
   try {
-    const pattern = new RegExp(`^(?:${streams})$`, 'u');
-    return names.filter((name) => pattern.test(name));
-  } catch {
-    throw new WcsError('OPERATION_E_INPUT', `${JSON.stringify(streams)} is no regular expression.`);
+    return namesLike(streams, names);
+  } catch (error) {
+    throw new WcsError('OPERATION_E_INPUT', `${JSON.stringify(streams)} is no pattern of names: ${messageOf(error)}.`);
   }
 }

@@ -1,4 +1,4 @@
-import type { FrameSink, PluginContext, PluginSession, Stream, Subscription } from 'wcs-core';
+import { shownStreamName, type FrameSink, type PluginContext, type PluginSession, type Stream, type Subscription } from 'wcs-core';
 import { plannedName } from '../server/part-desk.ts';
 import type { PartOutput } from '../session/part.ts';
 import { JointRecording, type JointRecordingState } from '../session/joint-recording.ts';
@@ -58,7 +58,7 @@ export class JointRecorder {
 
   /** From its next key frame on. */
   add(stream: Stream): void {
-    this.#recording.add(stream.id, stream.name);
+    this.#recording.add(stream.id, shownStreamName(stream.name));
     this.#read(stream, 'key');
   }
 
@@ -91,7 +91,7 @@ export class JointRecorder {
       onTracks: (tracks) => this.#recording.setTracks(id, tracks),
       onFrame: (frame) => this.#recording.push(id, frame),
       onEnd: (reason) => {
-        if (stream.state !== 'ended') this.session.log.error(`a stream is no longer recorded: ${reason}`, { recording: this.uri, stream: stream.name });
+        if (stream.state !== 'ended') this.session.log.error(`a stream is no longer recorded: ${reason}`, { recording: this.uri, stream: shownStreamName(stream.name) });
         this.remove(id);
       },
       backlogBytes: () => this.backlogBytes,

@@ -1,4 +1,4 @@
-import { looseBoolean, WcsError, type PluginContext, type Stream } from 'wcs-core';
+import { looseBoolean, shownStreamName, WcsError, type PluginContext, type Stream } from 'wcs-core';
 import { z } from 'zod';
 import { nameTemplate, rotation, type RecorderSettings } from '../settings.ts';
 import { expandTemplate, partPath } from '../wire/file-name.ts';
@@ -59,7 +59,7 @@ export function registerOperations(parts: OperationParts): void {
     role: 'viewer',
     input: z.object({}),
     handler: () => {
-      const rows = recorders.all.map(({ streamId, streamName, fileName }) => ({ fileName: fileName ?? '', mediaSessionId: streamId, streamName }));
+      const rows = recorders.all.map(({ streamId, streamName, fileName }) => ({ fileName: fileName ?? '', mediaSessionId: streamId, streamName: shownStreamName(streamName) }));
       if (rows.length === 0) throw new WcsError('MEDIA_E_NOT_FOUND', 'No recording is running.');
       return rows;
     },

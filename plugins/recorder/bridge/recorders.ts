@@ -1,4 +1,4 @@
-import { wantsRecording, WcsError, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
+import { shownStreamName, wantsRecording, WcsError, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
 import type { PartDesk } from '../server/part-desk.ts';
 import type { RecorderSettings } from '../settings.ts';
 import { newRecorderState, RECORDER_LABEL, StreamRecorder, type RecorderWish, type StreamRecorderState } from './stream-recorder.ts';
@@ -57,7 +57,7 @@ export class Recorders {
     try {
       this.start(stream, this.standardWish);
     } catch (error) {
-      this.#ctx.log.error(`Stream ${stream.name} is not recorded`, { err: error });
+      this.#ctx.log.error(`Stream ${shownStreamName(stream.name)} is not recorded`, { err: error });
     }
   }
 

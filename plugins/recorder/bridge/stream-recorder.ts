@@ -1,4 +1,4 @@
-import type { FrameSink, PluginContext, PluginSession, Stream } from 'wcs-core';
+import { shownStreamName, type FrameSink, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
 import { plannedName, type PartDesk } from '../server/part-desk.ts';
 import { Recording, type PartEnd, type PartFacts, type RecordingState } from '../session/recording.ts';
 import type { PartOutput, PieceLimits } from '../session/part.ts';
@@ -72,7 +72,7 @@ export class StreamRecorder {
     const host = {
       openPart: (facts: PartFacts) => this.#openPart(facts),
       closePart: (_output: PartOutput, end: PartEnd) => this.#closePart(end),
-      onLeftOut: ({ id, codec }: { readonly id: string; readonly codec: string }) => session.log.warn('a track cannot be recorded and is left out', { stream: this.streamName, trackId: id, codec }),
+      onLeftOut: ({ id, codec }: { readonly id: string; readonly codec: string }) => session.log.warn('a track cannot be recorded and is left out', { stream: state.publisher.streamName, trackId: id, codec }),
     };
     this.#recording = new Recording(host, { byCodec: settings.formats, rotation: state.wish.rotation, limits: pieceLimits(settings) }, state.recording, this.#part?.file);
     session.onGoodbye = () => this.#recording.end();
@@ -140,6 +140,7 @@ export class StreamRecorder {
 /** A recorder that has not begun. */
 export function newRecorderState(stream: Stream, wish: RecorderWish): StreamRecorderState {
   const { meta, name, id } = stream;
-  const publisher: PublisherFacts = { streamName: name, mediaSessionId: id, sessionId: meta.sessionId, login: meta.login ?? meta.params['login'] ?? meta.protocol };
+  // The address of a source may have a password, which is nothing for names of files.
+  const publisher: PublisherFacts = { streamName: shownStreamName(name), mediaSessionId: id, sessionId: meta.sessionId, login: meta.login ?? meta.params['login'] ?? meta.protocol };
   return { type: 'stream', streamName: name, streamId: id, publisher, wish, recording: Recording.fresh, part: undefined };
 }

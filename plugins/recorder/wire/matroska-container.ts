@@ -1,6 +1,6 @@
 import type { TrackDescriptor } from 'wcs-core';
 import {
-  CLUSTER_SPAN_MS, encodeCluster, encodeCues, encodeMatroskaHead, isMatroskaCodec,
+  CLUSTER_SPAN_TICKS, encodeCluster, encodeCues, encodeMatroskaHead, isMatroskaCodec,
   type MatroskaBlock, type MatroskaCue, type MatroskaHead, type MatroskaTrack,
 } from 'wcs-core/formats/matroska';
 import type { Closing, Container, ContainerState, PartFrame, PartTrack } from './container.ts';
@@ -85,25 +85,26 @@ export class MatroskaContainer implements Container {
     const pictures = new Set(this.#tracks.filter(({ format }) => format.kind === 'video').map(({ number }) => number));
     const start = blocks.find(({ track, key }) => key && (pictures.size === 0 || pictures.has(track)));
     const last = this.#cues.at(-1)?.timeMs ?? -Infinity;
-    if (start !== undefined && start.timeMs - last >= CUE_INTERVAL_MS) this.#cues.push({ timeMs: start.timeMs, track: start.track, clusterAt });
+    // A tick is a millisecond here.
+    if (start !== undefined && start.ticks - last >= CUE_INTERVAL_MS) this.#cues.push({ timeMs: start.ticks, track: start.track, clusterAt });
   }
 }
 
 function blockOf({ track, ptsUs, key, data }: PartFrame): MatroskaBlock {
-  return { track, timeMs: Math.round(ptsUs / 1000), key, data };
+  return { track, ticks: Math.round(ptsUs / 1000), key, data };
 }
 
 /** Frames may be further apart than a cluster can say, where the publisher was silent. */
 function* withinSpan(blocks: readonly MatroskaBlock[]): Generator<readonly MatroskaBlock[]> {
   let from = 0;
   let [earliest, latest] = [Infinity, -Infinity];
-  for (const [index, { timeMs }] of blocks.entries()) {
-    earliest = Math.min(earliest, timeMs);
-    latest = Math.max(latest, timeMs);
-    if (latest - earliest <= CLUSTER_SPAN_MS) continue;
+  for (const [index, { ticks }] of blocks.entries()) {
+    earliest = Math.min(earliest, ticks);
+    latest = Math.max(latest, ticks);
+    if (latest - earliest <= CLUSTER_SPAN_TICKS) continue;
     yield blocks.slice(from, index);
     from = index;
-    earliest = latest = timeMs;
+    earliest = latest = ticks;
   }
   if (from < blocks.length) yield blocks.slice(from);
 }

@@ -1,8 +1,9 @@
 import { createHash, randomInt } from 'node:crypto';
-import { waitForStream, WcsError, type PluginContext, type Stream } from 'wcs-core';
+import { waitForStream, WcsError, type FrameSink, type Playback, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
 import type { FindRequest, MediaPort, Player, PlayerPorts, PlayRequest, Publisher, PublishRequest } from '../server/media-port.ts';
 import type { RtspSettings } from '../settings.ts';
-import { describableTracks, type DescribedTrack } from '../wire/sdp-write.ts';
+import type { FoundStream } from '../session/session-state.ts';
+import { describableTracks } from '../wire/sdp-write.ts';
 import { RTSP_ACCEPT } from './acceptance.ts';
 import { BusPublisher, type BusPublisherState } from './bus-publisher.ts';
 import { PacketFanout, type PacketFanoutState, type PacketVariant } from './packet-fanout.ts';
@@ -10,6 +11,8 @@ import { TcpPlayer, type TcpPlayerState } from './tcp-player.ts';
 import { UdpPlayer, type UdpPlayerState } from './udp-player.ts';
 
 const SSRC_MAX = 0xffff_ffff;
+const US_PER_S = 1_000_000;
+const HOLDER: FrameSink = { onTracks: () => undefined, onEnd: () => undefined };
 /** How long a stream that is there may take to tell its tracks. */
 const TRACKS_WAIT_MS = 5000;
 
@@ -33,9 +36,25 @@ export class BusPort implements MediaPort {
     return stream;
   }
 
-  describe({ tracks }: Stream): readonly DescribedTrack[] {
+  describe({ name, tracks, playback }: Stream): FoundStream {
     // What a description can't tell may still be there beside tracks that it can.
-    return describableTracks(tracks.filter(({ kind, codec }) => RTSP_ACCEPT.some((accepted) => accepted.kind === kind && accepted.codecs.includes(codec))));
+    const described = describableTracks(tracks.filter(({ kind, codec }) => RTSP_ACCEPT.some((accepted) => accepted.kind === kind && accepted.codecs.includes(codec))));
+    if (playback === undefined) return { name, tracks: described };
+    const { durationUs } = playback;
+    return { name, tracks: described, file: { durationS: durationUs === undefined ? undefined : durationUs / US_PER_S } };
+  }
+
+  playbackOf(name: string): Playback | undefined {
+    return this.#ctx.media.find(name)?.playback;
+  }
+
+  hold(session: PluginSession, name: string): () => void {
+    const stream = this.#ctx.media.find(name);
+    if (stream?.playback === undefined) return () => undefined;
+    stream.playback.pause();
+    // A copy of a file ends when nobody reads it.
+    const subscription = session.subscribe(stream, { plane: 'frames', from: 'live', label: 'rtsp player to come', sink: HOLDER });
+    return () => subscription.close();
   }
 
   play(request: PlayRequest): Player {

@@ -91,11 +91,17 @@ export class PacketFanout {
     this.#viewers.set(viewer, this.#fanout.add(viewer, { lowLatency, preamble, startAtKeyFrame }));
   }
 
-  /** What a reader that joins now gets first of each track. */
-  starts(): readonly TrackStart[] {
+  /**
+   * What a reader that joins now gets first of each track, or what comes next of a file that stands at a position.
+   *
+   * @param positionUs of the file, microseconds
+   */
+  starts(positionUs?: number): readonly TrackStart[] {
     this.#flushLines();
-    const { units } = this.#cache;
-    const startUs = units.reduce((least, { ptsUs }) => Math.min(least, ptsUs), Infinity);
+    const { playback } = this.#stream;
+    const units = playback === undefined ? this.#cache.units : [];
+    const fileUs = playback === undefined || positionUs === undefined ? Infinity : positionUs + playback.shiftUs;
+    const startUs = units.reduce((least, { ptsUs }) => Math.min(least, ptsUs), fileUs);
     return this.#variant.tracks.flatMap(({ trackId, index, track }) => {
       const line = this.#lines.get(trackId);
       if (line === undefined) return [];
@@ -114,10 +120,15 @@ export class PacketFanout {
     return this.#viewers.get(viewer)?.needsKeyFrame ?? false;
   }
 
-  /** Writes everything that is pending, so that readers can go on elsewhere. */
-  exportState(): PacketFanoutState {
+  /** Writes everything that is pending. */
+  flush(): void {
     this.#flushLines();
     this.#fanout.flush();
+  }
+
+  /** Writes everything that is pending, so that readers can go on elsewhere. */
+  exportState(): PacketFanoutState {
+    this.flush();
     return { lines: [...this.#lines.values()].map((line) => line.exportState()), reportBaseMs: this.#reportClock.baseMs, cached: [...this.#cache.units] };
   }
 

@@ -1,9 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { usToTicks, type BatchWriter, type FanoutItem, type MediaPacket, type TrackDescriptor } from 'wcs-core';
 import { JitterBuffer } from 'wcs-core/rtp/jitter-buffer';
-import { rtpHeaderLength } from 'wcs-core/rtp/packet';
+import { isRtp, rtpHeaderLength } from 'wcs-core/rtp/packet';
 import type { WritableRtcp } from 'wcs-core/rtp/rtcp';
-import { isRtpPacket } from './rtp-checks.ts';
 
 const DOLLAR = 0x24;
 const RTP_HEADER_BYTES = 12;
@@ -140,7 +139,7 @@ export class PacketLine {
   }
 
   #take(packet: MediaPacket): void {
-    if (!isRtpPacket(packet.rtp)) return;
+    if (!isRtp(packet.rtp)) return;
     const step = packet.sequence - (this.#lastSource ?? packet.sequence - 1);
     // Given out before as missing.
     if (step <= 0 && step > -STEP_MAX) return;

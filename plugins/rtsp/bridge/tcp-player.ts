@@ -15,7 +15,6 @@ export type FanoutOf = (stream: Stream, variant: PacketVariant, state?: PacketFa
 /** A reader whose packets go over its connection: a place in a fan-out. */
 export class TcpPlayer implements Player {
   readonly datagramBytes = 0;
-  readonly starts: readonly TrackStart[];
   readonly #fanout: PacketFanout;
   readonly #viewer: PacketViewer;
   readonly #lowLatency: boolean;
@@ -40,8 +39,11 @@ export class TcpPlayer implements Player {
     };
     this.#lowLatency = ctx.settings.lowLatency || params['lowLatency'] === '1' || params['lowLatency'] === 'true';
     this.#held = session.scope.add(`player of ${name}`, () => this.stop());
-    this.starts = state === undefined ? this.#fanout.starts() : [];
     if (state !== undefined) this.#fanout.join(this.#viewer, { lowLatency: this.#lowLatency, continues: state });
+  }
+
+  starts(startUs?: number): readonly TrackStart[] {
+    return this.#fanout.starts(startUs);
   }
 
   start(): void {
@@ -56,6 +58,10 @@ export class TcpPlayer implements Player {
     // The fan-out is looked after once for all its readers.
   }
 
+  flush(): void {
+    this.#fanout.flush();
+  }
+
   stop(): void {
     this.#held.detach();
     this.#fanout.leave(this.#viewer);
@@ -65,7 +71,6 @@ export class TcpPlayer implements Player {
     const fanout = this.#fanout.exportState();
     return { needsKeyFrame: this.#fanout.needsKeyFrame(this.#viewer), fanout };
   }
-
 }
 
 function variantOf({ tracks, set }: PlayRequest): PacketVariant {

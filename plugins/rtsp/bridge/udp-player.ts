@@ -28,7 +28,6 @@ interface Line {
 
 /** A reader whose packets go to ports of its own: a viewer of the stream's RTP fan-out for each track. */
 export class UdpPlayer implements Player {
-  readonly starts: readonly TrackStart[];
   readonly #ctx: PluginContext;
   readonly #ports: PlayerPorts;
   readonly #request: PlayRequest;
@@ -49,12 +48,16 @@ export class UdpPlayer implements Player {
     this.#request = request;
     this.#stream = stream;
     this.#reportClock = new ReportClock(state?.reportBaseMs);
-    this.starts = request.set.map(({ index }) => ({ index }));
     if (state !== undefined) this.#open(state);
   }
 
   get datagramBytes(): number {
     return this.#lines.reduce((sum, { sender }) => sum + sender.counters.bytes, 0);
+  }
+
+  /** Numbers and times of the packets are those of a fan-out that is the kernel's: readers take the first ones that come. */
+  starts(): readonly TrackStart[] {
+    return this.#request.set.map(({ index }) => ({ index }));
   }
 
   start(): void {
@@ -84,6 +87,10 @@ export class UdpPlayer implements Player {
         this.#ports.pair?.rtcp.send(compound, line.rtcpPort, this.#request.sink.address);
       }
     }
+  }
+
+  flush(): void {
+    // Every packet is sent as it comes.
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
-import type { PluginSession, RtpPortPair, Stream } from 'wcs-core';
-import type { SetTrack, UrlParams } from '../session/session-state.ts';
+import type { Playback, PluginSession, RtpPortPair, Stream } from 'wcs-core';
+import type { FoundStream, SetTrack, UrlParams } from '../session/session-state.ts';
 import type { SdpTrack } from '../wire/sdp-read.ts';
 import type { DescribedTrack } from '../wire/sdp-write.ts';
 
@@ -44,14 +44,20 @@ export interface TrackStart {
 
 /** A reader at work. */
 export interface Player {
-  /** What a PLAY tells; asked before `start`. */
-  readonly starts: readonly TrackStart[];
+  /**
+   * What a PLAY tells of the next packets; asked before `start`, and again when a file goes on.
+   *
+   * @param startUs position of a file, microseconds, where it is known
+   */
+  starts(startUs?: number): readonly TrackStart[];
   /** Sends from now on. */
   start(): void;
   /** RTCP of the reader that came for a track. @param index of the track in the description */
   rtcp(index: number, compound: Uint8Array, receivedAtMs: number): void;
   /** Called about once a second. */
   tick(nowMs: number): void;
+  /** Writes what is pending. */
+  flush(): void;
   stop(): void;
   /** Bytes that left beside the connection. */
   readonly datagramBytes: number;
@@ -92,7 +98,15 @@ export interface MediaPort {
   /** The stream, once its tracks are known. @throws WcsError MEDIA_E_NOT_FOUND and what else the bus says */
   find(request: FindRequest): Promise<Stream>;
   /** What a description can tell of a stream. */
-  describe(stream: Stream): readonly DescribedTrack[];
+  describe(stream: Stream): FoundStream;
+  /** Steers a stream that is played from a file; undefined for what is live, or gone. */
+  playbackOf(name: string): Playback | undefined;
+  /**
+   * Keeps a file at its start for a reader that has yet to PLAY; nothing for what is live.
+   *
+   * @returns lets go of it
+   */
+  hold(session: PluginSession, name: string): () => void;
   /** @throws WcsError MEDIA_E_NOT_FOUND when the stream has just ended */
   play(request: PlayRequest): Player;
   /** @throws WcsError MEDIA_E_NAME_IN_USE, MEDIA_E_NAME_INVALID */

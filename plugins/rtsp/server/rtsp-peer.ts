@@ -9,7 +9,8 @@ import { RtspReader } from '../wire/message-reader.ts';
 import { encodeInterleaved } from '../wire/message-writer.ts';
 import type { NumberPair } from '../wire/transport.ts';
 import { accessRequestOf } from './access-request.ts';
-import type { MediaPort, Player, PlayRequest, Publisher, PublishRequest } from './media-port.ts';
+import type { MediaPort, Publisher, PublishRequest } from './media-port.ts';
+import { PeerPlayer } from './peer-player.ts';
 import type { SharedPlayerPorts } from './player-ports.ts';
 import { PublisherPorts } from './publisher-ports.ts';
 
@@ -46,9 +47,8 @@ export class RtspPeer {
   readonly #rtsp: RtspSession;
   readonly #liveness: Liveness;
   readonly #publisherPorts: PublisherPorts;
+  readonly #player: PeerPlayer;
   #channels = new Map<number, { readonly index: number; readonly isRtcp: boolean }>();
-  #unlisten: (() => void)[] = [];
-  #player: Player | undefined;
   #publisher: Publisher | undefined;
   #closing = false;
   /** An answer that is to come late stops everything behind it. */
@@ -73,9 +73,22 @@ export class RtspPeer {
       onRtp: (index, packet) => this.#publisher?.rtp(index, packet, services.nowMs()),
       onRtcp: (index, compound) => this.#publisher?.rtcp(index, compound, services.nowMs()),
     });
+    const { media, ports, nowMs } = services;
+    this.#player = new PeerPlayer({
+      session,
+      connection,
+      rtsp: this.#rtsp,
+      media,
+      ports,
+      nowMs,
+      perform: (effects) => this.#perform(effects),
+      continue: (effects) => this.#continue(effects),
+      onSign: () => this.#liveness.sign(nowMs()),
+      onTooSlow: () => this.#fail('Reader is too slow'),
+    });
     // Not its ports: they go with the session, to the next version or with its end.
     session.scope.add('peer', () => {
-      this.#stopPlayer();
+      this.#player.stop();
       services.onClosed(this);
     });
     session.attach(connection, { onData: (chunk) => this.#onData(chunk), onClose: () => session.close('Stopped by session disconnect') });
@@ -84,14 +97,14 @@ export class RtspPeer {
   }
 
   get activity(): 'play' | 'publish' | undefined {
-    if (this.#player !== undefined) return 'play';
+    if (this.#player.isAtWork) return 'play';
     return this.#publisher === undefined ? undefined : 'publish';
   }
 
   /** Looks after a silent peer, and sends what is due; called about every second. */
   tick(nowMs: number): void {
     if (this.#closing) return;
-    this.#player?.tick(nowMs);
+    this.#player.tick(nowMs);
     this.#publisher?.tick(nowMs);
     if (this.#publisher?.lastPacketMs !== undefined) this.#liveness.sign(this.#publisher.lastPacketMs);
     const { bytesWritten, backlogBytes } = this.connection;
@@ -103,7 +116,7 @@ export class RtspPeer {
   exportState(): PeerState | undefined {
     if (this.#closing || this.#delayed || this.#rtsp.pending?.wait.type === 'port') return undefined;
     return {
-      player: this.#player?.exportState(),
+      player: this.#player.exportState(),
       publisher: this.#publisher?.exportState(),
       unread: this.#reader.unread,
       rtsp: this.#rtsp.exportState(),
@@ -118,15 +131,14 @@ export class RtspPeer {
       if (pair !== undefined) this.#publisherPorts.attach(index, pair);
     }
     this.#mapChannels();
-    if (state.player !== undefined) {
-      this.#player = this.#services.media.restorePlayer(this.#playRequest(), state.player);
-      this.#listenToReader();
-    }
+    const { target, pending } = this.#rtsp;
+    if (state.player !== undefined) this.#player.restore(state.player);
+    else if (target?.type === 'play') this.#player.hold(target.name);
     if (state.publisher !== undefined) this.#publisher = this.#services.media.restorePublisher(this.#publishRequest(), state.publisher);
-    const { pending } = this.#rtsp;
     // The answer to the previous version is lost with it.
     if (pending?.wait.type === 'access') this.#ask(pending.wait.question);
     if (pending?.wait.type === 'stream') this.#find(pending.wait.name, pending.wait.params);
+    if (pending?.wait.type === 'seek') this.#player.seek(pending.wait.startS);
   }
 
   #onData(chunk: Buffer): void {
@@ -169,13 +181,7 @@ export class RtspPeer {
     if (this.#publisher !== undefined) {
       if (place.isRtcp) this.#publisher.rtcp(place.index, data, nowMs);
       else this.#publisher.rtp(place.index, data, nowMs);
-    } else if (place.isRtcp) this.#onReaderRtcp(place.index, data);
-  }
-
-  #onReaderRtcp(index: number, compound: Uint8Array): void {
-    const nowMs = this.#services.nowMs();
-    this.#liveness.sign(nowMs);
-    this.#player?.rtcp(index, compound, nowMs);
+    } else if (place.isRtcp) this.#player.rtcp(place.index, data);
   }
 
   /** The peer's fault, or its silence: nothing more is said. */
@@ -207,10 +213,12 @@ export class RtspPeer {
         return this.#find(effect.name, effect.params);
       case 'openPort':
         return this.session.background(this.#openPort(effect.track));
+      case 'seek':
+        return this.#player.seek(effect.startS);
       case 'startPlay':
-        return this.#startPlay(effect.cseq, effect.uri);
+        return this.#player.start(effect.cseq, effect.uri, effect.startS);
       case 'pausePlay':
-        return this.#stopPlayer();
+        return this.#player.pause();
       case 'startRecord':
         return this.#startRecord(effect.cseq);
       case 'stop':
@@ -262,6 +270,8 @@ export class RtspPeer {
     const find = async (): Promise<void> => {
       try {
         const stream = await media.find({ session, name, params, signal });
+        if (signal.aborted) return;
+        this.#player.hold(stream.name);
         this.#continue(this.#rtsp.found(media.describe(stream)));
       } catch (error) {
         if (signal.aborted) return;
@@ -291,19 +301,6 @@ export class RtspPeer {
     }
   }
 
-  #startPlay(cseq: string, uri: string): void {
-    try {
-      this.#player = this.#services.media.play(this.#playRequest());
-    } catch (error) {
-      if (!(error instanceof WcsError)) throw error;
-      this.session.log.debug('RTSP playing refused', { reason: error.message });
-      return this.#perform(this.#rtsp.playFailed(cseq));
-    }
-    this.connection.write(this.#rtsp.playStarted(cseq, uri, this.#player.starts));
-    this.#listenToReader();
-    this.#player.start();
-  }
-
   #startRecord(cseq: string): void {
     try {
       this.#publisher = this.#services.media.publish(this.#publishRequest());
@@ -316,21 +313,8 @@ export class RtspPeer {
     this.#perform(this.#rtsp.recordStarted(cseq));
   }
 
-  #listenToReader(): void {
-    const { ports } = this.#services;
-    this.#unlisten = this.#rtsp.tracks.flatMap(({ index, path }) =>
-      path.type === 'udp' ? [ports.listen(this.connection.remoteAddress, path.clientPorts[1], (compound) => this.#onReaderRtcp(index, compound))] : [],
-    );
-  }
-
-  #stopPlayer(): void {
-    for (const unlisten of this.#unlisten.splice(0)) unlisten();
-    this.#player?.stop();
-    this.#player = undefined;
-  }
-
   #stop(): void {
-    this.#stopPlayer();
+    this.#player.stop();
     this.#publisher = undefined;
     this.#publisherPorts.close();
     this.#channels.clear();
@@ -343,28 +327,6 @@ export class RtspPeer {
 
   #mapChannels(): void {
     this.#channels = new Map(this.#rtsp.tracks.flatMap(({ index, path }) => (path.type === 'interleaved' ? path.channels.map((channel, at) => [channel, { index, isRtcp: at === 1 }] as const) : [])));
-  }
-
-  #playRequest(): PlayRequest {
-    const { connection, session } = this;
-    const { target } = this.#rtsp;
-    if (target?.type !== 'play') throw new Error('Playing without a target');
-    return {
-      session,
-      name: target.name,
-      params: target.params,
-      tracks: target.tracks,
-      set: this.#rtsp.tracks,
-      sink: {
-        address: connection.remoteAddress,
-        write: (bytes) => connection.write(bytes),
-        get backlogBytes() {
-          return connection.backlogBytes;
-        },
-        onEnded: (reason) => this.#perform(this.#rtsp.ended(reason)),
-        onOverflow: () => this.#fail('Reader is too slow'),
-      },
-    };
   }
 
   #publishRequest(): PublishRequest {
@@ -394,7 +356,7 @@ export class RtspPeer {
       userAgent,
       info: { secure: connection.encrypted, transport: tracks[0]?.path.type ?? 'none' },
       bytesIn: () => connection.bytesRead,
-      bytesOut: () => connection.bytesWritten + (this.#player?.datagramBytes ?? 0),
+      bytesOut: () => connection.bytesWritten + this.#player.datagramBytes,
     });
   }
 }

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { ProtocolError, WcsError } from 'wcs-core';
 import { headerOf, type RtspHeaders, type RtspRequest } from '../wire/message.ts';
 import { encodeResponse } from '../wire/message-writer.ts';
-import { encodeRange } from '../wire/range.ts';
-import { encodeRtpInfo, type RtpInfo } from '../wire/rtp-info.ts';
 import { controlUrl, parseSdp, type SdpTrack } from '../wire/sdp-read.ts';
 import { encodeSdp, type DescribedTrack } from '../wire/sdp-write.ts';
 import { encodeSession } from '../wire/session-header.ts';
 import type { NumberPair } from '../wire/transport.ts';
 import { Authentication, type AuthSettings } from './authentication.ts';
+import { rangeFrom, wantedPosition } from './file-position.ts';
+import { playHeaders, type PlayStart } from './play-answer.ts';
 import { comparable, parseTarget, type RequestTarget } from './request-target.ts';
-import type { Effect, PendingRequest, Phase, Question, SessionState, SetTrack, Target, UrlParams } from './session-state.ts';
+import type { Effect, FoundStream, PendingRequest, Phase, Question, SessionState, SetTrack, Target, UrlParams } from './session-state.ts';
 import { answerTransport, chooseTransport } from './transport-choice.ts';
 
 /** What a session is made with. */
@@ -129,15 +129,16 @@ export class RtspSession {
     return [{ type: 'find', name, params }];
   }
 
-  /** The stream is there, with these tracks. */
-  found(tracks: readonly DescribedTrack[]): readonly Effect[] {
+  /** The stream is there. */
+  found(stream: FoundStream): readonly Effect[] {
     const pending = this.#take('stream');
     if (pending === undefined) return [];
+    const { tracks, file } = stream;
     if (tracks.length === 0) return [this.#response(pending.cseq, 415)];
     const { name, params } = pending.wait;
-    this.#target = { type: 'play', name, params, tracks };
+    this.#target = { type: 'play', params, ...stream };
     if (pending.transport !== undefined) return [{ type: 'changed' }, ...this.#setupPlay(pending.uri, pending.cseq, pending.transport, this.#target)];
-    const sdp = encodeSdp({ id: Date.now(), name, family: this.#options.family }, tracks);
+    const sdp = encodeSdp({ id: Date.now(), name, family: this.#options.family, ...(file === undefined ? {} : { range: rangeFrom(0, file) }) }, tracks);
     const base = pending.uri.replace(/\/?$/, '/');
     const headers: RtspHeaders = [['Content-Base', base], ['Content-Type', SDP_TYPE]];
     return [this.#response(pending.cseq, 200, headers, new TextEncoder().encode(sdp)), { type: 'changed' }];
@@ -159,17 +160,24 @@ export class RtspSession {
     return pending === undefined ? [] : [this.#response(pending.cseq, 453)];
   }
 
+  /** The file of the pending PLAY stands at that position, seconds. */
+  sought(startS: number): readonly Effect[] {
+    const pending = this.#take('seek');
+    if (pending === undefined) return [];
+    this.#phase = 'playing';
+    return [{ type: 'startPlay', cseq: pending.cseq, uri: pending.uri, startS }, { type: 'changed' }];
+  }
+
+  /** The file can't be read any more. */
+  seekFailed(): readonly Effect[] {
+    const pending = this.#take('seek');
+    return pending === undefined ? [] : [this.#response(pending.cseq, 404)];
+  }
+
   /** The answer to PLAY, with what is known of the first packets. */
-  playStarted(cseq: string, uri: string, starts: readonly { readonly index: number; readonly sequence?: number; readonly rtpTime?: number }[]): Uint8Array {
+  playStarted(cseq: string, uri: string, start: PlayStart): Uint8Array {
     const target = this.#target;
-    const base = uri.replace(/\/$/, '');
-    const infos = starts.flatMap(({ index, ...start }): RtpInfo[] => {
-      const control = target?.type === 'play' ? target.tracks[index]?.control : undefined;
-      return control === undefined ? [] : [{ url: base.endsWith(control) ? base : `${base}/${control}`, ...start }];
-    });
-    const headers: [string, string][] = [['Range', encodeRange({ startS: 0 })]];
-    if (infos.length > 0) headers.push(['RTP-Info', encodeRtpInfo(infos)]);
-    return this.#encode(cseq, 200, headers);
+    return this.#encode(cseq, 200, target?.type === 'play' ? playHeaders(target, uri, start) : []);
   }
 
   /** The stream has ended, or changed, since it was described. */
@@ -284,7 +292,7 @@ export class RtspSession {
   }
 
   #setup(index: number, cseq: string, header: string, mode: 'play' | 'record'): readonly Effect[] {
-    if (this.#phase === 'playing' || this.#phase === 'recording') return [this.#response(cseq, 455)];
+    if (this.#phase !== 'init' && this.#phase !== 'ready') return [this.#response(cseq, 455)];
     const others = this.#tracks.filter((track) => track.index !== index);
     const taken = new Set(others.flatMap(({ path }) => (path.type === 'interleaved' ? path.channels : [])));
     const chosen = chooseTransport(header, { udp: this.#options.udp, mode, taken });
@@ -305,17 +313,27 @@ export class RtspSession {
     return [this.#response(cseq, 200, [['Transport', transport]]), { type: 'changed' }];
   }
 
-  #play({ uri }: RtspRequest, cseq: string): readonly Effect[] {
-    if (this.#target?.type !== 'play' || (this.#phase !== 'ready' && this.#phase !== 'playing')) return [this.#response(cseq, 455)];
+  #play(request: RtspRequest, cseq: string): readonly Effect[] {
+    const { uri, method } = request;
+    const target = this.#target;
+    if (target?.type !== 'play' || this.#phase === 'init' || this.#phase === 'recording') return [this.#response(cseq, 455)];
+    const wanted = target.file === undefined ? { startS: undefined } : wantedPosition(headerOf(request, 'Range'), target.file);
+    if (wanted === 'invalid') return [this.#response(cseq, 457)];
+    const { startS } = wanted;
+    if (startS !== undefined) {
+      this.#pending = { method, uri, cseq, wait: { type: 'seek', startS } };
+      return [{ type: 'seek', startS }];
+    }
     // Of a live stream there is nothing else to be had by playing it again.
-    if (this.#phase === 'playing') return [{ type: 'send', bytes: this.playStarted(cseq, uri, []) }];
+    if (this.#phase === 'playing') return [{ type: 'send', bytes: this.playStarted(cseq, uri, { starts: [] }) }];
+    const isFromStart = target.file !== undefined && this.#phase === 'ready';
     this.#phase = 'playing';
-    return [{ type: 'startPlay', cseq, uri }, { type: 'changed' }];
+    return [{ type: 'startPlay', cseq, uri, ...(isFromStart ? { startS: 0 } : {}) }, { type: 'changed' }];
   }
 
   #pause(cseq: string): readonly Effect[] {
-    if (this.#phase !== 'playing') return [this.#response(cseq, this.#phase === 'ready' ? 200 : 455)];
-    this.#phase = 'ready';
+    if (this.#phase !== 'playing') return [this.#response(cseq, this.#phase === 'ready' || this.#phase === 'paused' ? 200 : 455)];
+    this.#phase = this.#target?.type === 'play' && this.#target.file !== undefined ? 'paused' : 'ready';
     return [{ type: 'pausePlay' }, this.#response(cseq, 200), { type: 'changed' }];
   }
 
@@ -344,7 +362,7 @@ export class RtspSession {
 
   #forget(): void {
     this.#phase = 'init';
-    this.#sessionId = this.#target = undefined;
+    this.#sessionId = this.#target = this.#pending = undefined;
     this.#tracks = [];
   }
 

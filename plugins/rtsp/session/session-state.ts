@@ -2,6 +2,7 @@ import type { DescribedTrack } from '../wire/sdp-write.ts';
 import type { SdpTrack } from '../wire/sdp-read.ts';
 import type { NumberPair } from '../wire/transport.ts';
 import type { AuthenticationState } from './authentication.ts';
+import type { FileFacts } from './file-position.ts';
 
 /** Parameters of an address. */
 export type UrlParams = Readonly<Record<string, string>>;
@@ -28,11 +29,22 @@ export interface SetTrack {
 
 /** A stream that the peer plays or publishes, as it was described. */
 export type Target =
-  | { readonly type: 'play'; readonly name: string; readonly params: UrlParams; readonly tracks: readonly DescribedTrack[] }
+  | {
+      readonly type: 'play';
+      /** Of the stream, which may be a copy of a file for this reader. */
+      readonly name: string;
+      readonly params: UrlParams;
+      readonly tracks: readonly DescribedTrack[];
+      /** Absent: it is live. */
+      readonly file?: FileFacts;
+    }
   | { readonly type: 'publish'; readonly name: string; readonly params: UrlParams; readonly baseUrl: string; readonly control: string | undefined; readonly tracks: readonly SdpTrack[] };
 
-/** What the peer does at present. */
-export type Phase = 'init' | 'ready' | 'playing' | 'recording';
+/** What is found of a stream that the peer wants to play. */
+export type FoundStream = Pick<Extract<Target, { type: 'play' }>, 'name' | 'tracks' | 'file'>;
+
+/** What the peer does at present; only of a file something is `paused`: a live stream is left instead. */
+export type Phase = 'init' | 'ready' | 'playing' | 'paused' | 'recording';
 
 /** A request that waits for somebody else's answer. */
 export interface PendingRequest {
@@ -43,7 +55,8 @@ export interface PendingRequest {
   readonly wait:
     | { readonly type: 'access'; readonly question: Question; readonly announced?: Extract<Target, { type: 'publish' }> }
     | { readonly type: 'stream'; readonly name: string; readonly params: UrlParams }
-    | { readonly type: 'port'; readonly track: SetTrack; readonly profile: string };
+    | { readonly type: 'port'; readonly track: SetTrack; readonly profile: string }
+    | { readonly type: 'seek'; readonly startS: number };
   /** The Transport header of a SETUP that came without DESCRIBE. */
   readonly transport?: string;
 }
@@ -69,8 +82,10 @@ export type Effect =
   | { readonly type: 'find'; readonly name: string; readonly params: UrlParams }
   /** Answered with `portOpened` or `portRefused`. */
   | { readonly type: 'openPort'; readonly track: SetTrack }
-  /** Answered with `playStarted`, before any packet is sent. */
-  | { readonly type: 'startPlay'; readonly cseq: string; readonly uri: string }
+  /** Answered with `sought` or `seekFailed`. */
+  | { readonly type: 'seek'; readonly startS: number }
+  /** Answered with `playStarted`, before any packet is sent. @see `sought` for `startS` */
+  | { readonly type: 'startPlay'; readonly cseq: string; readonly uri: string; readonly startS?: number }
   | { readonly type: 'pausePlay' }
   /** Answered with `recordStarted` or `recordFailed`. */
   | { readonly type: 'startRecord'; readonly cseq: string }

@@ -1,6 +1,5 @@
 import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
-import { messageOf, ProtocolError, type RtpIngestTrack } from 'wcs-core';
-import { trackFormatOf, type DescribedFormat } from './sdp-format.ts';
+import { messageOf, ProtocolError, trackFormatOf, type DescribedFormat, type RtpIngestTrack } from 'wcs-core';
 
 /** Longest description that is read, in characters. */
 export const SDP_LENGTH_MAX = 65_536;

@@ -10,6 +10,8 @@ export interface SdpSession {
   readonly name: string;
   /** Address family of the connection. */
   readonly family: 4 | 6;
+  /** Value of `a=range`; absent for what is live. @see RFC 2326 section C.1.5 */
+  readonly range?: string;
 }
 
 /** A track in a description, with the payload type that its packets have. */
@@ -48,6 +50,7 @@ export function encodeSdp(session: SdpSession, tracks: readonly DescribedTrack[]
     connection: { version, ip: address },
     timing: { start: 0, stop: 0 },
     control: '*',
+    ...(session.range === undefined ? {} : { invalid: [{ value: `range:${session.range}` }] }),
     media: tracks.map(mediaOf),
   });
 }

@@ -1,5 +1,5 @@
 import type { Attempt } from './authenticated.ts';
-import type { SrfAgent, SrfCallOptions, SrfDialog, SrfRequest, SrfRequestOptions, SrfResponse } from './srf.ts';
+import type { SrfAgent, SrfCallOptions, SrfDialog, SrfHeaders, SrfRequest, SrfRequestOptions, SrfResponse } from './srf.ts';
 
 /** How a call of ours ended its first part: with a dialog, or without. */
 export interface CallAttempt extends Attempt {
@@ -48,9 +48,9 @@ export function call(srf: SrfAgent, uri: string, options: SrfCallOptions, progre
 }
 
 /** Answers a call; `onDialog` is called before anything of the dialog can come. Rejects when the caller has given up. */
-export function answer(srf: SrfAgent, request: SrfRequest, response: SrfResponse, localSdp: string, onDialog: (dialog: SrfDialog) => void): Promise<SrfDialog> {
+export function answer(srf: SrfAgent, request: SrfRequest, response: SrfResponse, localSdp: string, headers: SrfHeaders, onDialog: (dialog: SrfDialog) => void): Promise<SrfDialog> {
   return new Promise((resolve, reject) => {
-    srf.createUAS(request, response, { localSdp }, (error, dialog) => {
+    srf.createUAS(request, response, { localSdp, headers }, (error, dialog) => {
       if (dialog === undefined) return reject(asError(error));
       onDialog(dialog);
       resolve(dialog);

@@ -44,6 +44,8 @@ export interface SrfDialog extends EventEmitter {
   remote: { uri: string; sdp: string };
   onHold: boolean;
   readonly connected: boolean;
+  /** Changes of the media that are under way. */
+  readonly _reinvitesInProgress: { count: number };
   readonly req: SrfRequest;
   readonly res: SrfResponse;
   destroy(options?: { readonly headers?: SrfHeaders }): Promise<unknown>;

@@ -2,14 +2,13 @@ import { PassThrough } from 'node:stream';
 import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg';
 import type { Codec, Scope } from 'wcs-core';
 import { wallStampMs, type JobPacket } from 'wcs-core/process/framing';
+import { MatroskaStreamReader, type StreamedBlock, type StreamedTrack } from 'wcs-core/formats/matroska-stream-reader';
 import { encodeDops, parseOpusHead } from 'wcs-core/formats/opus';
 import { audioFormatFor } from '../processor/audio-format.ts';
 import type { ChainInput, OutputFormat, OutputSpec } from '../processor/chain-spec.ts';
 import type { Chain, ChainSink } from '../processor/processor.ts';
 import { INPUT_OPTIONS, outputOptions } from './arguments.ts';
-import { containerTrackOf } from './container-track.ts';
-import { matroskaCluster, matroskaHead } from './matroska.ts';
-import { MatroskaReader, type ReadBlock, type ReadTrack } from './matroska-reader.ts';
+import { liveCluster, liveHead } from './live-matroska.ts';
 
 /** What a chain needs of its processor. */
 export interface FfmpegHost {
@@ -93,7 +92,7 @@ export class FfmpegChain implements Chain {
 
 interface RunEvents {
   onFormat(format: OutputFormat): void;
-  onBlock(block: ReadBlock): void;
+  onBlock(block: StreamedBlock): void;
   onEnd(reason: string, killed: boolean): void;
 }
 
@@ -121,7 +120,7 @@ export class FfmpegRun {
     this.#awaitsKey = this.#isVideo;
     if (output.kind === 'audio' && output.codec !== 'aac' && output.codec !== 'mp3') this.#frameUs = 20_000;
     else if (output.kind === 'audio') this.#frameUs = frameUsOf(input, output);
-    const reader = new MatroskaReader({ onTrack: (track) => this.#onTrack(track), onBlock: (block) => this.#onBlock(block) });
+    const reader = new MatroskaStreamReader({ onTrack: (track) => this.#onTrack(track), onBlock: (block) => this.#onBlock(block) });
     const stdout = new PassThrough();
     stdout.on('data', (chunk: Buffer) => {
       try {
@@ -131,7 +130,7 @@ export class FfmpegRun {
       }
     });
     this.#stdin.on('error', () => undefined);
-    this.#stdin.write(matroskaHead(containerTrackOf(input)));
+    this.#stdin.write(liveHead(input));
     this.#command = ffmpeg(this.#stdin, { niceness: 0 })
       .inputFormat('matroska')
       .inputOptions([...INPUT_OPTIONS])
@@ -150,7 +149,7 @@ export class FfmpegRun {
   push({ key, ptsUs, data }: JobPacket): void {
     if (this.#over || ptsUs < 0 || (this.#awaitsKey && !key)) return;
     this.#awaitsKey = false;
-    this.#stdin.write(matroskaCluster(data, ptsUs, key));
+    this.#stdin.write(liveCluster(data, ptsUs, key));
   }
 
   close(): void {
@@ -167,7 +166,7 @@ export class FfmpegRun {
     this.#events.onEnd(reason, killed);
   }
 
-  #onTrack({ codecPrivate, width, height, sampleRateHz, channels }: ReadTrack): void {
+  #onTrack({ codecPrivate, width, height, sampleRateHz, channels }: StreamedTrack): void {
     const { codec } = this.#output;
     const config = codecPrivate === undefined ? undefined : codec === 'opus' ? encodeDops(parseOpusHead(codecPrivate)) : codec === 'aac' || codec === 'h264' ? codecPrivate : undefined;
     this.#events.onFormat({
@@ -178,7 +177,7 @@ export class FfmpegRun {
   }
 
   /** Stamps come in whole milliseconds; those of sound are counted in frames, so that no rounding is heard. */
-  #onBlock(block: ReadBlock): void {
+  #onBlock(block: StreamedBlock): void {
     if (this.#frameUs === 0) {
       this.#events.onBlock(block);
       return;

@@ -75,12 +75,12 @@ export class RtpPlayer implements Player {
   /** Sends the reports of the second, where anything was sent since the last ones, and looks for the best layer. @see RFC 3550 section 6.4 */
   tick(nowMs: number): void {
     this.#chooseLayer(nowMs);
-    const ntp = ntpOfUnixMs(Date.now());
     const reports = this.#viewer.reports(nowMs);
-    this.#noteVideo(reports);
     const packets = reports.reduce((sum, { packetCount }) => sum + packetCount, 0);
     if (packets === this.#reportedPackets) return;
     this.#reportedPackets = packets;
+    this.#noteVideo(reports);
+    const ntp = ntpOfUnixMs(Date.now());
     const cname = [{ item: SDES_CNAME, text: this.#cname() }];
     // One packet for all tracks: each has its price in keys and system calls, and there are many viewers.
     const compound: WritableRtcp[] = reports.map(({ ssrc, rtpTimestamp, packetCount, octetCount }) => ({ type: 'senderReport', ssrc, ntp, rtpTimestamp, packetCount, octetCount, reports: [] }));

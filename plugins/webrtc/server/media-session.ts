@@ -1,21 +1,26 @@
-import { messageOf, ProtocolError, WcsError, type MediaSessionEvent, type PluginSession, type Stream, type StreamMeta } from 'wcs-core';
+import { messageOf, ProtocolError, WcsError, type MediaDirection, type MediaSessionEvent, type PluginSession, type Stream, type StreamMeta } from 'wcs-core';
 import type { PictureWish } from '../session/layer-choice.ts';
 import type { PeerState } from '../session/peer-state.ts';
 import type { AcceptedMedia, NegotiatedAnswer } from '../wire/negotiate-answer.ts';
 import type { AnswerSource, BitrateBounds } from '../wire/sdp-answer.ts';
 import type { MediaPort, Player, PlaySink, Publisher, PublishRequest } from './media-port.ts';
+import type { OfferedTransportLink } from './offered-transport.ts';
 import type { PeerTransport, TransportEnd, TransportEvents, TransportHub } from './peer-transport.ts';
 
 /** How often a session tells the bitrate of its video. */
 const RATE_MS = 1000;
 
+const CONNECTED: Readonly<Record<MediaDirection, string>> = { publish: 'WebRTC stream published', play: 'WebRTC stream played', both: 'WebRTC streams exchanged' };
+
 /** What was agreed when a session was made; plain data. */
 export interface SessionPlan {
   /** Name of the media session, chosen by the signalling. */
   readonly id: string;
-  readonly direction: 'publish' | 'play';
-  /** Of the stream. */
+  readonly direction: MediaDirection;
+  /** Of the stream; in a session of both directions, of the one that is published. */
   readonly name: string;
+  /** Of the stream that is played. */
+  readonly plays: string;
   readonly owner: string;
   /** Capability that is told what happens; undefined where nobody asks. */
   readonly listener: string | undefined;
@@ -93,7 +98,7 @@ export class MediaSession {
     session.scope.add('media session', () => services.onClosed(this));
     session.onGoodbye = (reason) => this.#sayGoodbye(reason);
     session.entry.update({
-      role: plan.direction,
+      role: plan.direction === 'both' ? 'publish+play' : plan.direction,
       streamName: plan.name,
       state: this.#connectedAtMs === undefined ? 'PENDING' : stateOf(plan),
       bytesIn: () => this.#sum((transport) => transport.counters.bytesIn),
@@ -104,15 +109,24 @@ export class MediaSession {
   /**
    * Takes the stream's name, or the stream, and waits for the peer.
    *
+   * @param offered transport that the peer has been offered
+   *
    * @throws WcsError when the name is in use, or no port is left
    */
-  static async open(services: SessionServices, session: PluginSession, plan: SessionPlan): Promise<MediaSession> {
+  static async open(services: SessionServices, session: PluginSession, plan: SessionPlan, offered?: OfferedTransportLink): Promise<MediaSession> {
     const own = new MediaSession(services, session, plan);
-    if (plan.direction === 'publish') own.#publisher = services.media.publish(own.#publishRequest());
+    if (plan.direction !== 'play') own.#publisher = services.media.publish(own.#publishRequest());
     for (const link of own.#links) {
       const [media] = own.#mediaOf(link);
       if (media === undefined) continue;
       const { fingerprint, iceUfrag } = media.transport;
+      if (offered !== undefined) {
+        if (own.#links.length > 1) throw new WcsError('MEDIA_E_NO_COMMON_CODEC', 'The answer has several transports; one was offered.');
+        link.transport = offered.transport;
+        offered.events.target = own.#eventsOf(link);
+        offered.transport.agree({ fingerprints: [fingerprint], ufrag: iceUfrag });
+        continue;
+      }
       link.transport = await services.hub.create({ session, remote: { fingerprints: [fingerprint], ufrag: iceUfrag }, events: own.#eventsOf(link), wish: plan.wish });
     }
     return own;
@@ -122,7 +136,7 @@ export class MediaSession {
   static restore(services: SessionServices, session: PluginSession, state: MediaSessionState): MediaSession {
     const { plan } = state;
     const own = new MediaSession(services, session, plan, state);
-    if (plan.direction === 'publish') own.#publisher = services.media.restorePublisher(own.#publishRequest(), state.publisher);
+    if (plan.direction !== 'play') own.#publisher = services.media.restorePublisher(own.#publishRequest(), state.publisher);
     own.#links.forEach((link, index) => {
       const saved = state.links[index];
       if (saved === undefined) throw new WcsError('INTERNAL_E_FAULT', `Media session ${plan.id} was handed over without a transport.`);
@@ -175,8 +189,10 @@ export class MediaSession {
   tick(nowMs: number): void {
     if (this.#connectedAtMs === undefined) return;
     this.#publisher?.tick(nowMs);
-    for (const { player } of this.#links) player?.tick(nowMs);
-    if (nowMs < this.#rateDueMs) return;
+    const isDue = nowMs >= this.#rateDueMs;
+    // A viewer alone gets its turn once a second.
+    if (this.plan.direction === 'play' || isDue) for (const { player } of this.#links) player?.tick(nowMs);
+    if (!isDue) return;
     // By the grid, so that a turn which comes a little early is not told a whole second late.
     this.#rateDueMs = Math.max(this.#rateDueMs + RATE_MS, nowMs);
     this.#tellRate(nowMs);
@@ -197,7 +213,11 @@ export class MediaSession {
     return {
       onConnected: () => this.#onConnected(link),
       onRtp: (packet, receivedAtMs) => this.#guard(() => this.#publisher?.rtp(packet, link.indices, receivedAtMs)),
-      onRtcp: (compound, receivedAtMs) => this.#guard(() => (this.#publisher ?? link.player)?.rtcp(compound, receivedAtMs)),
+      onRtcp: (compound, receivedAtMs) =>
+        this.#guard(() => {
+          this.#publisher?.rtcp(compound, receivedAtMs);
+          link.player?.rtcp(compound, receivedAtMs);
+        }),
       onEnded: (end) => this.#onTransportEnded(end),
     };
   }
@@ -215,7 +235,7 @@ export class MediaSession {
   #onConnected(link: Link): void {
     const { transport } = link;
     if (transport === undefined || this.session.closed) return;
-    if (this.plan.direction === 'play') {
+    if (this.plan.direction !== 'publish') {
       try {
         link.player = this.#services.media.play(this.#playRequest(link, transport));
       } catch (error) {
@@ -231,7 +251,7 @@ export class MediaSession {
     this.#rateDueMs = this.#connectedAtMs + RATE_MS;
     const { remote } = transport;
     this.session.entry.update({ state: stateOf(this.plan), info: { transport: remote?.transport, remote: remote === undefined ? undefined : `${remote.address}:${remote.port}` } });
-    this.session.log.info(this.plan.direction === 'publish' ? 'WebRTC stream published' : 'WebRTC stream played', { stream: this.plan.name, ...remote });
+    this.session.log.info(CONNECTED[this.plan.direction], { stream: this.plan.name, ...remote });
     this.#tell({ type: 'connected' });
   }
 
@@ -301,9 +321,9 @@ export class MediaSession {
   }
 
   #playRequest(link: Link, transport: PeerTransport): Parameters<MediaPort['play']>[0] {
-    const stream = this.#services.findStream(this.plan.name);
+    const stream = this.#services.findStream(this.plan.plays);
     const { sender } = transport;
-    if (stream === undefined) throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${this.plan.name} is not there any more.`);
+    if (stream === undefined) throw new WcsError('MEDIA_E_NOT_FOUND', `Stream ${this.plan.plays} is not there any more.`);
     if (sender === undefined) throw new WcsError('INTERNAL_E_FAULT', 'A viewer was played to before its transport was connected.');
     const sink: PlaySink = {
       onResize: (width, height) => this.#tell({ type: 'resize', width, height }),
@@ -323,7 +343,7 @@ export class MediaSession {
 }
 
 function stateOf({ direction }: SessionPlan): string {
-  return direction === 'publish' ? 'PUBLISHING' : 'PLAYING';
+  return { publish: 'PUBLISHING', play: 'PLAYING', both: 'TALKING' }[direction];
 }
 
 /** The bundle goes over one transport, every other section over its own. */

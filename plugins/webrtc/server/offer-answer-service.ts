@@ -1,19 +1,20 @@
-import { randomInt, randomUUID } from 'node:crypto';
-import { messageOf, parseStreamName, WcsError, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
+import { randomInt } from 'node:crypto';
+import { messageOf, parseStreamName, WcsError, type Codec, type MediaInvitation, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
 import { negotiateAnswer, type AcceptedMedia, type AnswerCapabilities, type NegotiatedAnswer } from '../wire/negotiate-answer.ts';
-import { formatAnswer, type AnswerSource } from '../wire/sdp-answer.ts';
+import { formatAnswer } from '../wire/sdp-answer.ts';
 import { acceptanceFor } from '../session/acceptance.ts';
 import { parseOffer } from '../wire/sdp-offer.ts';
+import { sourcesFor } from './answer-sources.ts';
 import { documented } from './documented-error.ts';
 import { MediaSession, type MediaSessionState, type SessionPlan, type SessionServices } from './media-session.ts';
 import type { MediaPort } from './media-port.ts';
+import { Offers } from './offered-transport.ts';
 import type { TransportHub } from './peer-transport.ts';
 import type { WebRtcSettings } from './settings.ts';
 
 /** How often publishers are looked after, and how many of these steps make a viewer's turn. */
 const TICK_MS = 25;
 const VIEWER_TURN_TICKS = 40;
-const SSRC_MAX = 0xffff_ffff;
 
 /** An offer as it comes from any signalling; without a listener nobody is told what happens. */
 export type SessionOffer = Omit<MediaOffer, 'listener'> & { readonly listener: string | undefined };
@@ -24,12 +25,14 @@ export class OfferAnswerService implements OfferAnswer {
   readonly #services: SessionServices;
   readonly #sessions = new Map<string, MediaSession>();
   readonly #byPluginSession = new Map<PluginSession, MediaSession>();
+  readonly #offers: Offers;
   /** Viewers by turn, so that their reports are spread over the second. */
   #turn = 0;
 
   /** @param nowMs monotonic clock in milliseconds */
   constructor(ctx: PluginContext<WebRtcSettings>, hub: TransportHub, media: MediaPort, nowMs: () => number) {
     this.#ctx = ctx;
+    this.#offers = new Offers(ctx, hub);
     this.#services = {
       media,
       hub,
@@ -54,7 +57,7 @@ export class OfferAnswerService implements OfferAnswer {
 
   count(direction: 'publish' | 'play'): number {
     let count = 0;
-    for (const { plan, isConnected } of this.#sessions.values()) if (isConnected && plan.direction === direction) count++;
+    for (const { plan, isConnected } of this.#sessions.values()) if (isConnected && (plan.direction === direction || plan.direction === 'both')) count++;
     return count;
   }
 
@@ -69,13 +72,37 @@ export class OfferAnswerService implements OfferAnswer {
 
   close(id: string, reason: string): void {
     this.#sessions.get(id)?.close(reason);
+    this.#offers.close(id, reason);
+  }
+
+  async offer(invitation: MediaInvitation): Promise<{ readonly sdp: string }> {
+    try {
+      this.#check(invitation.id);
+      return { sdp: await this.#offers.open({ ...invitation, codecs: this.#capabilities(false, invitation.codecs).codecs }) };
+    } catch (error) {
+      throw documented(error);
+    }
+  }
+
+  async accept(id: string, sdp: string, codecs: readonly Codec[]): Promise<void> {
+    const open = this.#offers.take(id);
+    const { invitation, session, sources, originId } = open;
+    const { name, plays, owner, listener, meta } = invitation;
+    try {
+      const answer = negotiateAnswer(parseOffer(sdp), 'both', this.#capabilities(false, codecs));
+      const plan: SessionPlan = { id, direction: 'both', name: parseStreamName(name), plays, owner, listener, meta, answer, sources, bitrate: {}, picture: {}, wish: undefined, originId };
+      this.#remember(await MediaSession.open(this.#services, session, plan, open));
+    } catch (error) {
+      session.close('Failed by error');
+      throw documented(error);
+    }
   }
 
   /** Opens the session of an offer. @throws WcsError as `answer` does */
   async open(offer: SessionOffer): Promise<MediaSession> {
     try {
       this.#check(offer.id);
-      return offer.direction === 'publish' ? await this.#publish(offer) : await this.#play(offer);
+      return offer.direction === 'play' ? await this.#play(offer) : await this.#publish(offer);
     } catch (error) {
       this.#ctx.log.debug('WebRTC offer refused', { stream: offer.name, direction: offer.direction, reason: messageOf(error) });
       throw documented(error);
@@ -106,15 +133,16 @@ export class OfferAnswerService implements OfferAnswer {
   }
 
   #check(id: string): void {
-    if (this.#sessions.has(id)) throw new WcsError('OPERATION_E_CONFLICT', 'MediaSessionId is already in use');
+    if (this.#sessions.has(id) || this.#offers.has(id)) throw new WcsError('OPERATION_E_CONFLICT', 'MediaSessionId is already in use');
     const { maxSessions } = this.#ctx.settings;
     if (this.#sessions.size >= maxSessions) throw new WcsError('NET_E_PORT_EXHAUSTED', `${maxSessions} WebRTC sessions are open; raise plugins.webrtc.maxSessions or try later.`);
   }
 
   async #publish(offer: SessionOffer): Promise<MediaSession> {
     const name = parseStreamName(offer.name);
-    const answer = negotiateAnswer(parseOffer(offer.sdp), 'publish', this.#capabilities(offer.orientation ?? false));
-    return this.#openSession({ ...offer, name }, answer, []);
+    const { direction, codecs, orientation = false } = offer;
+    const answer = negotiateAnswer(parseOffer(offer.sdp), direction, this.#capabilities(orientation, codecs));
+    return this.#openSession({ ...offer, name }, answer, direction === 'both' ? sourcesFor(answer) : []);
   }
 
   async #play(offer: SessionOffer): Promise<MediaSession> {
@@ -127,13 +155,7 @@ export class OfferAnswerService implements OfferAnswer {
     const answer = negotiateAnswer(parsed, 'play', { ...this.#capabilities(true), tracks });
     const accepted = answer.media.filter((media) => media.type === 'accepted');
     this.#checkServed(stream, accepted, offer);
-    const streamId = randomUUID();
-    const cname = randomUUID();
-    const sources = accepted.map(({ index, codecs }): readonly [number, AnswerSource] => {
-      const resends = codecs.some(({ rtxPayloadType }) => rtxPayloadType !== undefined);
-      return [index, { ssrc: newSsrc(), rtxSsrc: resends ? newSsrc() : undefined, cname, streamId, trackId: randomUUID() }];
-    });
-    return this.#openSession({ ...offer, name: stream.name }, answer, sources);
+    return this.#openSession({ ...offer, name: stream.name }, answer, sourcesFor(answer));
   }
 
   /** A viewer gets what kinds there are, but no offer is answered for nothing, nor for a size that can't be had. */
@@ -150,8 +172,8 @@ export class OfferAnswerService implements OfferAnswer {
   }
 
   async #openSession(offer: SessionOffer, answer: NegotiatedAnswer, sources: SessionPlan['sources']): Promise<MediaSession> {
-    const { id, direction, name, owner, listener, meta, minBitrateBps, maxBitrateBps, maxWidth, maxHeight, transport } = offer;
-    const plan: SessionPlan = { id, direction, name, owner, listener, meta, answer, sources, bitrate: { minBps: minBitrateBps, maxBps: maxBitrateBps }, picture: { maxWidth, maxHeight, maxBitrateBps }, wish: transport, originId: String(randomInt(1, 2 ** 47)) };
+    const { id, direction, name, plays = name, owner, listener, meta, minBitrateBps, maxBitrateBps, maxWidth, maxHeight, transport } = offer;
+    const plan: SessionPlan = { id, direction, name, plays, owner, listener, meta, answer, sources, bitrate: { minBps: minBitrateBps, maxBps: maxBitrateBps }, picture: { maxWidth, maxHeight, maxBitrateBps }, wish: transport, originId: String(randomInt(1, 2 ** 47)) };
     const session = this.#ctx.sessions.open({ protocol: 'webrtc', kind: 'client', ...(meta.peer === undefined ? {} : { peer: meta.peer }) });
     try {
       const opened = await MediaSession.open(this.#services, session, plan);
@@ -168,8 +190,9 @@ export class OfferAnswerService implements OfferAnswer {
     }
   }
 
-  #capabilities(orientation: boolean): AnswerCapabilities {
-    return { codecs: this.#ctx.settings.codecs, orientation, simulcast: this.#ctx.settings.simulcast };
+  #capabilities(orientation: boolean, wanted?: readonly Codec[]): AnswerCapabilities {
+    const { codecs, simulcast } = this.#ctx.settings;
+    return { codecs: wanted?.filter((codec) => codecs.some((own) => own === codec)) ?? codecs, orientation, simulcast };
   }
 
   /** A publisher that has only just come will tell its tracks in a moment; a viewer of one that doesn't gets whatever comes. */
@@ -192,7 +215,7 @@ export class OfferAnswerService implements OfferAnswer {
     let place = 0;
     for (const session of this.#sessions.values()) {
       place++;
-      if (session.plan.direction === 'publish' || place % VIEWER_TURN_TICKS === this.#turn) session.tick(nowMs);
+      if (session.plan.direction !== 'play' || place % VIEWER_TURN_TICKS === this.#turn) session.tick(nowMs);
     }
   }
 
@@ -205,8 +228,4 @@ export class OfferAnswerService implements OfferAnswer {
     this.#byPluginSession.delete(session.session);
     if (this.#sessions.get(session.plan.id) === session) this.#sessions.delete(session.plan.id);
   }
-}
-
-function newSsrc(): number {
-  return randomInt(1, SSRC_MAX);
 }

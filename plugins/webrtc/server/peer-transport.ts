@@ -75,7 +75,8 @@ export interface TransportEvents {
 export interface PeerOptions {
   /** Owns the transport and its TCP connections: the transport closes with it. */
   readonly session: PluginSession;
-  readonly remote: RemoteTransport;
+  /** Undefined while our offer has no answer: nobody is let in until `agree`. */
+  readonly remote: RemoteTransport | undefined;
   readonly events: TransportEvents;
   /** Candidates of this kind only; default both. */
   readonly wish?: 'udp' | 'tcp' | undefined;
@@ -105,6 +106,8 @@ export interface PeerTransport {
    * uses the new; keys and flow stay as they are. Returns what the answer says. @see RFC 8445 section 9
    */
   restartIce(remote: Pick<RemoteTransport, 'ufrag'>): LocalTransport;
+  /** Lets the peer in that has answered our offer. */
+  agree(remote: RemoteTransport): void;
   /** Plain data from which `TransportHub.importPeer` goes on; undefined while the DTLS handshake is under way, on a port of its own, and at the end. */
   exportState(): PeerState | undefined;
   /** Says goodbye by a DTLS alert and releases everything; no event follows. */

@@ -121,8 +121,8 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
 
   async create({ session, remote, events, wish }: PeerOptions): Promise<PeerTransport> {
     const own = this.#settings.udpPorts === 'perPeer' && wish !== 'tcp' ? await this.#ownPorts.take(session) : undefined;
-    const ice = { credentials: newIceCredentials(), remoteUfrag: remote.ufrag };
-    const peer = new TransportPeer(this.#hostOf(own), { session, events, fingerprints: remote.fingerprints, ice, wish, movable: own === undefined });
+    const ice = { credentials: newIceCredentials(), remoteUfrag: remote?.ufrag };
+    const peer = new TransportPeer(this.#hostOf(own), { session, events, fingerprints: remote?.fingerprints, ice, wish, movable: own === undefined });
     this.#peers.add(peer);
     if (own !== undefined) this.#ports.set(peer, own);
     return peer;

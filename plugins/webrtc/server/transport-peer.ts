@@ -40,7 +40,8 @@ export interface PeerHost {
 export interface PeerBeginning {
   readonly session: PluginSession;
   readonly events: TransportEvents;
-  readonly fingerprints: readonly Fingerprint[];
+  /** Undefined while our offer has no answer. */
+  readonly fingerprints: readonly Fingerprint[] | undefined;
   readonly ice: IceAgreement;
   readonly previousIce?: IceAgreement | undefined;
   readonly wish: 'udp' | 'tcp' | undefined;
@@ -53,7 +54,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
   readonly session: PluginSession;
   readonly #host: PeerHost;
   readonly #events: TransportEvents;
-  readonly #fingerprints: readonly Fingerprint[];
+  #fingerprints: readonly Fingerprint[] | undefined;
   readonly #wish: 'udp' | 'tcp' | undefined;
   readonly #movable: boolean;
   readonly #held: Held;
@@ -84,7 +85,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     this.#movable = movable;
     this.#createdMs = host.now();
     this.#held = session.scope.add('webrtc transport', () => this.#release());
-    for (const agreement of [ice, previousIce]) this.#setUfrag(agreement, true);
+    if (fingerprints !== undefined) for (const agreement of [ice, previousIce]) this.#setUfrag(agreement, true);
   }
 
   get local(): LocalTransport {
@@ -111,7 +112,17 @@ export class TransportPeer implements PeerTransport, FlowPeer {
 
   /** For the hub's sweep. */
   get consent(): ConsentFacts {
-    return { createdMs: this.#createdMs, firstCheckMs: this.#firstCheckMs, lastHeardMs: this.#lastHeardMs, connected: this.#secure !== undefined };
+    // Who has not answered is not expected yet.
+    const createdMs = this.#fingerprints === undefined ? this.#host.now() : this.#createdMs;
+    return { createdMs, firstCheckMs: this.#firstCheckMs, lastHeardMs: this.#lastHeardMs, connected: this.#secure !== undefined };
+  }
+
+  agree({ fingerprints, ufrag: remoteUfrag }: RemoteTransport): void {
+    if (this.#ended) throw new WcsError('SCOPE_E_CLOSED', 'The transport has ended.');
+    this.#fingerprints = fingerprints;
+    this.#ice = { ...this.#ice, remoteUfrag };
+    this.#createdMs = this.#host.now();
+    this.#setUfrag(this.#ice, true);
   }
 
   restartIce({ ufrag: remoteUfrag }: Pick<RemoteTransport, 'ufrag'>): LocalTransport {
@@ -189,7 +200,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
   }
 
   exportState(): PeerState | undefined {
-    if (this.#ended || this.#handshake !== undefined || !this.#movable) return undefined;
+    if (this.#ended || this.#handshake !== undefined || !this.#movable || this.#fingerprints === undefined) return undefined;
     const nowMs = this.#host.now();
     const flows = [...this.#flows].sort((a, b) => Number(b === this.#selected) - Number(a === this.#selected));
     return {
@@ -252,7 +263,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
   }
 
   #startHandshake(): DtlsHandshake {
-    return new DtlsHandshake(this.#host.identity, this.#fingerprints, {
+    return new DtlsHandshake(this.#host.identity, this.#fingerprints ?? [], {
       send: (datagram) => this.#selected?.send(datagram),
       onConnected: (result) => this.#onKeys(result),
       onFailed: (info, detail) => this.fail(info, detail),

@@ -1,5 +1,5 @@
 import type { Codec, TrackDescriptor } from 'wcs-core';
-import type { OfferedCodec } from './offered-codec.ts';
+import type { OfferedCodec } from 'wcs-core/formats/sdp-codecs';
 
 /** Encoding names of RTP, in lower case, and the codecs of the media bus. */
 const CODEC_OF_NAME: Readonly<Partial<Record<string, { readonly codec: Codec; readonly clockRateHz: number }>>> = {

@@ -1,6 +1,6 @@
-import { ProtocolError, WcsError, type Codec, type TrackDescriptor } from 'wcs-core';
+import { ProtocolError, WcsError, type Codec, type MediaDirection, type TrackDescriptor } from 'wcs-core';
 import { fitOf, type FormatUse } from './codec-match.ts';
-import type { OfferedCodec } from './offered-codec.ts';
+import type { OfferedCodec } from 'wcs-core/formats/sdp-codecs';
 import type { HeaderExtension, OfferedMedia, OfferedTransport, SdpOffer } from './sdp-offer.ts';
 
 /** Header extensions that are ever taken. @see 3GPP TS 26.114 section 7.4.5, RFC 8852, RFC 9143 section 15 */
@@ -19,6 +19,8 @@ const LAYERS_MAX = 4;
 
 /** Codecs whose layers can follow each other in one stream of packets; frames of VP9 name others by numbers of their layer. */
 const LAYERED_CODECS: ReadonlySet<Codec> = new Set(['h264', 'hevc', 'vp8', 'av1']);
+
+const SERVER_DIRECTION = { publish: 'recvonly', play: 'sendonly', both: 'sendrecv' } as const satisfies Record<MediaDirection, AcceptedMedia['direction']>;
 
 /** What the server wants of a session. */
 export interface AnswerCapabilities {
@@ -53,7 +55,7 @@ export interface AcceptedMedia {
   readonly mid: string | undefined;
   readonly protocol: string;
   /** As the server sees it. */
-  readonly direction: 'sendonly' | 'recvonly';
+  readonly direction: 'sendonly' | 'recvonly' | 'sendrecv';
   /** The format in use first; to publish, the only one. */
   readonly codecs: readonly NegotiatedCodec[];
   readonly extensions: readonly HeaderExtension[];
@@ -89,7 +91,7 @@ export interface NegotiatedAnswer {
  *   MEDIA_E_NO_COMMON_CODEC where none fits
  * @see RFC 3264 section 6
  */
-export function negotiateAnswer(offer: SdpOffer, direction: 'publish' | 'play', capabilities: AnswerCapabilities): NegotiatedAnswer {
+export function negotiateAnswer(offer: SdpOffer, direction: MediaDirection, capabilities: AnswerCapabilities): NegotiatedAnswer {
   const taken = new Set<string>();
   const media = offer.media.map((offered, index): AcceptedMedia | RejectedMedia => {
     const codecs = taken.has(offered.kind) ? [] : codecsFor(offered, direction, capabilities);
@@ -103,12 +105,13 @@ export function negotiateAnswer(offer: SdpOffer, direction: 'publish' | 'play', 
 }
 
 /** The formats of an m-section that the server uses: none where its direction or its profile does not fit. */
-function codecsFor(offered: OfferedMedia, direction: 'publish' | 'play', capabilities: AnswerCapabilities): NegotiatedCodec[] {
-  const flows = offered.direction === 'sendrecv' || offered.direction === (direction === 'publish' ? 'sendonly' : 'recvonly');
+function codecsFor(offered: OfferedMedia, direction: MediaDirection, capabilities: AnswerCapabilities): NegotiatedCodec[] {
+  const flows = offered.direction === 'sendrecv' || (direction !== 'both' && offered.direction === (direction === 'publish' ? 'sendonly' : 'recvonly'));
   // Port 0 is a section that is out of use, unless it goes along on the transport of another one.
   const open = offered.port !== 0 || offered.mid !== undefined;
   if (!flows || !open || !SECURE_PROFILES.has(offered.protocol)) return [];
   if (direction === 'publish') return chooseReceived(offered, capabilities.codecs);
+  if (direction === 'both') return chooseExchanged(offered, capabilities.codecs);
   return chooseSent(offered, capabilities);
 }
 
@@ -121,6 +124,12 @@ function chooseReceived(offered: OfferedMedia, codecs: readonly Codec[]): Negoti
     if (best !== undefined) return [best];
   }
   return [];
+}
+
+/** One format that goes both ways, in the order that the server likes. */
+function chooseExchanged(offered: OfferedMedia, codecs: readonly Codec[]): NegotiatedCodec[] {
+  const [best] = codecs.flatMap((codec) => bestFormat(offered, codec, { type: 'send' }) ?? []);
+  return best === undefined ? [] : [best];
 }
 
 /** One format of each codec, so that the stream may change its codec under the viewer. */
@@ -143,7 +152,7 @@ function bestFormat(offered: OfferedMedia, codec: Codec, use: FormatUse): Negoti
   return { codec, payloadType, name, clockRateHz, channels, fmtp, feedback: understood.filter((type) => feedback.includes(type)), rtxPayloadType };
 }
 
-function accepted(offered: OfferedMedia, index: number, codecs: readonly NegotiatedCodec[], direction: 'publish' | 'play', capabilities: AnswerCapabilities): AcceptedMedia {
+function accepted(offered: OfferedMedia, index: number, codecs: readonly NegotiatedCodec[], direction: MediaDirection, capabilities: AnswerCapabilities): AcceptedMedia {
   const { mid, protocol, ssrcs, rtxSsrcs, rtcpRsize, transport } = offered;
   const kind = offered.kind === 'video' ? 'video' : 'audio';
   if (transport === undefined) throw new ProtocolError(`The ${kind} section of the offer has ${offered.transportProblem ?? 'no transport'}.`);
@@ -157,7 +166,7 @@ function accepted(offered: OfferedMedia, index: number, codecs: readonly Negotia
     kind,
     mid,
     protocol,
-    direction: direction === 'publish' ? 'recvonly' : 'sendonly',
+    direction: SERVER_DIRECTION[direction],
     codecs,
     extensions: extensionsFor(offered, rids, direction, capabilities),
     ssrcs,
@@ -168,11 +177,11 @@ function accepted(offered: OfferedMedia, index: number, codecs: readonly Negotia
   };
 }
 
-function extensionsFor(offered: OfferedMedia, rids: readonly string[], direction: 'publish' | 'play', { orientation }: AnswerCapabilities): HeaderExtension[] {
+function extensionsFor(offered: OfferedMedia, rids: readonly string[], direction: MediaDirection, { orientation }: AnswerCapabilities): HeaderExtension[] {
   const wanted: string[] = [];
   if (orientation && offered.kind === 'video') wanted.push(EXTENSION.orientation);
   // A publisher that names no SSRC, or sends layers, tells its packets apart by what stands in them.
-  if (direction === 'publish' && (rids.length > 0 || offered.ssrcs.length === 0)) wanted.push(EXTENSION.mid);
+  if (direction !== 'play' && (rids.length > 0 || offered.ssrcs.length === 0)) wanted.push(EXTENSION.mid);
   if (rids.length > 0) wanted.push(EXTENSION.rid, EXTENSION.repairedRid);
   return offered.extensions.filter(({ uri }) => wanted.includes(uri));
 }
@@ -181,7 +190,7 @@ function rejected({ kind, mid, protocol, formats }: OfferedMedia, index: number)
   return { type: 'rejected', index, kind, mid, protocol, formats };
 }
 
-function nothingInCommon(offer: SdpOffer, direction: 'publish' | 'play'): WcsError {
+function nothingInCommon(offer: SdpOffer, direction: MediaDirection): WcsError {
   const offered = offer.media.map(({ kind, direction: way, codecs }) => `${kind} ${way}: ${[...new Set(codecs.map(({ name }) => name))].join(', ')}`);
   return new WcsError('MEDIA_E_NO_COMMON_CODEC', 'No common codecs', { details: { direction, offered: offered.slice(0, 8) } });
 }

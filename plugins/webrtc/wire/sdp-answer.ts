@@ -102,7 +102,7 @@ function acceptedSection(media: AcceptedMedia, facts: AnswerFacts): MediaDescrip
 }
 
 function formatsOf({ codecs, kind, direction }: AcceptedMedia, bitrate: BitrateBounds): Pick<MediaDescription, 'rtp' | 'fmtp' | 'rtcpFb' | 'bandwidth'> {
-  const bounds: BitrateBounds = kind === 'video' && direction === 'recvonly' ? bitrate : {};
+  const bounds: BitrateBounds = kind === 'video' && direction !== 'sendonly' ? bitrate : {};
   return {
     rtp: codecs.flatMap(({ payloadType, name, clockRateHz, channels, rtxPayloadType }) => [
       { payload: payloadType, codec: name, rate: clockRateHz, ...(channels > 1 ? { encoding: channels } : {}) },

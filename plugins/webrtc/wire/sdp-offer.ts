@@ -1,6 +1,6 @@
 import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
 import { messageOf, ProtocolError, WcsError } from 'wcs-core';
-import { offeredCodecs, textOf, type OfferedCodec } from './offered-codec.ts';
+import { offeredCodecs, textOf, type OfferedCodec } from 'wcs-core/formats/sdp-codecs';
 
 /** Longest SDP that is read, in characters; a browser's is 4 to 12 thousand. */
 export const SDP_LENGTH_MAX = 131_072;

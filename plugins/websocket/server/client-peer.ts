@@ -1,4 +1,4 @@
-import { messageOf, parseStreamName, ProtocolError, type AccessRequest, type MediaSessionEvent, type PluginContext, type PluginSession, type WebSocketConnection, type WebSocketHandler } from 'wcs-core';
+import { messageOf, parseStreamName, ProtocolError, type AccessRequest, type MediaSessionEvent, type PluginContext, type PluginSession, type TelephonyEvent, type WebSocketConnection, type WebSocketHandler } from 'wcs-core';
 import { ClientSession, type ClientSessionState, type Effect, type Verdict } from '../session/client-session.ts';
 import type { CommonAct, CommonStream } from '../session/common-ground.ts';
 import { INFO } from '../session/infos.ts';
@@ -8,9 +8,10 @@ import type { RoomMember } from '../session/rooms.ts';
 import { parseClientMessage, type ConnectionRequest } from '../wire/client-message.ts';
 import { encodeServerMessage, type ServerMessage } from '../wire/server-message.ts';
 import type { ClientLog, ClientLogState } from './client-logs.ts';
-import { ClientRequests, NO_CALLS } from './client-requests.ts';
+import { ClientRequests } from './client-requests.ts';
 import type { MsePort } from './mse-port.ts';
 import { paramsOf } from './params.ts';
+import { PhoneDesk } from './phone-desk.ts';
 import type { WebSocketSettings } from './settings.ts';
 import { StreamDesk, type MsePlaybackState } from './stream-desk.ts';
 
@@ -65,6 +66,7 @@ export class ClientPeer {
   readonly #services: PeerServices;
   readonly #log: ClientLog;
   readonly #requests: ClientRequests;
+  readonly #phone: PhoneDesk;
   readonly #acceptedAtMs: number;
   readonly #keepAlives = new Map<WebSocketConnection, KeepAlive>();
   #control: WebSocketConnection | undefined;
@@ -91,6 +93,7 @@ export class ClientPeer {
     this.machine = new ClientSession(options, state?.machine);
     this.desk = new StreamDesk({ ctx: services.ctx, mse: services.mse, session, machine: this.machine, peer: this.address, perform: (effects) => this.#perform(effects) });
     this.#requests = new ClientRequests({ ctx: services.ctx, session, log: this.#log, onBrowserMetrics: services.browserMetrics, deliver: (message) => this.deliver(message) });
+    this.#phone = new PhoneDesk({ ctx: services.ctx, session, machine: this.machine, peer: this.address, deliver: (message) => this.deliver(message) });
     session.scope.add('client', () => services.onClosed(this));
     session.onGoodbye = (reason) => this.#sayGoodbye(reason);
   }
@@ -157,6 +160,11 @@ export class ClientPeer {
     if (stream !== undefined) this.#perform(this.machine.mediaEvent(stream, event));
   }
 
+  /** Something has happened to the telephone account or a call of the client. */
+  onTelephonyEvent(event: TelephonyEvent): void {
+    this.#phone.onEvent(event);
+  }
+
   /** Pings, and ends what is silent for too long; called about every second. */
   tick(nowMs: number): void {
     this.#log.flush();
@@ -174,7 +182,7 @@ export class ClientPeer {
 
   /** Everything that the next version needs, or undefined while something is under way that it could not take. */
   exportState(): PeerState | undefined {
-    if (this.#requests.pending || this.machine.pending || this.#control?.closing === true) return undefined;
+    if (this.#requests.pending || this.#phone.pending || this.machine.pending || this.#control?.closing === true) return undefined;
     const { webSockets } = this.session;
     return {
       machine: this.machine.exportState(),
@@ -253,6 +261,7 @@ export class ClientPeer {
   /** Ends the client's streams and takes it out of its rooms, without a word to it. */
   #leave(): void {
     this.#perform(this.machine.end().filter(({ type }) => type !== 'send'));
+    this.#phone.disconnect();
     this.#services.perform({ type: 'sessionEnded', sessionId: this.session.id });
   }
 
@@ -278,6 +287,8 @@ export class ClientPeer {
         return this.#askConnect(effect.request);
       case 'established':
         return this.#services.onEstablished(this);
+      case 'connectPhone':
+        return this.#phone.connect(effect.account);
       case 'bindMediaSocket':
         this.#mediaToken = effect.authToken;
         return this.#services.onMediaSocket(this, effect.authToken);
@@ -291,6 +302,10 @@ export class ClientPeer {
         return desk.open(effect.stream, effect.request, effect.params);
       case 'closeStream':
         return desk.close(effect.stream, effect.reason);
+      case 'pauseStream':
+        return desk.pause(effect.stream);
+      case 'resumeStream':
+        return desk.resume(effect.stream);
       case 'streamForgotten':
         return this.#services.releaseId(effect.stream.facts.mediaSessionId);
       case 'streamLive':
@@ -303,6 +318,8 @@ export class ClientPeer {
         return this.#ask('data', {}, (verdict) => this.machine.dataDecided(verdict));
       case 'roomCommand':
         return this.#services.perform({ type: 'roomCommand', by: this.#member(), operationId: effect.operationId, command: effect.command });
+      case 'call':
+        return this.#phone.receive(effect);
       default:
         return this.#requests.answer(effect);
     }
@@ -315,8 +332,7 @@ export class ClientPeer {
     this.#ask('connect', paramsOf(request.custom), (verdict) => {
       socket?.resume();
       const effects = this.machine.connectDecided(verdict);
-      const noAccount = verdict.allowed && request.wantsAccount;
-      return noAccount ? [...effects, { type: 'send', message: { type: 'fail', apiMethod: 'ConnectionStatusEvent', info: NO_CALLS } }] : effects;
+      return verdict.allowed && request.account !== undefined ? [...effects, { type: 'connectPhone', account: request.account }] : effects;
     });
   }
 

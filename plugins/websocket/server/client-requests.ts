@@ -5,10 +5,8 @@ import type { ClientLog } from './client-logs.ts';
 import type { WebSocketSettings } from './settings.ts';
 
 /** What a client asks beside its streams and its data. */
-export type RequestEffect = Extract<Effect, { type: 'snapshot' | 'askAvailable' | 'call' | 'debug' | 'bugReport' | 'logs' | 'browserMetrics' }>;
+export type RequestEffect = Extract<Effect, { type: 'snapshot' | 'askAvailable' | 'debug' | 'bugReport' | 'logs' | 'browserMetrics' }>;
 
-/** Why there are no calls. */
-export const NO_CALLS = 'Telephone calls are not enabled on this server';
 const NO_SNAPSHOTS = 'Snapshots are not enabled on this server';
 
 /** What answering needs. */
@@ -41,10 +39,6 @@ export class ClientRequests {
         return session.background(this.#snapshot(effect.mediaSessionId, effect.name));
       case 'askAvailable':
         return this.#host.deliver({ type: 'availableStream', id: effect.mediaSessionId, available: ctx.media.find(effect.name)?.state === 'live' });
-      case 'call':
-        // A `fail` alone would leave the call hanging in the SDK.
-        if (effect.name === 'call') this.#host.deliver({ type: 'call', name: 'finish', call: { callId: effect.callId, status: 'FAILED', info: NO_CALLS } });
-        return this.#host.deliver({ type: 'fail', apiMethod: effect.name, id: effect.callId, info: NO_CALLS });
       case 'debug':
         return this.#host.deliver({ type: 'notifySessionDebugEvent', status: effect.command === 'start' ? 'STARTED' : 'STOPPED', file: log.file });
       case 'bugReport':

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { MediaSessionEvent, MediaSessionListener, PluginContext, PluginSession, WebSocketConnection } from 'wcs-core';
+import type { MediaSessionEvent, MediaSessionListener, PluginContext, PluginSession, TelephonyEvent, TelephonyListener, WebSocketConnection } from 'wcs-core';
 import { CommonGround, type CommonAct, type CommonState } from '../session/common-ground.ts';
 import { INFO } from '../session/infos.ts';
 import { Pigeonholes } from '../session/pigeonholes.ts';
@@ -28,7 +28,7 @@ const SWAP_MS = 60_000;
 const HOLES = { maxHoles: 4096, maxItemsPerHole: 256 };
 
 /** All WebSocket clients of this version of the plugin. */
-export class SignallingServer implements MediaSessionListener, CommonCapability {
+export class SignallingServer implements MediaSessionListener, TelephonyListener, CommonCapability {
   readonly #ctx: PluginContext<WebSocketSettings>;
   readonly #services: PeerServices;
   readonly #nowMs: () => number;
@@ -39,6 +39,7 @@ export class SignallingServer implements MediaSessionListener, CommonCapability 
   readonly #waitingMedia = new Map<ClientPeer, string>();
   readonly #mail = new Pigeonholes<ServerMessage>(HOLES);
   readonly #events = new Pigeonholes<MediaSessionEvent>(HOLES);
+  readonly #phoneEvents = new Pigeonholes<TelephonyEvent>(HOLES);
   #common: CommonGround;
   #startedAtMs = 0;
 
@@ -106,6 +107,13 @@ export class SignallingServer implements MediaSessionListener, CommonCapability 
     else if (this.#isSwapping()) this.#events.put(id, event);
   }
 
+  /** The telephony says what happens. */
+  onTelephonyEvent(clientId: string, event: TelephonyEvent): void {
+    const peer = this.#peers.get(clientId);
+    if (peer !== undefined) peer.onTelephonyEvent(event);
+    else if (this.#isSwapping()) this.#phoneEvents.put(clientId, event);
+  }
+
   perform(act: CommonAct): void {
     this.#deliver(this.#common.perform(act));
   }
@@ -126,6 +134,7 @@ export class SignallingServer implements MediaSessionListener, CommonCapability 
     for (const { facts } of peer.machine.streams) {
       for (const event of this.#events.take(facts.mediaSessionId)) peer.onMediaEvent(facts.mediaSessionId, event);
     }
+    for (const event of this.#phoneEvents.take(session.id)) peer.onTelephonyEvent(event);
     for (const message of this.#mail.take(session.id)) peer.deliver(message);
   }
 
@@ -158,6 +167,7 @@ export class SignallingServer implements MediaSessionListener, CommonCapability 
     if (this.#isSwapping()) return;
     this.#mail.clear();
     this.#events.clear();
+    this.#phoneEvents.clear();
   }
 
   #accept(connection: WebSocketConnection): void {

@@ -1,3 +1,4 @@
+import type { TelephoneAccount } from 'wcs-core';
 import { isRecord, parseEnvelope } from './envelope.ts';
 import { MAX_ID_LENGTH, MAX_SDP_LENGTH, MAX_WORD_LENGTH } from './limits.ts';
 
@@ -12,8 +13,8 @@ export interface ConnectionRequest {
   /** `clientBrowserVersion`. */
   readonly userAgent: string;
   readonly custom: unknown;
-  /** True when the client wants a telephone account. */
-  readonly wantsAccount: boolean;
+  /** The telephone account of the client, where it has one. */
+  readonly account?: TelephoneAccount;
   /** Everything that the client said, to be echoed; the password is left out. */
   readonly echo: Readonly<Record<string, unknown>>;
 }
@@ -59,7 +60,7 @@ export type ClientMessage =
   | { readonly type: 'ping' }
   | { readonly type: 'pong' }
   | { readonly type: 'publishStream' | 'playStream'; readonly stream: StreamRequest }
-  | { readonly type: 'unPublishStream' | 'stopStream'; readonly mediaSessionId: string; readonly name: string }
+  | { readonly type: 'unPublishStream' | 'stopStream' | 'pauseStream'; readonly mediaSessionId: string; readonly name: string }
   | { readonly type: 'snapshot' | 'availableStream'; readonly mediaSessionId: string; readonly name: string }
   | { readonly type: 'sendStreamEvent'; readonly mediaSessionId: string; readonly event: StreamEventType; readonly payload: unknown }
   | { readonly type: 'sendData'; readonly operationId: string; readonly payload: unknown }
@@ -72,6 +73,8 @@ export type ClientMessage =
   | { readonly type: 'unknown'; readonly name: string };
 
 type Fields = Readonly<Record<string, unknown>>;
+
+const PORTS = 65_536;
 
 /**
  * Reads a client's text frame. Fields that are missing or of another type get their neutral value; numbers may be texts.
@@ -93,6 +96,7 @@ const PARSERS: ReadonlyMap<string, (fields: Fields) => ClientMessage | undefined
   ['playStream', (fields) => ({ type: 'playStream', stream: streamRequest(fields) })],
   ['unPublishStream', (fields) => ({ type: 'unPublishStream', ...target(fields) })],
   ['stopStream', (fields) => ({ type: 'stopStream', ...target(fields) })],
+  ['pauseStream', (fields) => ({ type: 'pauseStream', ...target(fields) })],
   ['snapshot', (fields) => ({ type: 'snapshot', ...target(fields) })],
   ['availableStream', (fields) => ({ type: 'availableStream', ...target(fields) })],
   ['sendStreamEvent', streamEvent],
@@ -114,8 +118,21 @@ function connectionRequest(fields: Fields): ConnectionRequest {
     ...(authToken === '' ? {} : { authToken }),
     userAgent: word(fields.clientBrowserVersion),
     custom: fields.custom,
-    wantsAccount: word(fields.sipLogin) !== '',
+    ...(word(fields.sipLogin) === '' ? {} : { account: accountOf(fields) }),
     echo,
+  };
+}
+
+function accountOf(fields: Fields): TelephoneAccount {
+  return {
+    login: word(fields.sipLogin),
+    authenticationName: word(fields.sipAuthenticationName),
+    password: word(fields.sipPassword),
+    domain: word(fields.sipDomain),
+    outboundProxy: word(fields.sipOutboundProxy) || word(fields.sipProxy),
+    port: Math.trunc(positive(fields.sipPort)) % PORTS,
+    registerRequired: fields.sipRegisterRequired === true || fields.sipRegisterRequired === 'true',
+    visibleName: word(fields.sipVisibleName),
   };
 }
 

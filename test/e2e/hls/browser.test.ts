@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import type { Page } from 'playwright-core';
 import { hasFfmpeg } from '../../support/ffmpeg.ts';
 import { LoopPublisher, makeClip } from '../../support/hls.ts';
-import { openHlsPage, type PlayerState } from '../../support/hls-page.ts';
+import { openHlsPage, playUntil, report } from '../../support/hls-page.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -21,15 +20,6 @@ async function publish(t: ExecutionContext, kernel: TestKernel, leadMs: number):
   const publisher = new LoopPublisher(kernel.kernel.parts.media, 'cam', await makeClip({ gopFrames: 60 }), { leadMs });
   t.teardown(() => publisher.stop());
   return publisher;
-}
-
-const report = (page: Page): Promise<PlayerState> => page.evaluate('window.report()');
-
-async function playUntil(page: Page, frames: number): Promise<PlayerState> {
-  return until(async () => {
-    const state = await report(page);
-    return state.frames >= frames ? state : undefined;
-  }, `${frames} frames`, 40_000);
 }
 
 inBrowser('hls.js plays the low-latency list by parts, close to the edge and without errors, and goes on when the publisher returns', async (t) => {

@@ -165,7 +165,7 @@ test.serial('The player starts by itself when the stream comes, muted where the 
   await page.goto(`${base}/player?name=live`);
   await page.getByRole('heading', { name: "The stream isn't there yet" }).waitFor();
   hls.setLive(true);
-  await page.getByRole('status').getByText('live', { exact: true }).waitFor({ timeout: 20_000 });
+  await page.getByRole('status').getByText('live', { exact: true }).waitFor({ timeout: 30_000 });
   await page.locator('#fact-resolution').getByText('640×360').waitFor();
   t.true(await page.evaluate<boolean>("document.getElementById('video').muted"));
   await page.locator('#fact-latency').getByText(/^\d+\.\d s$/).waitFor();
@@ -179,6 +179,6 @@ test.serial('The player starts by itself when the stream comes, muted where the 
   hls.setLive(false);
   await page.getByRole('heading', { name: 'The stream has stopped' }).waitFor({ timeout: 30_000 });
   hls.setLive(true);
-  await page.getByRole('status').getByText('live', { exact: true }).waitFor({ timeout: 20_000 });
+  await page.getByRole('status').getByText('live', { exact: true }).waitFor({ timeout: 30_000 });
   t.deepEqual(complaints, []);
 });

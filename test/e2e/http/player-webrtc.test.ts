@@ -17,7 +17,7 @@ async function setUp(teardown: (work: () => unknown) => void, options: HttpPageO
 }
 
 async function isLive(page: Page): Promise<void> {
-  await page.getByRole('status').getByText('live', { exact: true }).waitFor({ timeout: 20_000 });
+  await page.getByRole('status').getByText('live', { exact: true }).waitFor({ timeout: 30_000 });
 }
 
 const framesShown = (page: Page) => page.evaluate<number>("document.getElementById('video').getVideoPlaybackQuality().totalVideoFrames");
@@ -128,7 +128,7 @@ test.serial('The player falls back to HLS when media finds no way', async (t) =>
     };
   }`);
   await page.reload();
-  await page.locator('#note').getByText(/No way for media was found/).waitFor({ timeout: 20_000 });
+  await page.locator('#note').getByText(/No way for media was found/).waitFor({ timeout: 30_000 });
   await until(() => media.asked('DELETE').length === 2, 'the session is ended');
   t.deepEqual(complaints, []);
 });

@@ -9,7 +9,7 @@ async function setUp(teardown: (work: () => unknown) => void, options: HttpPageO
   return { ...http, media: await FakeMediaServer.start(http.server, http.context) };
 }
 
-const stateIs = (page: Page, state: string) => page.locator('#state').getByText(state, { exact: true }).waitFor({ timeout: 15_000 });
+const stateIs = (page: Page, state: string) => page.locator('#state').getByText(state, { exact: true }).waitFor({ timeout: 30_000 });
 const start = (page: Page) => page.getByRole('button', { name: 'Start publishing' }).click();
 
 test.serial('The publishing page shows a preview, publishes with the name, the codec and the token, and stops', async (t) => {

@@ -19,7 +19,7 @@ test('broken media of a publisher never throws out of a presentation, and memory
       let nowMs = 0;
       const times: Record<'video' | 'audio', number> = { video: 1_000_000, audio: 1_000_000 };
       const timing = timingFor({ segmentMs: 1000, partMs: 200, maxSegmentMs: 2000 }, { frameIntervalUs: undefined, keyIntervalUs: undefined });
-      const presentation = new Presentation(newPresentation(container, timing, 'x'), { limits: LIMITS, clocks: { wallMs: () => nowMs, monotonicMs: () => nowMs }, onBroken: () => undefined });
+      const presentation = new Presentation(newPresentation(container, timing, 'x'), { limits: LIMITS, clocks: { wallMs: () => nowMs, monotonicMs: () => nowMs }, onBroken: () => undefined, onKeyFrameDue: () => undefined });
       presentation.setTracks([VIDEO, AUDIO]);
       for (const step of actions) {
         nowMs += 50;

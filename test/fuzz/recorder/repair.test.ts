@@ -19,7 +19,7 @@ const FILES = {
   },
   mkv: {
     head: Buffer.from(encodeMatroskaHead({ docType: 'matroska', tracks: [{ number: 1, kind: 'video', codec: 'vp8', width: 2, height: 2 }], headBytes: 400 })),
-    piece: (data: Uint8Array) => Buffer.concat(encodeCluster([{ track: 1, timeMs: 0, key: true, data }])),
+    piece: (data: Uint8Array) => Buffer.concat(encodeCluster([{ track: 1, ticks: 0, key: true, data }])),
   },
 } as const;
 

@@ -35,8 +35,8 @@ test('a complete head has its size, duration and index in the same room', (t) =>
 
 test('a cluster counts from its earliest block, and blocks may lie before the first one', (t) => {
   const cluster = encodeCluster([
-    { track: 1, timeMs: 1040, key: true, data: Buffer.from('aabb', 'hex') },
-    { track: 2, timeMs: 1000, key: false, data: Buffer.from('cc', 'hex') },
+    { track: 1, ticks: 1040, key: true, data: Buffer.from('aabb', 'hex') },
+    { track: 2, ticks: 1000, key: false, data: Buffer.from('cc', 'hex') },
   ]);
   t.is(Buffer.concat(cluster).toString('hex'), hex('1f43b675 99 e7 88 00000000000003e8 a3 86 81 0028 80 aabb a3 85 82 0000 00 cc'));
 });

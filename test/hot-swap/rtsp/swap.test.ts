@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { mediaFolder } from '../../support/media-folder.ts';
 import { TestRtspClient } from '../../support/rtsp-client.ts';
 import { jumpsOf, NUMBERED_CONTROLS, NUMBERED_SDP, NumberedPublisher, numbersOf } from '../../support/rtsp-media.ts';
 import { checkout, freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
@@ -11,7 +12,7 @@ import { until } from '../../support/until.ts';
 function copyOfInstallation(): string {
   const root = mkdtempSync(join(tmpdir(), 'wcs-rtsp-'));
   mkdirSync(join(root, 'plugins'));
-  cpSync(join(checkout, 'plugins', 'rtsp'), join(root, 'plugins', 'rtsp'), { recursive: true });
+  for (const name of ['rtsp', 'vod']) cpSync(join(checkout, 'plugins', name), join(root, 'plugins', name), { recursive: true });
   for (const name of ['core', 'node_modules', 'package.json']) symlinkSync(join(checkout, name), join(root, name));
   return root;
 }
@@ -35,7 +36,7 @@ for (const publish of ['tcp', 'udp'] as const) {
     try {
       await publisher.record(publish, NUMBERED_SDP, NUMBERED_CONTROLS);
       media.next();
-      await until(() => server.kernel.parts.media.find('swapped'), 'the stream');
+      await until(() => server.kernel.parts.media.find('swapped')?.stats.frames === 2, 'the first picture and its sound');
       for (const { transport, client } of readers) await client.play(transport);
       for (let version = 1; version <= 3; version++) {
         for (let count = 0; count < 6; count++) media.next();
@@ -67,3 +68,36 @@ for (const publish of ['tcp', 'udp'] as const) {
     }
   });
 }
+
+test.serial('files that stand still, one paused and one not yet played, go on in the next version', async (t) => {
+  t.timeout(60_000);
+  const root = copyOfInstallation();
+  const [port = 0] = await freePorts(1);
+  const server = await startTestKernel({ root, plugins: { rtsp: { port }, vod: { folder: mediaFolder } } });
+  const paused = new TestRtspClient(port, 'vod://small.mp4');
+  const described = new TestRtspClient(port, 'vod://small.mp4');
+  try {
+    for (const client of [paused, described]) {
+      await client.ask('DESCRIBE');
+      await client.setup(`${client.base}/trackID=0`, 'tcp', 0);
+    }
+    await paused.ask('PLAY');
+    await until(() => paused.packets.length > 10, 'packets');
+    t.is((await paused.ask('PAUSE')).status, 200);
+    t.like(await swap(server, root, 1), { moved: 3, draining: 0 });
+    // Longer than a copy lasts that nobody reads.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    for (const client of [paused, described]) {
+      const before = client.packets.length;
+      t.is((await client.ask('PLAY')).status, 200);
+      await until(() => client.packets.length > before + 50, 'packets after the swap');
+      t.is(jumpsOf(client, 0), 0);
+    }
+    const times = [...new Set(paused.packets.map(({ rtp }) => rtp.timestamp))];
+    t.true(times.slice(1).every((time, at) => (time - times[at]!) >>> 0 === 3000));
+  } finally {
+    for (const client of [paused, described]) client.close();
+    await server.stop();
+    rmSync(root, { recursive: true, force: true });
+  }
+});

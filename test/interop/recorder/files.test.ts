@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -44,12 +44,16 @@ peerTest('a recording that is rotated by time is parted at key frames, and its p
 
 peerTest('rotation by size and start times in names', PEERS, async (t) => {
   const kernel = await RecordingKernel.start(t, scratch(t), { rotation: '1M', nameTemplate: '{streamName}-{startTime}-{duration}-{videoCodec}', formats: 'h264-mkv' });
-  const clip = await makeClip({ seconds: 12, gopFrames: 15, size: '1280x720' });
-  await publishAtOnce(kernel.media, 'a/b', clip, { params: { record: 'true' } });
-  const { length } = kernel.started;
-  const parts = await kernel.files('a/b', length);
-  t.true(length >= 2 || clip.frames.reduce((sum, { data }) => sum + data.length, 0) < 1_048_576);
+  const clip = await clipOf();
+  const bytes = clip.frames.reduce((sum, { data }) => sum + data.length, 0);
+  const rounds = Math.ceil((2.2 * 1_048_576) / bytes);
+  const frames = Array.from({ length: rounds }, (_, round) => clip.frames.map((frame) => ({ ...frame, dtsUs: frame.dtsUs + round * clip.durationUs, ptsUs: frame.ptsUs + round * clip.durationUs }))).flat();
+  await publishAtOnce(kernel.media, 'a/b', { ...clip, frames }, { params: { record: 'true' } });
+  const parts = await kernel.files('a/b', 3);
   for (const { file } of parts) t.regex(file, /^a%2Fb-\d+-\d+-h264\.mkv$/);
+  const startMs = (file: string): number => Number(file.split('-')[1]);
+  const sizes = [...parts].sort((a, b) => startMs(a.file) - startMs(b.file)).map(({ path }) => statSync(path).size);
+  t.true(sizes.slice(0, 2).every((size) => size > 1_000_000 && size < 1_200_000), sizes.join());
 });
 
 peerTest('REST starts, lists, restarts and stops recordings', PEERS, async (t) => {

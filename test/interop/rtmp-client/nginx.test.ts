@@ -1,8 +1,10 @@
 import { checkPicturesAndSound } from '../../support/av-check.ts';
 import { Nginx } from '../../support/nginx.ts';
-import { peerTest } from '../../support/peers.ts';
+import { peerTestsSideBySide } from '../../support/peers.ts';
 import { until } from '../../support/until.ts';
 import { publishLoop, WcsServer } from '../../support/wcs-server.ts';
+
+const peerTest = peerTestsSideBySide(2);
 
 /** A row of `push.find_all` or `pull.rtmp.find_all`. */
 interface Row {
@@ -24,14 +26,14 @@ peerTest('nginx takes our push and plays it without a flaw, and goes on after it
   t.is(started.status, 200, JSON.stringify(started.body));
   t.like(started.body, { streamName: 'rtmp_demo', rtmpUrl: nginx.url('live'), muted: false, soundEnabled: false, status: 'CONNECTED' });
   t.is((await server.call('push.startup', { streamName: 'demo', rtmpUrl: nginx.url('live') })).status, 409);
-  await checkPicturesAndSound(t, `${nginx.url('live')}/rtmp_demo`, 6, ['--min-duration', '5']);
+  await checkPicturesAndSound(t, `${nginx.url('live')}/rtmp_demo`, 4, ['--min-duration', '3']);
   const before = await server.stream('demo');
 
   await nginx.kill();
   await until(async () => (await rowsOf(server, 'push.find_all'))[0]?.status === 'RECONNECTING', 'the break');
   await nginx.start();
   await until(async () => (await rowsOf(server, 'push.find_all'))[0]?.status === 'CONNECTED', 'the push to run again', 20_000);
-  await checkPicturesAndSound(t, `${nginx.url('live')}/rtmp_demo`, 4, ['--min-duration', '3']);
+  await checkPicturesAndSound(t, `${nginx.url('live')}/rtmp_demo`, 3, ['--min-duration', '2']);
   const after = await server.stream('demo');
   t.like(after, { status: 'PUBLISHING', mediaSessionId: (before as unknown as Row).mediaSessionId }, 'the stream never noticed');
 
@@ -52,8 +54,8 @@ peerTest('a stream of nginx is pulled by its address and by REST, and played by 
   t.is(pulled.status, 200, JSON.stringify(pulled.body));
   t.like(pulled.body, { uri, localStreamName: 'copy', remoteStreamName: 'origin', status: 'CONNECTED', hasAudio: true, hasVideo: true });
   t.is((await server.call('pull.rtmp.pull', { uri, localStreamName: 'other' })).status, 409);
-  await checkPicturesAndSound(t, `${server.rtmpUrl}/copy`, 6, ['--min-duration', '5']);
-  await checkPicturesAndSound(t, `http://127.0.0.1:${server.ports.hls}/copy/copy.m3u8`, 6, ['--min-duration', '5']);
+  const players = [`${server.rtmpUrl}/copy`, `http://127.0.0.1:${server.ports.hls}/copy/copy.m3u8`];
+  await Promise.all(players.map((url) => checkPicturesAndSound(t, url, 5, ['--min-duration', '4'])));
   t.is((await server.call('pull.rtmp.terminate', { uri })).status, 200);
   t.is((await server.call('pull.rtmp.find_all')).status, 404);
   t.is(await server.stream('copy'), undefined);

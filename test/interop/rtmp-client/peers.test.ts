@@ -3,7 +3,7 @@ import test from 'ava';
 import { checkPicturesAndSound } from '../../support/av-check.ts';
 import { scratchFolder } from '../../support/ffmpeg.ts';
 import { Nginx } from '../../support/nginx.ts';
-import { PeerProcess, peerTest } from '../../support/peers.ts';
+import { PeerProcess, peerTestsSideBySide } from '../../support/peers.ts';
 import { RtmpClient } from '../../support/rtmp-client.ts';
 import { FakeRtmpServer } from '../../support/fake-rtmp-server.ts';
 import { realConfigs } from '../../support/rtmp-media.ts';
@@ -11,6 +11,7 @@ import { freePorts, startTestKernel, type TestKernel, type TestKernelOptions } f
 import { until } from '../../support/until.ts';
 import { publishLoop } from '../../support/wcs-server.ts';
 
+const peerTest = peerTestsSideBySide(3);
 const LOCAL = { network: { host: '127.0.0.1', allowedTargets: ['127.0.0.1'] } };
 
 let servers = 0;
@@ -44,11 +45,11 @@ peerTest('ffmpeg that listens receives a push without a flaw', ['ffmpeg'], async
   await isLive(source.server, 'demo');
   const [port = 0] = await freePorts(1);
   const file = join(scratchFolder(), 'received.mkv');
-  const receiver = new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-listen', '1', '-i', `rtmp://127.0.0.1:${port}/app/name`, '-t', '6', '-c', 'copy', file]);
+  const receiver = new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-listen', '1', '-i', `rtmp://127.0.0.1:${port}/app/name`, '-t', '4', '-c', 'copy', file]);
   const push = await until(() => source.server.call('push.startup', { streamName: 'demo', rtmpUrl: `rtmp://127.0.0.1:${port}/app/name`, rtmpTransponderFullUrl: true }).catch(() => undefined), 'ffmpeg to listen');
   const { status, stderr } = await receiver.finished;
   t.is(status, 0, stderr);
-  await checkPicturesAndSound(t, file, 5, ['--min-duration', '4']);
+  await checkPicturesAndSound(t, file, 4, ['--min-duration', '3']);
   await source.server.call('push.terminate', push);
 });
 
@@ -64,7 +65,7 @@ peerTest('another server of this kind takes a push by rtmps, its certificate kno
   await t.throwsAsync(strict.server.call('push.startup', { streamName: 'demo', rtmpUrl }), { code: 'NET_E_CONNECT', message: /certificate|altnames/i });
   await source.server.call('push.startup', { streamName: 'demo', rtmpUrl });
   await isLive(target.server, 'rtmp_demo');
-  await checkPicturesAndSound(t, `${target.rtmpUrl}/rtmp_demo`, 5, ['--min-duration', '4']);
+  await checkPicturesAndSound(t, `${target.rtmpUrl}/rtmp_demo`, 4, ['--min-duration', '3']);
   // And back again: the pushed stream is pulled by its secure address.
   await checkPicturesAndSound(t, `${source.rtmpUrl}/demo`, 3, ['--min-duration', '2']);
   const pulled = `rtmps://127.0.0.1:${target.tlsPort}/live/rtmp_demo`;
@@ -72,7 +73,7 @@ peerTest('another server of this kind takes a push by rtmps, its certificate kno
   await isLive(source.server, 'back');
 });
 
-test.serial('one connection serves all readers of an address, whatever password lists might have shown, and goes after the last', async (t) => {
+test('one connection serves all readers of an address, whatever password lists might have shown, and goes after the last', async (t) => {
   const { server, port } = await startServer(t);
   const origin = await FakeRtmpServer.start(t);
   const address = origin.url('live/cam', 'user:hidden-word');

@@ -1,28 +1,33 @@
 import test from 'ava';
-import { peerTest } from '../../support/peers.ts';
+import { peerTestsSideBySide } from '../../support/peers.ts';
 import { avCheck, ffmpegPublishes, type RtspTransport } from '../../support/rtsp-peers.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
+import { publishLoop } from '../../support/wcs-server.ts';
 
+const peerTest = peerTestsSideBySide(3);
+/** ffmpeg corrects its clock within the first seconds. */
+const LIVE = ['--seconds', '5', '--loop', '20', '--skip', '2'];
 let server: TestKernel;
 let base: string;
-let rtmp: string;
+let rtmpUrl: string;
+let hlsUrl: string;
 
 test.before(async () => {
-  const [port, rtmpPort] = await freePorts(2);
-  server = await startTestKernel({ plugins: { rtsp: { port }, rtmp: { port: rtmpPort } } });
+  const [port, rtmpPort, hlsPort, hlsTls] = await freePorts(4);
+  server = await startTestKernel({ plugins: { rtsp: { port }, rtmp: { port: rtmpPort }, hls: { port: hlsPort, tlsPort: hlsTls } } });
   base = `rtsp://127.0.0.1:${port}`;
-  rtmp = `rtmp://127.0.0.1:${rtmpPort}/live`;
+  rtmpUrl = `rtmp://127.0.0.1:${rtmpPort}/live`;
+  hlsUrl = `http://127.0.0.1:${hlsPort}`;
 });
 test.after.always(() => server.stop());
 
-const live = (name: string) => until(() => (server.kernel.parts.media.find(name)?.tracks.length === 2 ? true : undefined), `stream ${name}`, 10_000);
-const LIVE = ['--seconds', '6', '--loop', '20', '--skip', '2'];
+const live = (name: string) => until(() => (server.kernel.parts.media.find(name)?.tracks.length === 2 ? true : undefined), `stream ${name}`, 60_000);
 
 for (const publish of ['tcp', 'udp'] as const satisfies readonly RtspTransport[]) {
   for (const play of ['tcp', 'udp'] as const satisfies readonly RtspTransport[]) {
     peerTest(`what ffmpeg publishes over ${publish} it plays over ${play} without a gap, sound and picture together`, ['ffmpeg'], async (t) => {
-      t.timeout(60_000);
+      t.timeout(180_000);
       const name = `${publish}-${play}`;
       ffmpegPublishes(t, `${base}/${name}`, publish);
       await live(name);
@@ -32,10 +37,18 @@ for (const publish of ['tcp', 'udp'] as const satisfies readonly RtspTransport[]
   }
 }
 
-peerTest('RTSP goes out as RTMP, and RTMP as RTSP over TCP and UDP', ['ffmpeg'], async (t) => {
-  t.timeout(90_000);
-  ffmpegPublishes(t, `${base}/cross`, 'tcp');
-  await live('cross');
-  const played = await avCheck(t, `${rtmp}/cross`, LIVE);
-  t.is(played.status, 0, played.text);
+peerTest('what ffmpeg publishes by RTSP it plays by RTMP and by HLS, whose list offers parts', ['ffmpeg'], async (t) => {
+  t.timeout(180_000);
+  ffmpegPublishes(t, `${base}/crossing`, 'tcp');
+  await live('crossing');
+  const list = `${hlsUrl}/crossing/crossing.m3u8`;
+  for (const { status, text } of await Promise.all([`${rtmpUrl}/crossing`, list].map((url) => avCheck(t, url, LIVE)))) t.is(status, 0, text);
+  t.regex(await (await fetch(list)).text(), /^#EXT-X-PART:/m);
+});
+
+peerTest('what ffmpeg publishes by RTMP it plays by RTSP over TCP and UDP', ['ffmpeg'], async (t) => {
+  t.timeout(180_000);
+  publishLoop(t, { rtmpUrl }, 'from-rtmp');
+  await live('from-rtmp');
+  for (const { status, text } of await Promise.all((['tcp', 'udp'] as const).map((play) => avCheck(t, `${base}/from-rtmp`, LIVE, ['-rtsp_transport', play])))) t.is(status, 0, text);
 });

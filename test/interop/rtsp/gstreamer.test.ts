@@ -1,14 +1,16 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { scratchFolder } from '../../support/ffmpeg.ts';
-import { PeerProcess, peerTest } from '../../support/peers.ts';
+import { PeerProcess, peerTestsSideBySide } from '../../support/peers.ts';
 import { avCheck, ffmpegPublishes, gstreamerPublishes, type RtspTransport } from '../../support/rtsp-peers.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
 const folder = scratchFolder();
-const SECONDS = 8;
+const peerTest = peerTestsSideBySide(5);
+/** Some seven seconds of the clip, of which the first four are left out. */
+const RECORDED_BYTES = 1_500_000;
 let server: TestKernel;
 let base: string;
 let rtmp: string;
@@ -21,24 +23,24 @@ test.before(async () => {
 });
 test.after.always(() => server.stop());
 
-const live = (name: string) => until(() => (server.kernel.parts.media.find(name)?.tracks.length === 2 ? true : undefined), `stream ${name}`, 20_000);
+const live = (name: string) => until(() => (server.kernel.parts.media.find(name)?.tracks.length === 2 ? true : undefined), `stream ${name}`, 60_000);
 
-/** Plays with rtspsrc for some seconds into a file, by the times of RTP alone: its own smoothing of arrivals would show how busy the machine is. */
+/** Plays with rtspsrc into a file until that is long enough, by the times of RTP alone: its own smoothing of arrivals would show how busy the machine is. */
 async function record(t: ExecutionContext, name: string, transport: RtspTransport): Promise<string> {
   const file = join(folder, `${name}-${transport}.mkv`);
   const video = ['s.', '!', 'application/x-rtp,media=video', '!', 'rtph264depay', '!', 'h264parse', '!', 'queue', '!', 'matroskamux', 'name=m', '!', 'filesink', `location=${file}`];
   const audio = ['s.', '!', 'application/x-rtp,media=audio', '!', 'rtpmp4gdepay', '!', 'aacparse', '!', 'queue', '!', 'm.'];
   const player = new PeerProcess(t, 'gst-launch-1.0', ['-e', 'rtspsrc', `location=${base}/${name}`, `protocols=${transport}`, 'buffer-mode=none', 'name=s', ...video, ...audio]);
-  await new Promise((resolve) => setTimeout(resolve, (SECONDS + 2) * 1000));
+  await until(() => player.child.exitCode !== null || (existsSync(file) && statSync(file).size >= RECORDED_BYTES), `the recording: ${player.stderr}`, 120_000);
   player.child.kill('SIGINT');
   await player.finished;
-  if (statSync(file).size === 0) throw new Error(`rtspsrc wrote nothing: ${player.stderr}`);
+  if (statSync(file).size < RECORDED_BYTES) throw new Error(`rtspsrc gave up: ${player.stderr}`);
   return file;
 }
 
 for (const transport of ['tcp', 'udp'] as const) {
   peerTest(`rtspsrc plays over ${transport} what ffmpeg publishes`, ['ffmpeg', 'gst-launch-1.0'], async (t) => {
-    t.timeout(90_000);
+    t.timeout(180_000);
     const name = `gst-${transport}`;
     ffmpegPublishes(t, `${base}/${name}`, 'tcp');
     await live(name);
@@ -55,12 +57,12 @@ const PUBLISHERS = [
 
 for (const { what, transport, more } of PUBLISHERS) {
   peerTest(`rtspclientsink publishes, ${what}, and ffmpeg plays it by RTSP and RTMP`, ['ffmpeg', 'gst-launch-1.0'], async (t) => {
-    t.timeout(120_000);
+    t.timeout(180_000);
     const name = `sink-${transport}-${more.length}`;
     gstreamerPublishes(t, `${base}/${name}`, transport, ...more);
     await live(name);
     // GStreamer's first report, by which the picture is moved to the sound, comes up to five seconds into the stream.
-    const options = ['--seconds', String(SECONDS + 3), '--loop', '60', '--skip', '6'];
+    const options = ['--seconds', '11', '--loop', '60', '--skip', '6'];
     const [overRtsp, overRtmp] = await Promise.all([avCheck(t, `${base}/${name}`, options, ['-rtsp_transport', 'tcp']), avCheck(t, `${rtmp}/${name}`, options)]);
     t.is(overRtsp.status, 0, overRtsp.text);
     t.is(overRtmp.status, 0, overRtmp.text);

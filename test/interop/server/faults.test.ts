@@ -1,4 +1,4 @@
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { PluginFolder } from '../../support/plugin-folder.ts';
 import { RtmpClient } from '../../support/rtmp-client.ts';
 import { until } from '../../support/until.ts';
@@ -34,21 +34,37 @@ const FAULTY_PLUGIN = `
   });
 `;
 
-async function setUp(t: ExecutionContext): Promise<WcsServer> {
-  const faulty = new PluginFolder('faulty', FAULTY_PLUGIN);
-  t.teardown(() => faulty.remove());
-  return WcsServer.start(t, { plugins: { faulty: { path: faulty.folder } } });
-}
+const plugins = { faulty: FAULTY_PLUGIN, broken: 'export default {', throwing: 'throw new Error("on purpose: module");' };
+const folders = Object.entries(plugins).map(([name, code]) => new PluginFolder(name, code));
+let server: WcsServer;
 
-const faults = (server: WcsServer): string[] => server.log.flatMap(({ msg }) => (typeof msg === 'string' && msg.startsWith('Fault of ') ? [msg] : []));
+test.before(async () => {
+  const paths = Object.fromEntries(folders.map(({ name, folder }) => [name, { path: folder }]));
+  server = await WcsServer.open({ plugins: { ...paths, absent: { path: '/nowhere/at/all' } } });
+});
+
+test.after.always(async () => {
+  await server.close();
+  for (const folder of folders) folder.remove();
+});
+
+const faults = (): string[] => server.log.flatMap(({ msg }) => (typeof msg === 'string' && msg.startsWith('Fault of ') ? [msg] : []));
+
+test.serial('A plugin that cannot be compiled or throws at start is reported, and the rest serves', async (t) => {
+  const health = await server.health();
+  t.is(health?.status, 'degraded');
+  t.deepEqual(health?.plugins.filter(({ state }) => state !== 'active').map(({ name }) => name), ['absent', 'broken', 'throwing']);
+  t.regex(health?.plugins.find(({ name }) => name === 'broken')?.error ?? '', /broken\.plugin\.ts/);
+  t.regex(health?.plugins.find(({ name }) => name === 'throwing')?.error ?? '', /on purpose: module/);
+  t.true(server.log.some(({ msg }) => String(msg).includes('/nowhere/at/all')));
+});
 
 test.serial('Whatever a plugin throws in a timer, a callback or a promise is attributed to it, and the server lives', async (t) => {
-  const server = await setUp(t);
   const ways = ['rawTimer', 'timer', 'lateRejection', 'callback'];
   for (const [index, way] of ways.entries()) {
     await server.call('faulty.fail', { way });
-    await until(() => faults(server).length > index, way);
-    t.is(faults(server).at(-1), `Fault of faulty@1: on purpose: ${way}`);
+    await until(() => faults().length > index, way);
+    t.is(faults().at(-1), `Fault of faulty@1: on purpose: ${way}`);
   }
   t.false(server.log.some(({ msg }) => String(msg).startsWith('Uncaught error')));
   t.is((await server.pluginHealth('faulty'))?.state, 'active', 'fewer than five');
@@ -56,7 +72,11 @@ test.serial('Whatever a plugin throws in a timer, a callback or a promise is att
 });
 
 test.serial('Five faults take only that plugin down; it is started again after a while', async (t) => {
-  const server = await setUp(t);
+  for (const name of ['broken', 'throwing', 'absent', 'faulty']) await server.call('plugin.disable', { name });
+  // Its count begins anew with it.
+  await server.call('plugin.enable', { name: 'faulty' });
+  t.like(await server.health(), { httpStatus: 200, status: 'ok' });
+  const before = faults().length;
   const publisher = new RtmpClient(server.ports.rtmp);
   t.teardown(() => publisher.close());
   await publisher.publish('demo');
@@ -64,7 +84,7 @@ test.serial('Five faults take only that plugin down; it is started again after a
   t.is(ways.length, FAULT_LIMIT);
   for (const [index, way] of ways.entries()) {
     await server.call('faulty.fail', { way });
-    await until(() => faults(server).length > index, way);
+    await until(() => faults().length > before + index, way);
   }
   const down = await until(async () => {
     const health = await server.pluginHealth('faulty');
@@ -76,21 +96,7 @@ test.serial('Five faults take only that plugin down; it is started again after a
   t.false(publisher.closed);
   await until(async () => (await server.pluginHealth('faulty'))?.state === 'active', 'its restart');
   t.like(await server.health(), { httpStatus: 200, status: 'ok' });
-  t.is((await server.pluginHealth('faulty'))?.generation, 'faulty@2');
+  t.is((await server.pluginHealth('faulty'))?.generation, 'faulty@3');
   t.deepEqual((await server.health())?.plugins.filter(({ name, generation }) => name !== 'faulty' && generation !== `${name}@1`), [], 'the others were left alone');
   t.false(publisher.closed);
-});
-
-test.serial('A plugin that cannot be compiled or throws at start is reported, and the rest serves', async (t) => {
-  const broken = new PluginFolder('broken', 'export default {');
-  const throwing = new PluginFolder('throwing', 'throw new Error("on purpose: module");');
-  t.teardown(() => broken.remove());
-  t.teardown(() => throwing.remove());
-  const server = await WcsServer.start(t, { plugins: { broken: { path: broken.folder }, throwing: { path: throwing.folder }, absent: { path: '/nowhere/at/all' } } });
-  const health = await server.health();
-  t.is(health?.status, 'degraded');
-  t.deepEqual(health?.plugins.filter(({ state }) => state !== 'active').map(({ name }) => name), ['absent', 'broken', 'throwing']);
-  t.regex(health?.plugins.find(({ name }) => name === 'broken')?.error ?? '', /broken\.plugin\.ts/);
-  t.regex(health?.plugins.find(({ name }) => name === 'throwing')?.error ?? '', /on purpose: module/);
-  t.true(server.log.some(({ msg }) => String(msg).includes('/nowhere/at/all')));
 });

@@ -65,13 +65,13 @@ test.serial('A wrong wcs.yml ends the start with code 1, naming line and key', a
     ['log: { level: info }\nplugns: {}\n', /line 2, column \d+: plugns/],
     ['log:\n  level: "info\n', /line \d, column \d+/],
   ];
-  for (const [text, said] of cases) {
+  await Promise.all(cases.map(async ([text, said]) => {
     const server = await WcsServer.launch(t, { text });
     t.deepEqual(await server.exited, { code: 1, signal: null }, text);
     t.regex(server.stderr, said);
     t.regex(server.stderr, /^wcs-core could not start: .*wcs\.yml/m);
     t.false(/^\s+at /m.test(server.stderr), 'a sentence, no stack');
-  }
+  }));
 });
 
 test.serial('A port that is taken fails that plugin alone, with a sentence that says what to do', async (t) => {

@@ -10,7 +10,7 @@ for (const backend of ['node-av', 'ffmpeg'] as const) {
   peerTest(`${backend} gives the colour of each second of clips in all codecs`, ['ffmpeg'], async (t) => {
     t.timeout(120_000);
     const kernel = await snapshotKernel(t, { backend });
-    for (const codec of CODECS) {
+    await Promise.all(CODECS.map(async (codec) => {
       const clip = await colourClip(codec);
       const publication = publishClip(kernel, codec, clip);
       for (const [second, colour] of COLOURS.entries()) {
@@ -19,7 +19,7 @@ for (const backend of ['node-av', 'ffmpeg'] as const) {
         t.like(picture, { width: 320, height: 240 });
         t.true(colourDistance(picture.colour, colour) <= TOLERANCE, `${codec}, second ${second}: ${picture.colour.join()} for ${colour.join()}`);
       }
-    }
+    }));
   });
 }
 
@@ -28,7 +28,7 @@ for (const backend of ['node-av', 'ffmpeg'] as const) {
     t.timeout(120_000);
     const kernel = await snapshotKernel(t, { backend });
     let refused = 0;
-    for (const codec of ['h264', 'hevc', 'vp8'] as const) {
+    await Promise.all((['h264', 'hevc', 'vp8'] as const).map(async (codec) => {
       const clip = await colourClip(codec);
       const [good] = clip.frames;
       for (let seed = 1; seed <= 4; seed++) {
@@ -42,7 +42,7 @@ for (const backend of ['node-av', 'ffmpeg'] as const) {
         t.true(colourDistance(lookAt(await takePicture(kernel, `${codec}${seed}`)).colour, COLOURS[0]) <= TOLERANCE, `${codec} after seed ${seed}`);
         publication.end('over');
       }
-    }
+    }));
     t.true(refused > 0, 'some of it was refused');
     t.is(kernel.kernel.host.slot('snapshots').faultsSeen, 0);
   });

@@ -5,7 +5,7 @@ import { readBlocks, walkElements } from '../../support/ebml-walk.ts';
 
 const block: fc.Arbitrary<MatroskaBlock> = fc.record({
   track: fc.integer({ min: 1, max: 126 }),
-  timeMs: fc.integer({ min: 5_000_000, max: 5_032_767 }),
+  ticks: fc.integer({ min: 5_000_000, max: 5_032_767 }),
   key: fc.boolean(),
   data: fc.uint8Array({ maxLength: 300 }),
 });
@@ -17,7 +17,7 @@ const track: fc.Arbitrary<MatroskaTrack> = fc.oneof(
 test('whatever blocks go into a cluster, a reader of its elements gets the same ones', (t) => {
   fc.assert(
     fc.property(fc.array(block, { minLength: 1, maxLength: 20 }), (blocks) => {
-      const expected = blocks.map(({ track: number, timeMs, key, data }) => ({ track: number, timeMs, key, data: Buffer.from(data) }));
+      const expected = blocks.map(({ track: number, ticks, key, data }) => ({ track: number, ticks, key, data: Buffer.from(data) }));
       t.deepEqual(readBlocks(Buffer.concat(encodeCluster(blocks))), expected);
     }),
     { numRuns: 100 },
@@ -47,6 +47,6 @@ test('tracks of one number, times without a cluster and heads without room are r
   t.throws(() => encodeMatroskaHead({ docType: 'webm', tracks: [{ ...one, number: 127 }] }), { instanceOf: RangeError });
   t.throws(() => encodeMatroskaHead({ docType: 'webm', tracks: [one], headBytes: 100 }), { instanceOf: RangeError });
   const data = new Uint8Array(1);
-  t.throws(() => encodeCluster([{ track: 1, timeMs: 0, key: true, data }, { track: 1, timeMs: 32_768, key: true, data }]), { instanceOf: RangeError });
-  t.throws(() => encodeCluster([{ track: 1, timeMs: -1, key: true, data }]), { instanceOf: RangeError });
+  t.throws(() => encodeCluster([{ track: 1, ticks: 0, key: true, data }, { track: 1, ticks: 32_768, key: true, data }]), { instanceOf: RangeError });
+  t.throws(() => encodeCluster([{ track: 1, ticks: -1, key: true, data }]), { instanceOf: RangeError });
 });

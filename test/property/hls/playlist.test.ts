@@ -21,7 +21,7 @@ interface Clock {
 function presentationOf(stream: AnyStream, container: Container, clock: Clock): Presentation {
   const timing = timingFor(WISH, { frameIntervalUs: stream.frameIntervalUs, keyIntervalUs: undefined });
   const clocks = { wallMs: () => 1_700_000_000_000 + clock.nowMs, monotonicMs: () => clock.nowMs };
-  const presentation = new Presentation(newPresentation(container, timing, 'token'), { limits: LIMITS, clocks, onBroken: () => undefined });
+  const presentation = new Presentation(newPresentation(container, timing, 'token'), { limits: LIMITS, clocks, onBroken: () => undefined, onKeyFrameDue: () => undefined });
   presentation.setTracks(TRACKS.filter(({ kind }) => stream.frames.some(({ track }) => track.kind === kind)));
   return presentation;
 }

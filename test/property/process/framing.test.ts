@@ -44,3 +44,34 @@ test('a frame that is too short or too long, and one of an unknown kind, are ref
   refuses((bytes) => bytes.writeUInt8(9, 4));
   refuses((bytes) => bytes.fill(0x7b, FRAME_HEADER_BYTES));
 });
+
+test.serial('a large frame that comes in small pieces is copied once, besides its header', (t) => {
+  const data = Buffer.alloc(4 * 1024 * 1024, 7);
+  const bytes = encodeFrame({ kind: 'packet', job: 1, port: 0, key: true, ptsUs: 0, dtsUs: 0, stampMs: 0, data });
+  const concat = Buffer.concat.bind(Buffer);
+  let copied = 0;
+  Buffer.concat = (list, length) => {
+    const joined = concat(list, length);
+    copied += joined.length;
+    return joined;
+  };
+  t.teardown(() => (Buffer.concat = concat));
+  const out: ChildFrame[] = [];
+  const reader = new FrameReader((frame) => void out.push(frame));
+  const pieceBytes = 4096;
+  for (let at = 0; at < bytes.length; at += pieceBytes) reader.push(bytes.subarray(at, at + pieceBytes));
+  t.is(out.length, 1);
+  t.true(copied <= bytes.length + pieceBytes, `${copied} bytes copied of ${bytes.length}`);
+});
+
+test('what a frame\'s receiver throws loses that frame alone', (t) => {
+  const out: number[] = [];
+  const reader = new FrameReader(({ job }) => {
+    if (job === 1) throw new Error('on purpose');
+    out.push(job);
+  });
+  const [first, second] = [1, 2].map((job) => encodeFrame({ kind: 'json', job, value: job }));
+  t.throws(() => reader.push(Buffer.concat([first!, second!.subarray(0, 5)])), { message: 'on purpose' });
+  reader.push(second!.subarray(5));
+  t.deepEqual(out, [2]);
+});

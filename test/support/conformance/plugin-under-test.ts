@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A life-cycle step in which a version may be made to throw. */
@@ -21,8 +21,9 @@ export class PluginUnderTest {
   constructor(name: string, entry: string) {
     this.name = name;
     this.#entry = entry;
-    this.folder = join(process.cwd(), '.build', 'conformance', `${name}-${process.pid}`);
-    mkdirSync(this.folder, { recursive: true });
+    const parent = join(process.cwd(), '.build', 'conformance');
+    mkdirSync(parent, { recursive: true });
+    this.folder = mkdtempSync(join(parent, `${name}-`));
     this.writeGood();
   }
 

@@ -86,9 +86,32 @@ test('the pace is read from the cached frames, else from what the track says', (
   t.is(paceOf({ tracks: [], cached: [], keyFrames: 0, ageMs: 0 }).frameIntervalUs, undefined);
 });
 
+test('a key frame is asked for before the segment is as long as it should be, again with each part, and not while they come by themselves', (t) => {
+  const clocks = { wallMs: () => 0, monotonicMs: () => 0 };
+  let frame = 0;
+  let asked: number[] = [];
+  const onKeyFrameDue = (): void => void asked.push(frame);
+  const presentation = new Presentation(newPresentation('fmp4', TIMING, 'x'), { limits: { listSize: 5, maxBytes: 1e9 }, clocks, onBroken: () => undefined, onKeyFrameDue });
+  presentation.setTracks([VIDEO]);
+  const until = (end: number, isKey: (frame: number) => boolean): void => {
+    for (; frame < end; frame++) presentation.push(frameOf(VIDEO, frame * 40_000, isKey(frame)));
+  };
+  until(150, (index) => index % 36 === 0);
+  t.deepEqual(asked, []);
+  until(220, () => false);
+  t.true(asked.length >= 2, `asked at ${asked.join(', ')}`);
+  const first = asked[0] ?? 0;
+  t.true(first >= 144 + 36 && first <= 144 + 50, `first asked at frame ${first}, after the key frame at 144`);
+  asked = [];
+  until(256, (index) => index === 220);
+  t.deepEqual(asked, []);
+  const last = presentation.store.listed.at(-1);
+  t.true(presentation.store.open?.parts[0]?.independent, `segment ${last?.msn ?? 0} ended before the key frame`);
+});
+
 test('a blocking request is answered as the draft asks: whole segments, part numbers beyond the last one, too far ahead', (t) => {
   const clocks = { wallMs: () => 0, monotonicMs: () => 0 };
-  const presentation = new Presentation(newPresentation('ts', TIMING, 'x'), { limits: { listSize: 5, maxBytes: 1e9 }, clocks, onBroken: () => t.fail() });
+  const presentation = new Presentation(newPresentation('ts', TIMING, 'x'), { limits: { listSize: 5, maxBytes: 1e9 }, clocks, onBroken: () => t.fail(), onKeyFrameDue: () => undefined });
   presentation.setTracks([VIDEO]);
   for (let frame = 0; frame <= 90; frame++) presentation.push(frameOf(VIDEO, frame * 33_333, frame % 60 === 0, { data: Uint8Array.of(0, 0, 0, 1, 0x65) }));
   const { openMsn, open, listed } = presentation.store;

@@ -80,6 +80,18 @@ test('without a usable cache a viewer asks for a key frame and begins with it, b
   t.deepEqual(payloads(late.sender.sent), ['K5080.0']);
 });
 
+test('a viewer that comes within a key frame gets nothing of its rest, and begins with the next one, even where packets before it do not show it', (t) => {
+  const stage = new FanoutStage([RTP_VIDEO]);
+  stage.publication.writePacket(stage.packet(0, 1, { key: true, marker: false }));
+  const first = stage.add();
+  stage.publication.writePacket(stage.packet(0, 2, { key: true, index: 1 }));
+  stage.publication.writePacket(stage.packet(40, 3));
+  stage.publication.writePacket(stage.packet(80, 4, { marker: false }));
+  stage.publication.writePacket(stage.packet(80, 5, { key: true, index: 1 }));
+  stage.turn();
+  t.deepEqual(payloads(first.sender.sent), ['K80.1']);
+});
+
 test('the first viewer of a stream of frames gets its cached group through the packetiser', (t) => {
   const stage = new FanoutStage([VIDEO], { makesKeyFrames: false });
   stage.bus.registerConverter(toyPacketiser(['h264']));

@@ -86,10 +86,10 @@ test('the batching window follows the load: short on an idle event loop, long on
   t.is(window.ms, 30);
   t.is(run(0.4, 10).at(-1), 100);
   t.is(window.load, 0.4);
-  const falling = run(0.015, 10);
+  const falling = run(0.03, 10);
   t.is(falling[0], 50);
   t.is(falling.at(-1), 10);
-  t.is(run(0.06, 3).at(-1), 10);
+  t.is(run(0.12, 3).at(-1), 10);
   window.close();
   t.is(time.pending, 0);
 });

@@ -12,9 +12,9 @@ const parse = (message: string, ...data: unknown[]): unknown => parseClientMessa
 test('a connection keeps what the client said but its password', (t) => {
   t.deepEqual(parse('connection', { appKey: 'a', keepAlive: true, authToken: 't', clientBrowserVersion: 'UA', custom: { x: 1 }, sipLogin: '1', sipPassword: 'p' }), {
     type: 'connection',
-    request: { appKey: 'a', keepAlive: true, authToken: 't', userAgent: 'UA', custom: { x: 1 }, wantsAccount: true, echo: { appKey: 'a', keepAlive: true, authToken: 't', clientBrowserVersion: 'UA', custom: { x: 1 }, sipLogin: '1' } },
+    request: { appKey: 'a', keepAlive: true, authToken: 't', userAgent: 'UA', custom: { x: 1 }, account: { login: '1', authenticationName: '', password: 'p', domain: '', outboundProxy: '', port: 0, registerRequired: false, visibleName: '' }, echo: { appKey: 'a', keepAlive: true, authToken: 't', clientBrowserVersion: 'UA', custom: { x: 1 }, sipLogin: '1' } },
   });
-  t.like(parse('connection', null), { request: { appKey: 'defaultApp', keepAlive: false, wantsAccount: false } });
+  t.like(parse('connection', null), { request: { appKey: 'defaultApp', keepAlive: false } });
 });
 
 test('fields of another type get their neutral value, and numbers may be texts', (t) => {

@@ -6,6 +6,7 @@ import { targetKey, type Target } from '../session/target.ts';
 import { TimerWheel } from '../session/timer-wheel.ts';
 import { UserAgent, type UserAgentState } from '../session/user-agent.ts';
 import { parseSipMessage, type ParsedMessage } from '../wire/parse-message.ts';
+import { isNumericHost } from '../wire/sip-uri.ts';
 import { ControlServer } from './control-server.ts';
 import { addressTowards, type BoundPorts } from './engine-network.ts';
 import { FloodGuard, isScanner } from './flood-guard.ts';
@@ -104,6 +105,12 @@ export class SipEngine {
     this.#host = udp.address.host;
     this.#ports = { udp: udp.address.port, tcp: tcp.address.port, tls: secure?.address.port ?? tls.port };
     return { host: '127.0.0.1', port: await this.#control.listen(), secret: this.#secret };
+  }
+
+  /** Our address as a host finds it: a numeric one, or a name that is somewhere else. */
+  hostTowards(host: string): string {
+    const address = host === 'localhost' ? '127.0.0.1' : isNumericHost(host) ? host : '';
+    return addressTowards({ transport: 'udp', address, port: 0 }, this.#settings, this.#host, this.#ports).host;
   }
 
   /** Resolves when the application takes these methods. */

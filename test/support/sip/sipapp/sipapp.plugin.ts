@@ -92,7 +92,7 @@ class SipApp implements PluginInstance {
   }
 
   #answer(request: SrfRequest, response: SrfResponse): void {
-    answer(this.#srf, request, response, sdp(), (dialog) => this.#keep(dialog)).catch(() => undefined);
+    answer(this.#srf, request, response, sdp(), {}, (dialog) => this.#keep(dialog)).catch(() => undefined);
   }
 
   #answerEarly(request: SrfRequest, response: SrfResponse): void {

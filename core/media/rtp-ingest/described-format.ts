@@ -1,6 +1,8 @@
-import { clockRateOf, type AacPacking, type Codec, type RtpIngestTrack } from 'wcs-core';
-import { aacLcConfig, encodeAudioSpecificConfig, parseAudioSpecificConfig } from 'wcs-core/formats/aac';
-import { parseStreamMuxConfig } from 'wcs-core/rtp/payload/latm-config';
+import { aacLcConfig, encodeAudioSpecificConfig, parseAudioSpecificConfig } from '../../formats/aac.ts';
+import { parseStreamMuxConfig } from '../../rtp/payload/latm-config.ts';
+import { clockRateOf, type Codec } from '../codecs.ts';
+import type { RtpIngestTrack } from './ingest-track.ts';
+import type { AacPacking } from './repacketiser.ts';
 
 /** What an m-section says of one payload type, as text. */
 export interface DescribedFormat {

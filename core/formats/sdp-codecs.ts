@@ -9,6 +9,7 @@ const STATIC_FORMATS: ReadonlyMap<number, { readonly name: string; readonly cloc
   [0, { name: 'PCMU', clockRateHz: 8000 }],
   [8, { name: 'PCMA', clockRateHz: 8000 }],
   [9, { name: 'G722', clockRateHz: 8000 }],
+  [18, { name: 'G729', clockRateHz: 8000 }],
 ]);
 
 /** One RTP format of an m-section. */

@@ -1,0 +1,107 @@
+import { WcsError, type CallFacts, type Counter, type PluginContext, type PluginSession } from 'wcs-core';
+import type { CallMediaPort } from './call-media.ts';
+import { Call } from './call.ts';
+import type { CallPlan, CallServices, CallState } from './call-facts.ts';
+import { exportDialog, importDialog, type SrfDialogState } from './dialog-state.ts';
+import type { SrfAgent } from './srf.ts';
+
+/** How often calls are looked after: packets out of order wait no longer than half of it beyond their time. */
+const TICK_MS = 50;
+
+/** What calls are made with. */
+export interface CallsOptions {
+  readonly srf: () => SrfAgent;
+  readonly media: CallMediaPort;
+  readonly nowMs: () => number;
+  readonly rtpTimeoutMs: number;
+  readonly maxCalls: number;
+  /** Those of a client are told to it. */
+  readonly events: Pick<CallServices, 'onStatus' | 'onMedia' | 'onTransfer' | 'onPlayEnded'> & { onOver(call: Call): void };
+}
+
+/** All calls of this version of the plugin, by the ids that clients have chosen. */
+export class Calls {
+  readonly #ctx: PluginContext;
+  readonly #options: CallsOptions;
+  readonly #services: CallServices;
+  readonly #calls = new Map<string, Call>();
+  readonly #ended: Counter;
+
+  constructor(ctx: PluginContext, options: CallsOptions) {
+    const { srf, media, nowMs, rtpTimeoutMs, events } = options;
+    this.#ctx = ctx;
+    this.#options = options;
+    this.#ended = ctx.metrics.counter({ name: 'sip_calls_ended', group: 'sip_stats', help: 'Calls that have ended, by cause.', labelNames: ['cause'] });
+    const keys = ctx.metrics.counter({ name: 'sip_keys_received', group: 'sip_stats', help: 'Keys that other sides of calls have pressed.' });
+    this.#services = {
+      ...{ ctx, srf, media, nowMs, rtpTimeoutMs },
+      onStatus: (call) => events.onStatus(call),
+      onMedia: (call) => events.onMedia(call),
+      onKey: () => keys.inc(),
+      onTransfer: (call, target, status) => events.onTransfer(call, target, status),
+      onPlayEnded: (call) => events.onPlayEnded(call),
+      onOver: (call, { cause, statusCode }) => {
+        if (this.#calls.get(call.plan.callId) === call) this.#calls.delete(call.plan.callId);
+        this.#ended.inc(1, { cause });
+        call.session.log.info('A call has ended', { callId: call.plan.callId, callee: call.plan.callee, cause, statusCode });
+        events.onOver(call);
+      },
+    };
+  }
+
+  start(): void {
+    this.#ctx.timers.every(TICK_MS, () => {
+      const nowMs = this.#options.nowMs();
+      for (const call of [...this.#calls.values()]) call.tick(nowMs);
+    });
+  }
+
+  get all(): readonly Call[] {
+    return [...this.#calls.values()];
+  }
+
+  find(callId: string): Call | undefined {
+    return this.#calls.get(callId);
+  }
+
+  /** The call of that id. @throws WcsError SESSION_E_NOT_FOUND */
+  get(callId: string): Call {
+    const call = this.#calls.get(callId);
+    if (call === undefined) throw new WcsError('SESSION_E_NOT_FOUND', 'Call not found');
+    return call;
+  }
+
+  /** Those that match every fact given. */
+  matching(wanted: Partial<Pick<CallFacts, 'callId' | 'callee' | 'status'>>): readonly Call[] {
+    return this.all.filter(({ facts }) => (wanted.callId ?? facts.callId) === facts.callId && (wanted.callee ?? facts.callee) === facts.callee && (wanted.status ?? facts.status) === facts.status);
+  }
+
+  /** Makes a call that nothing has happened to yet. @throws WcsError OPERATION_E_CONFLICT, PROTOCOL_E_LIMIT */
+  open(plan: CallPlan): Call {
+    const { maxCalls } = this.#options;
+    if (this.#calls.has(plan.callId)) throw new WcsError('OPERATION_E_CONFLICT', 'A call with this id exists already.');
+    if (this.#calls.size >= maxCalls) throw new WcsError('PROTOCOL_E_LIMIT', `${maxCalls} calls are going on; raise plugins.sip.maxCalls.`);
+    const session = this.#ctx.sessions.open({ protocol: 'sip', kind: plan.clientId === undefined ? 'internal' : 'client' });
+    const call = new Call(this.#services, session, plan);
+    this.#calls.set(plan.callId, call);
+    return call;
+  }
+
+  /** All dialogs, to be known before the first of their requests comes to the next version. */
+  exportDialogs(): readonly SrfDialogState[] {
+    return this.all.flatMap(({ dialog }) => (dialog === undefined ? [] : (exportDialog(dialog) ?? [])));
+  }
+
+  importDialogs(dialogs: readonly SrfDialogState[]): void {
+    for (const dialog of dialogs) importDialog(this.#options.srf(), dialog);
+  }
+
+  exportSession(session: PluginSession): CallState | undefined {
+    return this.all.find((call) => call.session === session)?.exportState();
+  }
+
+  importSession(session: PluginSession, state: CallState): void {
+    const call = Call.restore(this.#services, session, state);
+    this.#calls.set(state.plan.callId, call);
+  }
+}

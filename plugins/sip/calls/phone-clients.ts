@@ -1,0 +1,346 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { messageOf, OFFER_ANSWER, ProtocolError, WcsError, type Codec, type CallWish, type KeyMethod, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer, type PluginContext, type Stream, type StreamMeta, type Telephony, type TelephonyClient, type TelephonyEvent, type TelephonyListener } from 'wcs-core';
+import { CALL_CODECS, codecsIn } from '../media/wire/formats.ts';
+import { readSdp } from '../media/wire/read-sdp.ts';
+import { parseNameAddr } from '../engine/wire/name-addr.ts';
+import { addressesOf, calleeUri, userOf } from './addresses.ts';
+import type { Call } from './call.ts';
+import type { CallPlan } from './call-facts.ts';
+import type { Calls } from './calls.ts';
+import { NORMAL } from './outcome.ts';
+import { newToken, type Registrar } from './registrar.ts';
+import type { Registration } from './registration.ts';
+import type { SrfRequest, SrfResponse } from './srf.ts';
+
+/** Capability through which the media side of clients tells what happens. */
+export const TELEPHONY_MEDIA = 'telephony-media';
+
+const NO_MEDIA = 'WebRTC is not enabled on this server';
+
+/** A client's side of a call; plain data. */
+interface Line {
+  /** Of its media session, and of the line. */
+  readonly mediaId: string;
+  readonly callId: string;
+  readonly clientId: string;
+  /** The client's offer, or its answer to ours; empty before that. */
+  readonly sdp: string;
+  /** Stream that the client's media becomes. */
+  readonly streamName: string;
+  /** Its media has been agreed on, or is being so. */
+  readonly answered: boolean;
+}
+
+/** Plain data of `PhoneClients`. */
+export interface PhoneClientsState {
+  readonly clients: readonly TelephonyClient[];
+  readonly lines: readonly Line[];
+}
+
+/** What clients are served with. */
+export interface PhoneClientsOptions {
+  readonly ctx: PluginContext;
+  readonly calls: Calls;
+  readonly registrar: Registrar;
+}
+
+/** The clients that telephone, by the signalling of other plugins: their accounts, and their side of calls. */
+export class PhoneClients implements Telephony, MediaSessionListener {
+  readonly #options: PhoneClientsOptions;
+  readonly #clients = new Map<string, TelephonyClient>();
+  /** By `mediaId`. */
+  readonly #lines = new Map<string, Line>();
+  /** The next version has everything: what happens here concerns nobody any more. */
+  #moved = false;
+  /** What a client is told of a call waits for the answer to its offer. */
+  readonly #answers = new Map<string, Promise<void>>();
+
+  constructor(options: PhoneClientsOptions) {
+    this.#options = options;
+  }
+
+  exportState(): PhoneClientsState {
+    this.#moved = true;
+    return { clients: [...this.#clients.values()], lines: [...this.#lines.values()] };
+  }
+
+  importState({ clients, lines }: PhoneClientsState): void {
+    for (const client of clients) this.#clients.set(client.id, client);
+    for (const line of lines) this.#lines.set(line.mediaId, line);
+  }
+
+  connect(client: TelephonyClient): void {
+    const { account, peer } = client;
+    addressesOf(account);
+    this.#clients.set(client.id, client);
+    if (!account.registerRequired) return;
+    const registration = this.#options.registrar.register(account, peer.address);
+    if (registration.registered) this.#tell(client.id, { type: 'registered' });
+  }
+
+  disconnect(clientId: string): void {
+    const client = this.#clients.get(clientId);
+    this.#clients.delete(clientId);
+    for (const { callId, clientId: owner } of [...this.#lines.values()]) if (owner === clientId) this.hangUp(clientId, callId);
+    const registration = client === undefined ? undefined : this.#options.registrar.find(client.account);
+    const isWanted = registration === undefined || [...this.#clients.values()].some(({ account }) => account.registerRequired && this.#options.registrar.find(account) === registration);
+    if (!isWanted) registration.session.close('Nobody is here any more');
+  }
+
+  call(clientId: string, { callId, callee, visibleName, hasAudio, hasVideo, sdp }: CallWish): void {
+    const { account, peer } = this.#client(clientId);
+    const { calls, registrar } = this.#options;
+    calleeUri(callee, addressesOf(account));
+    const token = registrar.find(account)?.plan.token ?? newToken();
+    const call = calls.open({
+      ...{ callId, incoming: false, account, callee, hasAudio, hasVideo, clientId, token },
+      caller: account.login,
+      visibleName: visibleName || account.visibleName || account.login,
+      callerAddress: peer.address,
+      codecs: codecsIn(readSdp(sdp)),
+      streamName: `call-${randomUUID()}`,
+    });
+    this.#lines.set(callId, { mediaId: callId, callId, clientId, sdp, streamName: `call-${randomUUID()}`, answered: false });
+    call.dial();
+  }
+
+  /** Somebody calls an account: it rings at all clients that have it. */
+  receive(registration: Registration, request: SrfRequest, response: SrfResponse): void {
+    const clients = [...this.#clients.values()].filter(({ account }) => account.registerRequired && this.#options.registrar.find(account) === registration);
+    if (clients.length === 0) return response.send(480);
+    const offered = describedMedia(request.body);
+    if (offered === undefined) return response.send(488);
+    const { account, token } = registration.plan;
+    const from = parseNameAddr(request.get('from') ?? '');
+    const caller = userOf(from?.uri ?? '');
+    const call = this.#opened(response, {
+      ...{ callId: callIdOf(request), incoming: true, account, caller, callee: account.login, clientId: undefined, token, callerAddress: undefined },
+      ...{ visibleName: (from?.display ?? '').replaceAll('"', '') || caller, hasAudio: true, hasVideo: offered.kinds.includes('video'), codecs: offered.codecs, streamName: `call-${randomUUID()}` },
+    });
+    if (call === undefined) return;
+    const rings = this.#linesOf(call).length > 0;
+    call.ring(request, response);
+    // It rang already when the version before was exchanged.
+    if (!rings) for (const client of clients) this.#ring(call, client, offered);
+  }
+
+  /** Undefined, and refused, where there is no room for another call. */
+  #opened(response: SrfResponse, plan: CallPlan): Call | undefined {
+    try {
+      return this.#options.calls.open(plan);
+    } catch (error) {
+      if (!(error instanceof WcsError)) throw error;
+      response.send(error.code === 'OPERATION_E_CONFLICT' ? 482 : 503);
+      return undefined;
+    }
+  }
+
+  answer(clientId: string, callId: string, sdp: string): void {
+    const call = this.#call(clientId, callId);
+    const own = this.#linesOf(call).find((line) => line.clientId === clientId);
+    if (own === undefined || call.plan.clientId !== undefined) throw new WcsError('SESSION_E_NOT_FOUND', 'Call not found');
+    call.assign(clientId, codecsIn(readSdp(sdp)));
+    this.#lines.set(own.mediaId, { ...own, sdp });
+    for (const line of this.#linesOf(call)) if (line.clientId !== clientId) this.#drop(call, line, 'Answered by another');
+    call.accept();
+  }
+
+  hangUp(clientId: string, callId: string): void {
+    const call = this.#call(clientId, callId);
+    const others = this.#linesOf(call).filter((line) => line.clientId !== clientId);
+    const own = this.#linesOf(call).find((line) => line.clientId === clientId);
+    // The others may want it still.
+    if (call.plan.clientId === undefined && others.length > 0 && own !== undefined) this.#drop(call, own, NORMAL.info);
+    else call.hangUp();
+  }
+
+  hold(clientId: string, callId: string, held: boolean): void {
+    this.#call(clientId, callId).hold(held);
+  }
+
+  pressKeys(clientId: string, callId: string, keys: string, method: KeyMethod): void {
+    this.#call(clientId, callId).pressKeys(keys, method);
+  }
+
+  transfer(clientId: string, callId: string, target: string): void {
+    this.#call(clientId, callId).transfer(target);
+  }
+
+  /** The media of a client says what happens. */
+  onMediaEvent(mediaId: string, event: MediaSessionEvent): void {
+    const line = this.#lines.get(mediaId);
+    if (event.type === 'ended' && line !== undefined) this.#options.calls.find(line.callId)?.hangUp(event.info);
+  }
+
+  /** The stream of the client's own media; undefined where there is none (yet). */
+  streamOf(call: Call): Stream | undefined {
+    const line = this.#lineOf(call);
+    return line === undefined ? undefined : this.#options.ctx.media.find(line.streamName);
+  }
+
+  onRegistration(registration: Registration): void {
+    for (const { id, account } of this.#clients.values()) {
+      if (!account.registerRequired || this.#options.registrar.find(account) !== registration) continue;
+      this.#tell(id, registration.registered ? { type: 'registered' } : { type: 'registrationFailed', info: `Registration failed: ${registration.failure ?? 'no answer'}` });
+    }
+  }
+
+  /** Media is agreed on with the other side: the client's offer can be answered so that nothing needs to be converted. */
+  onMedia(call: Call): void {
+    const line = this.#lineOf(call);
+    if (line === undefined || line.answered) return;
+    this.#lines.set(line.mediaId, { ...line, answered: true });
+    const answered = this.#agreeWith(call, line);
+    this.#answers.set(line.callId, answered);
+    call.session.background(answered);
+  }
+
+  onStatus(call: Call): void {
+    const { facts } = call;
+    const answer = this.#answers.get(facts.callId);
+    const tell = (): void => {
+      for (const { clientId } of this.#linesOf(call)) this.#tell(clientId, { type: 'status', call: facts });
+    };
+    // Nobody waits for the end of a call.
+    if (answer === undefined || call.over) tell();
+    else this.#options.ctx.background(answer.then(() => (call.over ? undefined : tell())));
+  }
+
+  onTransfer(call: Call, target: string, status: 'TRYING' | 'COMPLETED' | 'FAILED'): void {
+    const { clientId, callId } = call.plan;
+    if (clientId !== undefined) this.#tell(clientId, { type: 'transfer', callId, target, status });
+  }
+
+  /** What was played instead of the client has ended. */
+  onPlayEnded(call: Call): void {
+    const own = this.streamOf(call);
+    if (own !== undefined && !call.over) call.play(own);
+  }
+
+  onOver(call: Call): void {
+    this.#answers.delete(call.plan.callId);
+    for (const { mediaId } of this.#linesOf(call)) {
+      this.#lines.delete(mediaId);
+      if (!this.#moved) this.#media()?.close(mediaId, 'Stopped by user');
+    }
+  }
+
+  #ring(call: Call, client: TelephonyClient, { kinds, codecs }: DescribedMedia): void {
+    const { callId } = call.plan;
+    const line: Line = { mediaId: randomUUID(), callId, clientId: client.id, sdp: '', streamName: `call-${randomUUID()}`, answered: false };
+    this.#lines.set(line.mediaId, line);
+    const rung = async (): Promise<void> => {
+      try {
+        const media = this.#media();
+        if (media === undefined) throw new WcsError('PLUGIN_E_REQUIRES', NO_MEDIA);
+        const { mediaId, streamName } = line;
+        const { sdp } = await media.offer({ id: mediaId, kinds, codecs, name: streamName, plays: call.plan.streamName, owner: `call:${callId}`, listener: TELEPHONY_MEDIA, meta: this.#metaOf(call, client) });
+        if (call.over || !this.#lines.has(mediaId)) {
+          media.close(mediaId, 'Stopped by user');
+          return;
+        }
+        // The SDK can't take them in another order.
+        this.#tell(client.id, { type: 'description', callId, sdp });
+        this.#tell(client.id, { type: 'incoming', call: call.facts });
+        this.#tell(client.id, { type: 'status', call: call.facts });
+      } catch (error) {
+        if (!(error instanceof WcsError)) throw error;
+        this.#lines.delete(line.mediaId);
+        if (this.#linesOf(call).length === 0) call.hangUp(error.message, 480);
+      }
+    };
+    call.session.background(rung());
+  }
+
+  /** One of the clients that a call rings at has nothing to do with it any more. */
+  #drop(call: Call, { mediaId, clientId }: Line, info: string): void {
+    this.#lines.delete(mediaId);
+    this.#media()?.close(mediaId, 'Stopped by user');
+    this.#tell(clientId, { type: 'status', call: { ...call.facts, status: 'FINISH', info } });
+  }
+
+  #linesOf(call: Call): readonly Line[] {
+    return [...this.#lines.values()].filter(({ callId }) => callId === call.plan.callId);
+  }
+
+  /** That of the client whose call it is. */
+  #lineOf(call: Call): Line | undefined {
+    return this.#linesOf(call).find(({ clientId }) => clientId === call.plan.clientId);
+  }
+
+  #metaOf(call: Call, { peer, account }: TelephonyClient): StreamMeta {
+    return { plugin: 'sip', protocol: 'webrtc', sessionId: call.session.id, peer, params: {}, login: account.login };
+  }
+
+  async #agreeWith(call: Call, { mediaId, callId, clientId, sdp: given, streamName }: Line): Promise<void> {
+    const media = this.#media();
+    const client = this.#clients.get(clientId);
+    if (media === undefined || client === undefined) {
+      call.hangUp(NO_MEDIA);
+      return;
+    }
+    try {
+      let sdp = '';
+      if (call.plan.incoming) await media.accept(mediaId, given, call.codecs);
+      else ({ sdp } = await media.answer({ id: mediaId, sdp: given, direction: 'both', name: streamName, plays: call.plan.streamName, codecs: call.codecs, owner: `call:${callId}`, listener: TELEPHONY_MEDIA, meta: this.#metaOf(call, client) }));
+      if (call.over) {
+        media.close(mediaId, 'Stopped by user');
+        return;
+      }
+      if (sdp !== '') this.#tell(clientId, { type: 'description', callId, sdp });
+      call.play(this.streamOf(call));
+    } catch (error) {
+      if (!(error instanceof WcsError)) throw error;
+      call.session.log.debug('The offer of a client was refused', { reason: messageOf(error) });
+      call.fail(error.code === 'MEDIA_E_NO_COMMON_CODEC' ? 'No common codecs' : 'Failed by session creation');
+    }
+  }
+
+  #tell(clientId: string, event: TelephonyEvent): void {
+    const listener = this.#moved ? undefined : this.#clients.get(clientId)?.listener;
+    const { capabilities } = this.#options.ctx;
+    if (listener !== undefined && capabilities.has(listener)) capabilities.get<TelephonyListener>(listener).onTelephonyEvent(clientId, event);
+  }
+
+  #client(clientId: string): TelephonyClient {
+    const client = this.#clients.get(clientId);
+    if (client === undefined) throw new WcsError('SESSION_E_NOT_FOUND', 'The client has no telephone account');
+    return client;
+  }
+
+  /** A call of that client's. */
+  #call(clientId: string, callId: string): Call {
+    const call = this.#options.calls.find(callId);
+    if (call === undefined || !this.#linesOf(call).some((line) => line.clientId === clientId)) throw new WcsError('SESSION_E_NOT_FOUND', 'Call not found');
+    return call;
+  }
+
+  #media(): OfferAnswer | undefined {
+    const { capabilities } = this.#options.ctx;
+    return capabilities.has(OFFER_ANSWER) ? capabilities.get<OfferAnswer>(OFFER_ANSWER) : undefined;
+  }
+}
+
+/** Kinds and codecs of a caller's offer. */
+interface DescribedMedia {
+  readonly kinds: readonly ('audio' | 'video')[];
+  readonly codecs: readonly Codec[];
+}
+
+/** What a caller offers; without an offer, sound in any codec; undefined where it makes no sense. */
+function describedMedia(body: string): DescribedMedia | undefined {
+  if (body === '') return { kinds: ['audio'], codecs: CALL_CODECS };
+  try {
+    const sections = readSdp(body).filter(({ port }) => port > 0);
+    const kinds = (['audio', 'video'] as const).filter((kind) => sections.some((section) => section.kind === kind));
+    return kinds.length === 0 ? undefined : { kinds, codecs: codecsIn(sections) };
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+/** The same for the same INVITE, whichever version takes it; of no use to who reads it. */
+function callIdOf(request: SrfRequest): string {
+  return createHash('sha256').update(request.get('call-id') ?? '').digest('hex').slice(0, 32);
+}

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { WcsError, type Counter, type PluginContext, type PluginSession, type TelephoneAccount } from 'wcs-core';
+import { addressesOf } from './addresses.ts';
+import { Registration, type RegistrationServices, type RegistrationState } from './registration.ts';
+import type { SrfAgent } from './srf.ts';
+
+const TICK_MS = 500;
+const TOKEN_BYTES = 12;
+
+/** What registrations are made with. */
+export interface RegistrarOptions {
+  readonly srf: () => SrfAgent;
+  readonly expiresS: number;
+  readonly maxRegistrations: number;
+  readonly nowMs: () => number;
+  /** An account is registered now, or isn't any more. */
+  onState(registration: Registration): void;
+}
+
+/** All accounts that are registered somewhere: one registration for each, however many want it. */
+export class Registrar {
+  readonly #ctx: PluginContext;
+  readonly #options: RegistrarOptions;
+  readonly #services: RegistrationServices;
+  readonly #byToken = new Map<string, Registration>();
+  readonly #failures: Counter;
+
+  constructor(ctx: PluginContext, options: RegistrarOptions) {
+    this.#ctx = ctx;
+    this.#options = options;
+    this.#failures = ctx.metrics.counter({ name: 'sip_registration_failures', group: 'sip_stats', help: 'Refused or unanswered registrations, by status; 0 without an answer.', labelNames: ['status'] });
+    this.#services = {
+      srf: options.srf,
+      expiresS: options.expiresS,
+      nowMs: options.nowMs,
+      onState: (registration) => options.onState(registration),
+      onFailure: (_registration, status) => this.#failures.inc(1, { status: String(status) }),
+      onClosed: ({ plan }) => void this.#byToken.delete(plan.token),
+    };
+  }
+
+  start(): void {
+    this.#ctx.timers.every(TICK_MS, () => {
+      const nowMs = this.#options.nowMs();
+      for (const registration of [...this.#byToken.values()]) registration.tick(nowMs);
+    });
+  }
+
+  get size(): number {
+    return this.#byToken.size;
+  }
+
+  get registered(): number {
+    return [...this.#byToken.values()].filter(({ registered }) => registered).length;
+  }
+
+  /** The registration that a Contact of ours belongs to. */
+  byToken(token: string): Registration | undefined {
+    return this.#byToken.get(token);
+  }
+
+  /** The registration of that account, with the same password; undefined when there is none. */
+  find(account: TelephoneAccount): Registration | undefined {
+    const key = keyOf(account);
+    return [...this.#byToken.values()].find(({ plan }) => keyOf(plan.account) === key);
+  }
+
+  /**
+   * Registers an account, unless it is already.
+   *
+   * @throws WcsError OPERATION_E_INPUT for an account that makes no sense, PROTOCOL_E_LIMIT
+   */
+  register(account: TelephoneAccount, callerAddress: string | undefined): Registration {
+    addressesOf(account);
+    const known = this.find(account);
+    if (known !== undefined) return known;
+    const { maxRegistrations, nowMs } = this.#options;
+    if (this.#byToken.size >= maxRegistrations) throw new WcsError('PROTOCOL_E_LIMIT', `${maxRegistrations} telephone accounts are registered; raise plugins.sip.registration.max.`);
+    const token = newToken();
+    const session = this.#ctx.sessions.open({ protocol: 'sip', kind: 'internal' });
+    const registration = new Registration(this.#services, session, { account, token, callerAddress });
+    this.#byToken.set(token, registration);
+    registration.tick(nowMs());
+    return registration;
+  }
+
+  exportSession(session: PluginSession): RegistrationState | undefined {
+    return [...this.#byToken.values()].find((one) => one.session === session)?.exportState();
+  }
+
+  owns(session: PluginSession): boolean {
+    return [...this.#byToken.values()].some((one) => one.session === session);
+  }
+
+  importSession(session: PluginSession, state: RegistrationState): void {
+    this.#byToken.set(state.plan.token, new Registration(this.#services, session, state.plan, state));
+  }
+}
+
+/** The user part of a Contact, which nobody guesses. */
+export function newToken(): string {
+  return randomBytes(TOKEN_BYTES).toString('hex');
+}
+
+function keyOf(account: TelephoneAccount): string {
+  const { login, authenticationName, password, domain, outboundProxy, port } = account;
+  return JSON.stringify([login, authenticationName, password, domain, outboundProxy, port]);
+}

@@ -1,0 +1,168 @@
+import { messageOf, type PluginSession, type TelephoneAccount } from 'wcs-core';
+import { CALLER_HEADER } from '../engine/session/uac.ts';
+import { addressesOf, contactHeader, fromHeader } from './addresses.ts';
+import { withCredentials, type Attempt } from './authenticated.ts';
+import { exchange } from './exchange.ts';
+import { grantedS, refreshAfterMs, retryAfterMs } from './registration-times.ts';
+import type { SrfAgent, SrfHeaders } from './srf.ts';
+
+/** How often a registrar may ask for a longer time, one after the other. */
+const TOO_BRIEF_MAX = 2;
+const EXPIRES_MAX_S = 86_400;
+
+/** What a registration is for; plain data. */
+export interface RegistrationPlan {
+  readonly account: TelephoneAccount;
+  /** User part of the Contact, which nobody guesses: what is called there is for this account. */
+  readonly token: string;
+  /** IP address of whoever asked for it. */
+  readonly callerAddress: string | undefined;
+}
+
+/** What every registration is given. */
+export interface RegistrationServices {
+  readonly srf: () => SrfAgent;
+  readonly expiresS: number;
+  readonly nowMs: () => number;
+  onState(registration: Registration): void;
+  onFailure(registration: Registration, statusCode: number): void;
+  onClosed(registration: Registration): void;
+}
+
+/** Plain data of a `Registration` with nothing under way. */
+export interface RegistrationState {
+  readonly plan: RegistrationPlan;
+  readonly call: { readonly id: string; readonly from: string; readonly seq: number } | undefined;
+  readonly registered: boolean;
+  readonly dueInMs: number;
+  readonly failures: number;
+  readonly expiresS: number;
+}
+
+/** One account at its registrar: registered, refreshed, tried again, and taken out. @see RFC 3261 section 10 */
+export class Registration {
+  readonly session: PluginSession;
+  readonly plan: RegistrationPlan;
+  readonly #services: RegistrationServices;
+  /** Call-ID, From and number of the last request: refreshes go on from there. */
+  #call: RegistrationState['call'];
+  #registered = false;
+  #failure: string | undefined;
+  #dueAtMs = 0;
+  #failures = 0;
+  #expiresS: number;
+  #busy = false;
+
+  constructor(services: RegistrationServices, session: PluginSession, plan: RegistrationPlan, state?: RegistrationState) {
+    this.session = session;
+    this.plan = plan;
+    this.#services = services;
+    this.#expiresS = state?.expiresS ?? services.expiresS;
+    session.scope.add('registration', () => services.onClosed(this));
+    session.onGoodbye = () => this.#takeOut();
+    if (state !== undefined) {
+      this.#call = state.call;
+      this.#registered = state.registered;
+      this.#failures = state.failures;
+      this.#dueAtMs = services.nowMs() + state.dueInMs;
+    }
+    this.#describe();
+  }
+
+  get registered(): boolean {
+    return this.#registered;
+  }
+
+  /** Why it is not registered, in words for people. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  exportState(): RegistrationState | undefined {
+    if (this.#busy) return undefined;
+    return { plan: this.plan, call: this.#call, registered: this.#registered, dueInMs: this.#dueAtMs - this.#services.nowMs(), failures: this.#failures, expiresS: this.#expiresS };
+  }
+
+  /** To be called about every second, and at the beginning. */
+  tick(nowMs: number): void {
+    if (this.#busy || nowMs < this.#dueAtMs) return;
+    this.#busy = true;
+    const refreshed = async (): Promise<void> => {
+      try {
+        await this.#refresh(TOO_BRIEF_MAX);
+      } catch (error) {
+        this.#fail(0, messageOf(error));
+      } finally {
+        this.#busy = false;
+      }
+    };
+    this.session.background(refreshed());
+  }
+
+  async #refresh(briefLeft: number): Promise<void> {
+    const { response } = await this.#request(this.#expiresS);
+    if (this.session.closed) return;
+    const { status } = response;
+    if (status === 423 && briefLeft > 0) {
+      const asked = Number(response.get('min-expires') ?? '0');
+      this.#expiresS = Math.min(EXPIRES_MAX_S, Math.max(this.#expiresS, Number.isInteger(asked) ? asked : 0));
+      await this.#refresh(briefLeft - 1);
+      return;
+    }
+    if (status >= 300) {
+      this.#fail(status, `${status} ${response.reason}`);
+      return;
+    }
+    const granted = grantedS(response.get('contact') ?? '', response.get('expires'), this.plan.token, this.#expiresS);
+    this.#dueAtMs = this.#services.nowMs() + refreshAfterMs(granted, Math.random());
+    this.#failures = 0;
+    this.#failure = undefined;
+    const isNew = !this.#registered;
+    this.#registered = true;
+    this.#describe();
+    if (isNew) this.#services.onState(this);
+  }
+
+  async #request(expiresS: number): Promise<Attempt> {
+    const { account, token, callerAddress } = this.plan;
+    const { own, registrar, proxy } = addressesOf(account);
+    const call = this.#call;
+    const headers: SrfHeaders = {
+      from: call?.from ?? fromHeader('', own),
+      To: `<${own}>`,
+      ...contactHeader(token),
+      Expires: String(expiresS),
+      ...(call === undefined ? {} : { 'call-id': call.id, CSeq: `${call.seq + 1} REGISTER` }),
+      ...(callerAddress === undefined ? {} : { [CALLER_HEADER]: callerAddress }),
+    };
+    const credentials = { username: account.authenticationName || account.login, password: account.password };
+    const made = await withCredentials('REGISTER', registrar, credentials, (added) => exchange(this.#services.srf(), registrar, { method: 'REGISTER', headers: { ...headers, ...added }, ...(proxy === undefined ? {} : { proxy }) }));
+    const { request } = made;
+    this.#call = { id: request.get('call-id') ?? '', from: request.get('from') ?? '', seq: Number.parseInt(request.get('cseq') ?? '1', 10) };
+    return made;
+  }
+
+  #fail(statusCode: number, reason: string): void {
+    if (this.session.closed) return;
+    this.#failures += 1;
+    this.#registered = false;
+    this.#failure = reason;
+    this.#dueAtMs = this.#services.nowMs() + retryAfterMs(this.#failures, Math.random());
+    this.session.log.info('A telephone account could not be registered', { account: this.plan.account.login, domain: this.plan.account.domain, reason, attempt: this.#failures });
+    this.#describe();
+    this.#services.onFailure(this, statusCode);
+    this.#services.onState(this);
+  }
+
+  /** Says that nobody is here any more; nobody waits for the answer. */
+  #takeOut(): void {
+    if (!this.#registered) return;
+    this.#registered = false;
+    this.#request(0).catch(() => undefined);
+  }
+
+  #describe(): void {
+    const { login, domain } = this.plan.account;
+    this.session.entry.update({ role: 'control', state: this.#registered ? 'REGISTERED' : this.#failure === undefined ? 'PENDING' : 'FAILED', user: login, info: { what: 'telephone account', domain, ...(this.#failure === undefined ? {} : { reason: this.#failure }) } });
+  }
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+
+/** Codecs that can be configured for calls. */
+const CODECS = ['opus', 'pcmu', 'pcma', 'g722', 'g729', 'speex', 'h264', 'vp8'] as const;
+
+/** Settings of registrations, calls and their media. */
+export const callSettings = {
+  /** Calls at one time. */
+  maxCalls: z.number().int().min(1).default(1000),
+  /** Milliseconds without a packet after which a call is over, unless it is held; 0: never. */
+  rtpTimeoutMs: z.number().int().min(0).default(60_000),
+  /** `expiresS`: how long we ask to be registered; `max`: accounts at one time. */
+  registration: z.strictObject({ expiresS: z.number().int().min(10).max(86_400).default(600), max: z.number().int().min(1).default(5000) }).prefault({}),
+  media: z
+    .strictObject({
+      /** What is offered to the other side, best first. */
+      codecs: z.array(z.enum(CODECS)).min(1).default(['opus', 'g722', 'pcmu', 'pcma', 'h264', 'vp8']),
+      /** Offer encrypted media with keys in the description (SDES); what is offered to us so is taken in any case. */
+      secure: z.boolean().default(false),
+      /** Whose media is believed: who sends first within a few seconds, or only the address in the description. */
+      symmetric: z.enum(['learned', 'signalled']).default('learned'),
+      /** How long readers of a call's stream wait when it breaks off, milliseconds. */
+      graceMs: z.number().int().min(0).default(0),
+    })
+    .prefault({}),
+};
+
+/** The settings with their defaults filled in. */
+export type CallSettings = z.output<z.ZodObject<typeof callSettings>>;

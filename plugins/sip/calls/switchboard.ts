@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import { messageOf, WcsError, type PluginContext, type PluginSession, type Stream, type TelephoneAccount } from 'wcs-core';
+import { parseSipUri } from '../engine/wire/sip-uri.ts';
+import { addressesOf, calleeUri } from './addresses.ts';
+import type { Call } from './call.ts';
+import type { CallPlan, CallState } from './call-facts.ts';
+import { PhoneClients, type PhoneClientsState } from './phone-clients.ts';
+import type { SrfDialogState } from './dialog-state.ts';
+import type { CallMediaPort } from './call-media.ts';
+import { Calls } from './calls.ts';
+import { newToken, Registrar } from './registrar.ts';
+import type { Registration, RegistrationState } from './registration.ts';
+import type { SrfAgent, SrfHandler, SrfRequest, SrfResponse } from './srf.ts';
+import type { CallSettings } from './settings.ts';
+
+/** How long a call waits for its account to be registered. */
+const REGISTER_WAIT_MS = 40_000;
+
+/** An operator's wish for a call. @see WCS REST section 10 */
+export interface StartupWish {
+  readonly callId?: string | undefined;
+  readonly callee: string;
+  readonly toStream?: string | undefined;
+  readonly rtmpUrl?: string | undefined;
+  readonly rtmpStream?: string | undefined;
+  readonly hasAudio: boolean;
+  readonly hasVideo: boolean;
+  readonly sipLogin: string;
+  readonly sipAuthenticationName: string;
+  readonly sipPassword: string;
+  readonly sipDomain: string;
+  readonly sipOutboundProxy: string;
+  readonly sipPort: number;
+  readonly sipRegisterRequired: boolean;
+  readonly visibleName: string;
+}
+
+/** A session of the call logic as plain data. */
+export type BoardSession = { readonly type: 'call'; readonly state: CallState } | { readonly type: 'registration'; readonly state: RegistrationState };
+
+/** What belongs to no session; plain data. */
+export interface BoardShared {
+  readonly dialogs: readonly SrfDialogState[];
+  readonly clients: PhoneClientsState;
+}
+
+/** All telephony of this version of the plugin: accounts and calls, whoever asks for them. */
+export class Switchboard {
+  readonly calls: Calls;
+  readonly registrar: Registrar;
+  readonly clients: PhoneClients;
+  readonly #ctx: PluginContext;
+  readonly #pushes = new Map<Call, { readonly rtmpUrl: string; begun: boolean }>();
+  readonly #registering = new Set<(registration: Registration) => void>();
+  #srf: SrfAgent | undefined;
+
+  constructor(ctx: PluginContext, settings: CallSettings, media: CallMediaPort, nowMs: () => number) {
+    const srf = (): SrfAgent => this.#agent();
+    this.#ctx = ctx;
+    this.registrar = new Registrar(ctx, { srf, nowMs, expiresS: settings.registration.expiresS, maxRegistrations: settings.registration.max, onState: (registration) => this.#onRegistration(registration) });
+    this.calls = new Calls(ctx, {
+      srf,
+      media,
+      nowMs,
+      rtpTimeoutMs: settings.rtpTimeoutMs,
+      maxCalls: settings.maxCalls,
+      events: {
+        onStatus: (call) => this.clients.onStatus(call),
+        onMedia: (call) => {
+          this.#push(call);
+          this.clients.onMedia(call);
+        },
+        onTransfer: (call, target, status) => this.clients.onTransfer(call, target, status),
+        onPlayEnded: (call) => this.clients.onPlayEnded(call),
+        onOver: (call) => {
+          this.#pushes.delete(call);
+          this.clients.onOver(call);
+        },
+      },
+    });
+    this.clients = new PhoneClients({ ctx, calls: this.calls, registrar: this.registrar });
+  }
+
+  /** What comes from outside of dialogs, by method. */
+  get handlers(): Readonly<Record<string, SrfHandler>> {
+    return {
+      options: (_request, response) => response.send(200),
+      invite: (request, response) => this.#onInvite(request, response),
+    };
+  }
+
+  connected(srf: SrfAgent): void {
+    this.#srf = srf;
+  }
+
+  start(): void {
+    this.registrar.start();
+    this.calls.start();
+  }
+
+  /** Begins a call; what becomes of it is found by its id. @throws WcsError OPERATION_E_CONFLICT, OPERATION_E_INPUT, MEDIA_E_NAME_IN_USE, or why the account can't be registered */
+  async startup(wish: StartupWish, callerAddress: string | undefined): Promise<Call> {
+    const account = accountOf(wish);
+    calleeUri(wish.callee, addressesOf(account));
+    const callId = wish.callId ?? randomUUID();
+    const streamName = wish.toStream ?? wish.rtmpStream ?? `call-${randomUUID()}`;
+    if (this.calls.find(callId) !== undefined) throw new WcsError('OPERATION_E_CONFLICT', 'A call with this id exists already.');
+    if (this.#ctx.media.find(streamName)?.state === 'live') throw new WcsError('MEDIA_E_NAME_IN_USE', 'Stream name is already in use');
+    if (wish.rtmpUrl !== undefined && [...this.#pushes.values()].some(({ rtmpUrl }) => rtmpUrl === wish.rtmpUrl)) throw new WcsError('OPERATION_E_CONFLICT', 'A call to this rtmpUrl exists already.');
+    const registration = account.registerRequired ? await this.#registered(account, callerAddress) : undefined;
+    const { callee, hasAudio, hasVideo, visibleName, rtmpUrl } = wish;
+    const plan: CallPlan = { callId, incoming: false, account, caller: account.login, callee, visibleName, hasAudio, hasVideo, clientId: undefined, token: registration?.plan.token ?? newToken(), callerAddress, codecs: undefined, streamName };
+    const call = this.calls.open(plan);
+    if (rtmpUrl !== undefined) this.#pushes.set(call, { rtmpUrl, begun: false });
+    call.dial();
+    return call;
+  }
+
+  rtmpUrlOf(call: Call): string | undefined {
+    return this.#pushes.get(call)?.rtmpUrl;
+  }
+
+  /** Lets the other side have a stream. @throws WcsError MEDIA_E_NOT_FOUND, MEDIA_E_NO_COMMON_CODEC */
+  async inject(call: Call, name: string, caller: string | undefined, signal: AbortSignal): Promise<void> {
+    const stream: Stream = await this.#ctx.media.resolve(name, { params: {}, caller, signal: AbortSignal.any([signal, call.session.scope.signal]), personal: true });
+    if (!call.over) call.play(stream);
+  }
+
+  /** The other side hears the client again, or nothing. */
+  endInjection(call: Call): void {
+    call.play(this.clients.streamOf(call));
+  }
+
+  /** What belongs to no session, and is known before the first of them. */
+  exportShared(): BoardShared {
+    return { dialogs: this.calls.exportDialogs(), clients: this.clients.exportState() };
+  }
+
+  importShared({ dialogs, clients }: BoardShared): void {
+    this.calls.importDialogs(dialogs);
+    this.clients.importState(clients);
+  }
+
+  exportSession(session: PluginSession): BoardSession | undefined {
+    const call = this.calls.exportSession(session);
+    if (call !== undefined) return { type: 'call', state: call };
+    const registration = this.registrar.exportSession(session);
+    return registration === undefined ? undefined : { type: 'registration', state: registration };
+  }
+
+  importSession(session: PluginSession, data: BoardSession): void {
+    if (data.type === 'call') this.calls.importSession(session, data.state);
+    else this.registrar.importSession(session, data.state);
+  }
+
+  /** Only who knows the Contact of an account is heard: it stands in nobody's directory. */
+  #onInvite(request: SrfRequest, response: SrfResponse): void {
+    const registration = this.registrar.byToken(parseSipUri(request.uri)?.user ?? '');
+    if (registration === undefined) response.send(404);
+    else this.clients.receive(registration, request, response);
+  }
+
+  /** The stream of a call goes to an RTMP server as soon as there is one. */
+  #push(call: Call): void {
+    const push = this.#pushes.get(call);
+    if (push === undefined || push.begun) return;
+    push.begun = true;
+    const pushed = async (): Promise<void> => {
+      try {
+        const { signal } = call.session.scope;
+        await this.#ctx.operations.call('push.startup', { streamName: call.plan.streamName, rtmpUrl: push.rtmpUrl }, { caller: { kind: 'kernel', user: 'sip', role: 'admin', ...(call.plan.callerAddress === undefined ? {} : { address: call.plan.callerAddress }) }, signal });
+      } catch (error) {
+        call.session.log.warn('The stream of a call could not be pushed', { stream: call.plan.streamName, reason: messageOf(error) });
+      }
+    };
+    call.session.background(pushed());
+  }
+
+  #registered(account: TelephoneAccount, callerAddress: string | undefined): Promise<Registration> {
+    const registration = this.registrar.register(account, callerAddress);
+    if (registration.registered) return Promise.resolve(registration);
+    return new Promise((resolve, reject) => {
+      const fail = (reason: string): void => {
+        registration.session.close(reason);
+        reject(new WcsError('NET_E_PEER_REFUSED', `The telephone account could not be registered: ${reason}`));
+      };
+      const cancel = this.#ctx.timers.after(REGISTER_WAIT_MS, () => {
+        this.#registering.delete(look);
+        fail('no answer');
+      });
+      const look = (changed: Registration): void => {
+        if (changed !== registration) return;
+        this.#registering.delete(look);
+        cancel();
+        if (changed.registered) resolve(changed);
+        else fail(changed.failure ?? 'no answer');
+      };
+      this.#registering.add(look);
+    });
+  }
+
+  #onRegistration(registration: Registration): void {
+    for (const look of [...this.#registering]) look(registration);
+    this.clients.onRegistration(registration);
+  }
+
+  #agent(): SrfAgent {
+    if (this.#srf === undefined) throw new Error('The SIP engine is not connected');
+    return this.#srf;
+  }
+}
+
+function accountOf(wish: StartupWish): TelephoneAccount {
+  return {
+    login: wish.sipLogin,
+    authenticationName: wish.sipAuthenticationName,
+    password: wish.sipPassword,
+    domain: wish.sipDomain,
+    outboundProxy: wish.sipOutboundProxy,
+    port: wish.sipPort,
+    registerRequired: wish.sipRegisterRequired,
+    visibleName: wish.visibleName,
+  };
+}

@@ -1,0 +1,101 @@
+import type { ExecutionContext } from 'ava';
+import { startBaresip } from '../../support/baresip.ts';
+import { startKamailio } from '../../support/kamailio.ts';
+import { peerTest } from '../../support/peers.ts';
+import { startCallServer, type CallServer } from '../../support/sip/call-server.ts';
+import { startSipp } from '../../support/sipp.ts';
+import { levelOf, toneShare } from '../../support/tones.ts';
+import { until } from '../../support/until.ts';
+
+peerTest('a call without a browser: a stream is heard by baresip, and what it returns becomes a stream', ['kamailio', 'baresip'], async (t) => {
+  const server = await startCallServer(t, { media: { codecs: ['pcmu'] } });
+  const pbx = await startKamailio(t);
+  await startBaresip(t, 'echo', pbx);
+  server.publishTone('tone', 1000);
+  const account = { sipLogin: '1001', sipPassword: 'secret-1001', sipDomain: 'pbx.test', sipOutboundProxy: '127.0.0.1', sipPort: pbx.port };
+  await server.call('call.startup', { callId: 'one', callee: '1002', toStream: 'echoed', ...account });
+  await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  await server.call('call.inject_stream', { callId: 'one', streamName: 'tone' });
+  await until(async () => toneShare(await server.hear('echoed', 200), 8000, 1000) > 0.9, 'the tone to come back', 15_000);
+  const samples = await server.hear('echoed', 1000);
+  t.true(toneShare(samples, 8000, 1000) > 0.9, `share of the tone ${toneShare(samples, 8000, 1000)}`);
+  const level = levelOf(samples);
+  t.true(level > 4000 && level < 7500, `level ${level}: what was sent has 5657`);
+  await server.call('call.terminate', { callId: 'one' });
+  await until(() => server.kernel.kernel.parts.media.find('echoed') === undefined, 'the stream to end');
+  t.is(await server.statusOf('one'), undefined);
+  t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
+});
+
+/** Calls a SIPp that plays the called side. */
+async function callSipp(t: ExecutionContext, scenario: string, more: readonly string[] = []): Promise<{ server: CallServer; finished: Awaited<ReturnType<typeof startSipp>>['finished'] }> {
+  const server = await startCallServer(t, { media: { codecs: ['pcmu'] } });
+  const sipp = await startSipp(t, { scenario, holdMs: 400, more });
+  await server.call('call.startup', { callId: 'one', callee: 'peer', toStream: 'heard', sipLogin: 'us', sipDomain: '127.0.0.1', sipPort: sipp.port });
+  return { server, finished: sipp.finished };
+}
+
+async function passes(t: ExecutionContext, { server, finished }: Awaited<ReturnType<typeof callSipp>>): Promise<void> {
+  const { status, stderr } = await finished;
+  t.is(status, 0, stderr);
+  await until(async () => (await server.statusOf('one')) === undefined, 'the end of the call');
+  t.is(server.kernel.kernel.parts.media.find('heard'), undefined);
+  t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
+}
+
+async function keysReceived({ kernel }: CallServer): Promise<number> {
+  const text = await kernel.kernel.parts.metrics.prometheus();
+  return Number(/^wcs_sip_keys_received (\d+)/m.exec(text)?.[1] ?? 0);
+}
+
+peerTest('keys within the media come back from an echo each once, and keys beside it are taken by SIPp', ['sipp'], async (t) => {
+  const echo = await callSipp(t, 'uas-answer', ['-rtp_echo']);
+  await until(async () => (await echo.server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  const before = await keysReceived(echo.server);
+  echo.server.publishTone('tone', 1000);
+  await echo.server.call('call.inject_stream', { callId: 'one', streamName: 'tone' });
+  await echo.server.call('call.send_dtmf', { callId: 'one', dtmf: '12#' });
+  await until(async () => (await keysReceived(echo.server)) === before + 3, 'three keys');
+  t.true(toneShare(await echo.server.hear('heard', 300), 8000, 1000) > 0.8, 'the sound goes on behind the keys');
+  await echo.server.call('call.terminate', { callId: 'one' });
+  await passes(t, echo);
+  const info = await callSipp(t, 'uas-info');
+  await until(async () => (await info.server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  await info.server.call('call.send_dtmf', { callId: 'one', dtmf: 5, type: 'INFO_RELAY' });
+  await info.server.call('call.terminate', { callId: 'one' });
+  await passes(t, info);
+});
+
+peerTest('SIPp holds and goes on, sends early media, and hangs up', ['sipp'], async (t) => {
+  const held = await callSipp(t, 'uas-hold');
+  await until(async () => (await held.server.statusOf('one')) === 'HOLD', 'the hold');
+  await until(async () => (await held.server.statusOf('one')) === 'ESTABLISHED', 'the call to go on');
+  await held.server.call('call.terminate', { callId: 'one' });
+  await passes(t, held);
+  const early = await callSipp(t, 'uas-early-media');
+  await until(async () => (await early.server.statusOf('one')) === 'RING_MEDIA', 'early media');
+  t.truthy(early.server.kernel.kernel.parts.media.find('heard'), 'it is a stream already');
+  await until(async () => (await early.server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  await early.server.call('call.terminate', { callId: 'one' });
+  await passes(t, early);
+  await passes(t, await callSipp(t, 'uas-bye'));
+});
+
+peerTest('a call that rings is given up by a CANCEL', ['sipp'], async (t) => {
+  const cancelled = await callSipp(t, 'uas-cancel');
+  await until(async () => (await cancelled.server.statusOf('one')) === 'RING', 'ringing');
+  await cancelled.server.call('call.terminate', { callId: 'one' });
+  await passes(t, cancelled);
+});
+
+peerTest('media is encrypted with the keys of the description: baresip and a tone', ['kamailio', 'baresip'], async (t) => {
+  const server = await startCallServer(t, { media: { codecs: ['pcmu'], secure: true } });
+  const pbx = await startKamailio(t);
+  await startBaresip(t, 'secure', pbx);
+  const account = { sipLogin: '1001', sipPassword: 'secret-1001', sipDomain: 'pbx.test', sipOutboundProxy: '127.0.0.1', sipPort: pbx.port };
+  await server.call('call.startup', { callId: 'one', callee: '1004', toStream: 'heard', ...account });
+  await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  await until(async () => toneShare(await server.hear('heard', 200), 8000, 440) > 0.9, 'the tone of baresip', 15_000);
+  await server.call('call.terminate', { callId: 'one' });
+  t.is(await server.statusOf('one'), undefined);
+});

@@ -1,0 +1,41 @@
+import type { TelephonyEvent, Telephony } from '../../../core/media/telephony.ts';
+import { TELEPHONY } from '../../../core/media/telephony.ts';
+import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts';
+import { FakeOfferAnswer } from '../../support/fake-offer-answer.ts';
+import { peerTest } from '../../support/peers.ts';
+import { sipEntry, startCallServer } from '../../support/sip/call-server.ts';
+import { startSipp } from '../../support/sipp.ts';
+import { until } from '../../support/until.ts';
+
+const OFFER = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 't=0 0', 'm=audio 9 UDP/TLS/RTP/SAVPF 111 0', 'c=IN IP4 0.0.0.0', 'a=rtpmap:111 opus/48000/2', 'a=rtpmap:0 PCMU/8000', ''].join('\r\n');
+
+peerTest("a client's call is answered before it is established, and goes on through a swap under its signalling", ['sipp'], async (t) => {
+  const plugin = new PluginUnderTest('sip', sipEntry);
+  t.teardown(() => plugin.remove());
+  const server = await startCallServer(t, {}, {}, plugin.folder);
+  const media = new FakeOfferAnswer(server.kernel);
+  const events: TelephonyEvent[] = [];
+  const { capabilities } = server.kernel.kernel.parts;
+  capabilities.provide('listener', { onTelephonyEvent: (_clientId: string, event: TelephonyEvent) => void events.push(event) });
+  const telephony = (): Telephony => capabilities.get<Telephony>(TELEPHONY);
+  const told = (): string[] => events.map((event) => (event.type === 'status' ? event.call.status : event.type));
+  const sipp = await startSipp(t, { scenario: 'uas-answer' });
+  const account = { login: 'us', authenticationName: '', password: '', domain: '127.0.0.1', outboundProxy: '', port: sipp.port, registerRequired: false, visibleName: 'Us' };
+  telephony().connect({ id: 'client', listener: 'listener', account, peer: { address: '127.0.0.1', port: 1 } });
+  t.throws(() => telephony().call('client', { callId: 'c', callee: 'a@b?x=y', visibleName: '', hasAudio: true, hasVideo: false, sdp: OFFER }), { code: 'OPERATION_E_INPUT' });
+  telephony().call('client', { callId: 'c', callee: 'peer', visibleName: '', hasAudio: true, hasVideo: false, sdp: OFFER });
+  await until(() => told().includes('ESTABLISHED'), 'the answer');
+  t.deepEqual(told(), ['TRYING', 'RING', 'description', 'ESTABLISHED']);
+  t.like(media.offers[0], { id: 'c', direction: 'both', codecs: ['pcmu'] });
+  t.throws(() => telephony().hangUp('stranger', 'c'), { code: 'SESSION_E_NOT_FOUND' });
+  plugin.writeGood();
+  await server.call('plugin.reload', { name: 'sip' });
+  await until(async () => (await server.statusOf('c')) === 'ESTABLISHED', 'the call in the new version');
+  t.is(events.length, 4, 'the client hears nothing of it');
+  telephony().hangUp('client', 'c');
+  await until(() => told().at(-1) === 'FINISH', 'the end');
+  t.is((await sipp.finished).status, 0);
+  t.deepEqual(media.closed.map(({ id }) => id), ['c']);
+  telephony().disconnect('client');
+  t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
+});
