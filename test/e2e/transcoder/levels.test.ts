@@ -40,8 +40,8 @@ peerTest('hls.js changes between the variants of a ladder without an error, and 
   const [low, mid] = await Promise.all(['low', 'mid'].map((profile) => startsOf(port, `cam-${profile}`)));
   const common = low!.filter((start) => start >= mid![0]! && start <= mid!.at(-1)!);
   t.log(low, mid);
-  t.true(common.length >= 2, `${low} and ${mid}`);
-  t.true(common.every((start) => mid!.includes(start)), `${low} and ${mid}`);
+  t.true(common.length >= 2, JSON.stringify([low, mid]));
+  t.true(common.every((start) => mid!.includes(start)), JSON.stringify([low, mid]));
 });
 
 /** Times of the first pictures of all segments that a playlist has. @see ISO/IEC 14496-12 section 8.8.12 */
