@@ -34,7 +34,8 @@ peerTest("a client's call is answered before it is established, and goes on thro
   t.is(events.length, 4, 'the client hears nothing of it');
   telephony().hangUp('client', 'c');
   await until(() => told().at(-1) === 'FINISH', 'the end');
-  t.is((await sipp.finished).status, 0);
+  const { status, stderr } = await sipp.finished;
+  t.is(status, 0, stderr);
   t.deepEqual(media.closed.map(({ id }) => id), ['c']);
   telephony().disconnect('client');
   t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
