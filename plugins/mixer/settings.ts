@@ -21,10 +21,17 @@ export const mixSettings = z.object({
   audioChannels: z.number().int().min(1).max(2).default(2),
   maxDelayMs: z.number().int().min(20).max(1000).default(200),
   mcuAudio: z.boolean().default(true),
+  displayStreamNames: z.boolean().default(false),
+  captionSizePx: z.number().int().min(8).max(200).default(20),
+  captionAudioOnlySizePx: z.number().int().min(8).max(200).default(40),
 });
 
 /** Settings under `plugins.mixer` of wcs.yml; README.md says what each does. */
 export const configSchema = mixSettings.extend({
+  /** Of captions; empty: no captions. */
+  captionFont: z.string().default('/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'),
+  /** Where watermarks, backgrounds and avatars are; relative to the working folder. */
+  picturesFolder: z.string().min(1).default('./pictures'),
   autoStart: z.boolean().default(true),
   idleMs: z.number().int().min(1000).max(3_600_000).default(10_000),
   maxMixers: z.number().int().min(1).max(1000).default(20),

@@ -20,7 +20,7 @@ const MEASURED_MS = 2500;
 const PARTICIPANTS = 50;
 const INPUTS = 9;
 const FEED_MS = 10;
-const VIDEO = { width: 1280, height: 720, fps: 25, bitrateBps: 2_000_000, keyFrameIntervalFrames: 50, preset: 'veryfast', desktopName: '', desktopAlign: 'TOP', voiceActivity: false } as const;
+const VIDEO = { width: 1280, height: 720, fps: 25, bitrateBps: 2_000_000, keyFrameIntervalFrames: 50, preset: 'veryfast', desktopName: '', desktopAlign: 'TOP', voiceActivity: false, caption: { fontFile: '', sizePx: 20, audioOnlySizePx: 40 } } as const;
 const AUDIO = { codec: 'opus', channels: 2, silenceDb: -50, maxDelayMs: 200 } as const;
 /** One small place in the middle: the corners, which the grid fills, become black. */
 const ALONE: LayoutSpec = { type: 'custom', places: { [INPUTS]: [{ x: 0.4, y: 0.4, width: 0.2, height: 0.2 }] } };

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import { join } from 'node:path';
-import { PeerProcess, PYTHON, runPeer, type Finished } from './peers.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PeerProcess, PYTHON } from './peers.ts';
 import { mediaFolder } from './media-folder.ts';
 import { checkout, freePorts } from './test-kernel.ts';
 import { until } from './until.ts';
@@ -11,6 +12,7 @@ const PASSWORD = 'secret-cam';
 /** UDP ports of one camera; its streams take four. */
 const UDP_PORTS = 40;
 const START_MS = 40_000;
+const END_MS = 5000;
 
 let nextUdpPort = 33_000 + 2 * Math.floor(Math.random() * 5000);
 
@@ -35,6 +37,11 @@ export class Camera {
     nextUdpPort += UDP_PORTS;
     const udpPorts = `${first}-${first + UDP_PORTS - 1}`;
     const process = new PeerProcess(t, PYTHON, [join(PEERS, 'rtsp-camera.py'), '--media', mediaFolder, '--port', String(port), '--udp-ports', udpPorts, ...args]);
+    // Killed, it would leave a child behind that it has stopped, and that child our pipes open.
+    t.teardown(async () => {
+      process.child.kill('SIGTERM');
+      await Promise.race([process.finished, sleep(END_MS, undefined, { ref: false })]);
+    });
     await until(() => process.stdout.includes('rtsp://'), `the camera: ${process.stderr}`, START_MS);
     return new Camera(port, process);
   }
@@ -48,9 +55,4 @@ export class Camera {
   get clients(): number {
     return this.process.stdout.split('\n').filter((line) => line.startsWith('client ')).length;
   }
-}
-
-/** Decodes a stream and judges pictures, sound, order and offset; `PASS` stands in its output where all is well. */
-export function checkMedia(t: ExecutionContext, source: string, ...args: string[]): Promise<Finished> {
-  return runPeer(t, process.execPath, [join(PEERS, 'av-check.mjs'), source, ...args]);
 }

@@ -16,27 +16,39 @@ export interface PlayerState {
   readonly stalls: number;
   readonly partsLoaded: number;
   readonly errors: readonly string[];
+  /** Of the picture that is shown. */
+  readonly height: number;
+  /** Heights of the variants, lowest first. */
+  readonly levels: readonly number[];
+  /** By variant and sequence number: when each segment begins, in milliseconds of the wall clock. */
+  readonly segmentStarts: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 const PAGE = `<!doctype html><meta charset="utf-8"><video id="video" muted autoplay playsinline></video><script src="/hls.js"></script><script>
-  const state = { partsLoaded: 0, stalls: 0, errors: [], firstFrameMs: 0 };
+  const state = { partsLoaded: 0, stalls: 0, errors: [], firstFrameMs: 0, segmentStarts: {} };
+  let hls;
   function play(url, lowLatencyMode) {
     const video = document.getElementById('video');
     const startedMs = performance.now();
-    const hls = new Hls({ lowLatencyMode });
+    hls = new Hls({ lowLatencyMode });
     hls.on(Hls.Events.ERROR, (_event, data) => {
       if (data.details === 'bufferStalledError') state.stalls++;
       else state.errors.push(data.details + (data.fatal ? ' (fatal)' : '') + ' ' + (data.reason || data.error || ''));
     });
     hls.on(Hls.Events.FRAG_LOADED, (_event, data) => { if (data.part) state.partsLoaded++; });
+    hls.on(Hls.Events.LEVEL_LOADED, (_event, { level, details }) => {
+      const starts = (state.segmentStarts[level] ??= {});
+      for (const { sn, programDateTime } of details.fragments) if (programDateTime) starts[sn] = programDateTime;
+    });
     video.requestVideoFrameCallback(() => { state.firstFrameMs = performance.now() - startedMs; });
     hls.loadSource(url);
     hls.attachMedia(video);
-    window.report = () => ({ ...state, frames: video.getVideoPlaybackQuality().totalVideoFrames, currentTime: video.currentTime, latency: hls.latency });
+    window.report = () => ({ ...state, frames: video.getVideoPlaybackQuality().totalVideoFrames, currentTime: video.currentTime, latency: hls.latency, height: video.videoHeight, levels: hls.levels.map(({ height }) => height) });
+    window.change = (level) => { hls.nextLevel = level; };
   }
 </script>`;
 
-/** Opens a page of its own server with hls.js in it; it ends with the test. */
+/** A page with hls.js: `play(url, lowLatencyMode)`, `change(level)` and `report()`, which gives a `PlayerState`. Closed when the test ends. */
 export async function openHlsPage(t: ExecutionContext): Promise<Page> {
   const library = readFileSync(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'));
   const server = createServer((request, response) => {

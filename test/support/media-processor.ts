@@ -26,7 +26,7 @@ const run = promisify(execFile);
 /** A back end that is closed by whoever opened it. */
 export interface OpenProcessor {
   readonly processor: MediaProcessor;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Opens a back end; node-av in one child that runs the transcoder's module. */
@@ -40,7 +40,7 @@ export async function openProcessor(name: BackEnd): Promise<OpenProcessor> {
 }
 
 /** A pool of one child that runs a module of a plugin, without a kernel. */
-export async function openChildPool(module: string): Promise<{ readonly pool: ChildPool; close(): Promise<void> }> {
+export async function openChildPool(module: string): Promise<{ readonly pool: ChildPool; readonly close: () => Promise<void> }> {
   const scope = new Scope('media children');
   const { text } = await bundleChildModule(join(checkout, module), join(checkout, 'core'));
   const silent = (): void => undefined;

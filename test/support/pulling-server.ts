@@ -30,22 +30,8 @@ export class PullingServer {
   }
 
   /** Asks for a stream as a reader does, and keeps the numbers that it brings. */
-  async read(name: string): Promise<ReadStream> {
-    const stream = await this.kernel.kernel.parts.media.resolve(name, { caller: '127.0.0.1' });
-    const read: ReadStream = { numbers: [], suspended: 0, resumed: 0, ended: undefined, close: () => subscription.close() };
-    const subscription = stream.subscribe({
-      plane: 'packets',
-      from: 'live',
-      label: 'test',
-      sink: {
-        onTracks: () => undefined,
-        onPacket: ({ rtp }) => void read.numbers.push(numberOf(rtp)),
-        onSuspend: () => void (read.suspended += 1),
-        onResume: () => void (read.resumed += 1),
-        onEnd: (reason) => void (read.ended = reason),
-      },
-    });
-    return read;
+  read(name: string): Promise<ReadStream> {
+    return readStream(this.kernel, name);
   }
 
   /** Swaps the plugin for another version of itself. */
@@ -72,6 +58,25 @@ export interface ReadStream {
   resumed: number;
   ended: string | undefined;
   close(): void;
+}
+
+/** Asks for a stream as somebody on this machine, and keeps the numbers that it brings. */
+export async function readStream({ kernel }: TestKernel, name: string): Promise<ReadStream> {
+  const stream = await kernel.parts.media.resolve(name, { caller: '127.0.0.1' });
+  const read: ReadStream = { numbers: [], suspended: 0, resumed: 0, ended: undefined, close: () => subscription.close() };
+  const subscription = stream.subscribe({
+    plane: 'packets',
+    from: 'live',
+    label: 'test',
+    sink: {
+      onTracks: () => undefined,
+      onPacket: ({ rtp }) => void read.numbers.push(numberOf(rtp)),
+      onSuspend: () => void (read.suspended += 1),
+      onResume: () => void (read.resumed += 1),
+      onEnd: (reason) => void (read.ended = reason),
+    },
+  });
+  return read;
 }
 
 /** True when every number follows the one before. */

@@ -63,7 +63,7 @@ export interface StreamRow {
 
 const PASSWORD = 'test-password';
 /** Building kernel and plugins on a busy machine takes its time. */
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** The server as its users run it: `wcs-core start` in a process of its own, on free ports of loopback. */
 export class WcsServer {

@@ -8,6 +8,7 @@ import { OUTPUT_PORT, type MixCommand, type MixEvent, type MixFormat } from '../
 import type { LayoutSpec } from '../layout/layout.ts';
 import { InputFeed } from './mix-input.ts';
 import { MixOutput, type OutputState } from './mix-output.ts';
+import type { PictureFiles } from './picture-files.ts';
 
 /** A child that died is replaced after this long, twice as long each time until it has lived for a while. */
 const RESTART_MIN_MS = 100;
@@ -35,12 +36,15 @@ interface MixerInput {
   readonly port: number;
   readonly stream: Stream;
   feed: InputFeed | undefined;
+  /** Counts changes of what stands on its place: of two whose files are being read, the later one counts. */
+  decorations: number;
 }
 
 /** What every mixer is given. */
 export interface MixerServices {
   readonly ctx: PluginContext<MixerSettings>;
   readonly pool: ChildPool;
+  readonly pictures: PictureFiles;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
   onClosed(mixer: Mixer): void;
@@ -62,6 +66,8 @@ export class Mixer {
   #restartMs = RESTART_MIN_MS;
   #clock: Clock;
   #lastPort = 0;
+  /** Counts changes of what stands behind and over all places. */
+  #stages = 0;
   #idleSinceMs: number | undefined;
 
   /**
@@ -108,7 +114,7 @@ export class Mixer {
     const { maxInputs } = this.#services.ctx.settings;
     if (this.#inputs.has(order.streamName)) throw new WcsError('OPERATION_E_CONFLICT', `${order.streamName} is in ${this.#order.uri} already.`);
     if (this.#inputs.size >= maxInputs) throw new WcsError('NET_E_PORT_EXHAUSTED', `${this.#order.uri} has ${maxInputs} inputs; raise plugins.mixer.maxInputs.`);
-    const input: MixerInput = { order, port: ++this.#lastPort, stream, feed: undefined };
+    const input: MixerInput = { order, port: ++this.#lastPort, stream, feed: undefined, decorations: 0 };
     this.#inputs.set(order.streamName, input);
     this.#idleSinceMs = undefined;
     if (order.ownStreamName !== undefined) this.#openOutput(order.ownStreamName, order.streamName);
@@ -148,6 +154,21 @@ export class Mixer {
     this.#command({ type: 'layout', layout });
   }
 
+  /** Changes what stands on an input's place; false when it is not in the mix. */
+  decorate(streamName: string, change: Partial<Pick<InputOrder, 'label' | 'avatar' | 'watermark'>>): boolean {
+    const input = this.#inputs.get(streamName);
+    if (input === undefined) return false;
+    input.order = { ...input.order, ...change };
+    this.#decorate(input);
+    return true;
+  }
+
+  /** Changes what stands behind all places, and over them. */
+  setStage(change: Partial<Pick<MixerOrder, 'background' | 'watermark'>>): void {
+    this.#order = { ...this.#order, ...change };
+    this.#setStage();
+  }
+
   exportState(): MixerState {
     const nowMs = this.#services.nowMs();
     return {
@@ -170,7 +191,7 @@ export class Mixer {
     for (const { port, ...order } of state.inputs) {
       this.#lastPort = Math.max(this.#lastPort, port);
       const stream = ctx.media.find(order.streamName);
-      if (stream !== undefined) this.#inputs.set(order.streamName, { order, port, stream, feed: undefined });
+      if (stream !== undefined) this.#inputs.set(order.streamName, { order, port, stream, feed: undefined, decorations: 0 });
     }
   }
 
@@ -202,11 +223,11 @@ export class Mixer {
   }
 
   #openJob(): void {
-    const { pool, nowMs } = this.#services;
+    const { ctx, pool, nowMs } = this.#services;
     this.#jobSinceMs = nowMs();
     this.#formats = new Map();
     this.#followers.clear();
-    this.#job = pool.open(specOf(this.#order, this.#timeUs(this.#jobSinceMs)), {
+    this.#job = pool.open(specOf(this.#order, ctx.settings.captionFont, this.#timeUs(this.#jobSinceMs)), {
       onPacket: (packet) => this.#onPacket(packet),
       onEvent: (event) => this.#onEvent(event as MixEvent),
       onEnd: (end) => this.#onJobEnd(end),
@@ -214,7 +235,29 @@ export class Mixer {
     for (const { output, without } of this.#outputs) {
       if (without !== undefined && output.ports.audio !== undefined) this.#command({ type: 'addSound', port: output.ports.audio, without });
     }
+    if (this.#order.background !== undefined || this.#order.watermark !== undefined) this.#setStage();
     for (const input of this.#inputs.values()) this.#feed(input);
+  }
+
+  #setStage(): void {
+    const { ctx, pictures } = this.#services;
+    const [number, job] = [++this.#stages, this.#job];
+    const order = this.#order;
+    ctx.background(pictures.readAll({ background: order.background, watermark: order.watermark }, this.session.log).then((stage) => {
+      if (number === this.#stages && job === this.#job) this.#command({ type: 'stage', stage });
+    }));
+  }
+
+  #decorate(input: MixerInput): void {
+    const { ctx, pictures } = this.#services;
+    const { order } = input;
+    const job = this.#job;
+    const number = ++input.decorations;
+    const label = order.label ?? (this.#order.settings.displayStreamNames ? order.streamName : undefined);
+    ctx.background(pictures.readAll({ avatar: order.avatar, watermark: order.watermark }, this.session.log).then((files) => {
+      const isCurrent = number === input.decorations && job === this.#job && this.#inputs.get(order.streamName) === input;
+      if (isCurrent) this.#command({ type: 'decorate', id: order.streamName, decoration: { ...files, label } });
+    }));
   }
 
   #feed(input: MixerInput): void {
@@ -224,6 +267,8 @@ export class Mixer {
     const { streamName, hasAudio, hasVideo, positionId, gain, videoMuted } = input.order;
     this.#command({ type: 'addInput', id: streamName, port: input.port, name: streamName, positionId });
     this.#command({ type: 'change', id: streamName, change: { gain, videoMuted } });
+    const isDecorated = [input.order.label, input.order.avatar, input.order.watermark].some((part) => part !== undefined);
+    if (isDecorated || this.#order.settings.displayStreamNames) this.#decorate(input);
     const kinds = [...(hasVideo && this.#order.hasVideo ? ['video' as const] : []), ...(hasAudio && this.#order.hasAudio ? ['audio' as const] : [])];
     input.feed = new InputFeed({ session: this.session, stream: input.stream, job, id: streamName, port: input.port, kinds, onEnd: () => void this.remove(streamName) });
   }
@@ -237,6 +282,10 @@ export class Mixer {
   }
 
   #onEvent(event: MixEvent): void {
+    if (event.type === 'trouble') {
+      this.session.log.warn('A mix goes on without a picture or a caption', { uri: this.#order.uri, reason: event.reason });
+      return;
+    }
     const { port } = event;
     if (event.type === 'follows') {
       if (event.follows) this.#followers.add(port);

@@ -3,6 +3,7 @@ import { ChildPool, MEDIA_CHILD_ENV } from 'wcs-core/process/child-pool';
 import childModule from '../child/mixer.child.ts?text';
 import type { InputOrder, MixerOrder } from '../server/mixer-order.ts';
 import { mixSettings, type MixerSettings } from '../settings.ts';
+import { PictureFiles } from './picture-files.ts';
 import { Mixer, type MixerServices, type MixerState } from './mixer.ts';
 
 /** `USER#ROOM`: a participant of a room. */
@@ -21,7 +22,12 @@ export class Mixers {
     // A mixer has a process of its own, so that many of them use many cores.
     const pool = new ChildPool({ spawn: () => ctx.spawnModule(childModule, { env: MEDIA_CHILD_ENV }), timers: ctx.timers, owner: ctx.scope, log: ctx.log, maxChildren: 0, idleMs: 0, keepsSpare: true });
     ctx.scope.add('children of mixers', () => pool.close());
-    this.#services = { ctx, pool, nowMs, onClosed: (mixer) => this.#forget(mixer) };
+    this.#services = { ctx, pool, pictures: new PictureFiles(ctx.settings.picturesFolder), nowMs, onClosed: (mixer) => this.#forget(mixer) };
+  }
+
+  /** Pictures that may be shown. */
+  get pictures(): PictureFiles {
+    return this.#services.pictures;
   }
 
   get all(): readonly Mixer[] {

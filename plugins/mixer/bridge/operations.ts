@@ -1,10 +1,12 @@
-import { looseBoolean, looseNumber, messageOf, WcsError, type Operation, type PluginContext } from 'wcs-core';
+import { looseBoolean, looseNumber, messageOf, WcsError, type PluginContext } from 'wcs-core';
 import { z } from 'zod';
 import type { CustomLayout, LayoutSpec } from '../layout/layout.ts';
 import { mixSettings, type MixerSettings, type MixSettings } from '../settings.ts';
 import { namesLike, PATTERN_MAX_CHARS } from '../wire/names-like.ts';
+import { registerDecorations } from './decorations.ts';
 import type { Mixer } from './mixer.ts';
 import type { Mixers } from './mixers.ts';
+import { notIn, type Register } from './register.ts';
 
 /** Share of a picture; rounding may bring a place a little over the edge. */
 const share = z.number().min(0).max(1);
@@ -43,6 +45,9 @@ const startup = z.object({
   mixerAudioCodec: z.string().optional(),
   mixerAudioChannels: looseNumber().optional(),
   mixerInBufferingMs: looseNumber().optional(),
+  mixerDisplayStreamName: looseBoolean().optional(),
+  background: z.string().optional().describe('a file in the folder of pictures'),
+  watermark: z.string().optional().describe('a file in the folder of pictures'),
 });
 
 /** The operations of `/rest-api/mixer`. @see wcs-rest-api.md section 8 */
@@ -50,9 +55,8 @@ export function registerOperations(ctx: PluginContext<MixerSettings>, mixers: Mi
   const register: Register = (operation) => ctx.operations.register({ role: 'admin', ...operation });
   registerLife(register, ctx, mixers);
   registerChanges(register, mixers);
+  registerDecorations(register, mixers);
 }
-
-type Register = <Input, Output>(operation: Omit<Operation<Input, Output>, 'role'> & { readonly role?: 'viewer' }) => void;
 
 /** Begin, end, and what there is. */
 function registerLife(register: Register, ctx: PluginContext<MixerSettings>, mixers: Mixers): void {
@@ -60,9 +64,11 @@ function registerLife(register: Register, ctx: PluginContext<MixerSettings>, mix
     name: 'mixer.startup',
     summary: 'Start a mixer; 409 when its URI or stream name is in use',
     input: startup,
-    handler: (wish) => {
+    handler: async (wish) => {
       const settings = settingsOf(wish, ctx.settings);
-      mixers.open({ uri: wish.uri, streamName: wish.localStreamName, hasVideo: wish.hasVideo, hasAudio: wish.hasAudio, settings, layout: layoutOf(wish) ?? { type: settings.layout }, isRoom: false });
+      const { background, watermark } = wish;
+      for (const name of [background, watermark]) if (name !== undefined) await mixers.pictures.read(name);
+      mixers.open({ uri: wish.uri, background, watermark, streamName: wish.localStreamName, hasVideo: wish.hasVideo, hasAudio: wish.hasAudio, settings, layout: layoutOf(wish) ?? { type: settings.layout }, isRoom: false });
     },
   });
   register({
@@ -87,9 +93,11 @@ function registerChanges(register: Register, mixers: Mixers): void {
   register({
     name: 'mixer.add',
     summary: 'Add a stream to a mixer; 404 when there is no such mixer or stream',
-    input: z.object({ uri, remoteStreamName: z.string(), hasVideo: looseBoolean().default(true), hasAudio: looseBoolean().default(true), videoPositionId: z.string().optional() }),
-    handler: ({ uri: target, remoteStreamName, hasVideo, hasAudio, videoPositionId }, { caller }) =>
-      mixers.add(target, { streamName: remoteStreamName, hasVideo, hasAudio, positionId: videoPositionId, gain: 1, videoMuted: false, caller: caller.address }),
+    input: z.object({ uri, remoteStreamName: z.string(), hasVideo: looseBoolean().default(true), hasAudio: looseBoolean().default(true), videoPositionId: z.string().optional(), streamLabel: z.string().max(200).optional(), avatar: z.string().optional() }),
+    handler: async ({ uri: target, remoteStreamName, hasVideo, hasAudio, videoPositionId, streamLabel, avatar }, { caller }) => {
+      if (avatar !== undefined) await mixers.pictures.read(avatar);
+      await mixers.add(target, { streamName: remoteStreamName, hasVideo, hasAudio, positionId: videoPositionId, gain: 1, videoMuted: false, label: streamLabel, avatar, caller: caller.address });
+    },
   });
   register({
     name: 'mixer.remove',
@@ -134,8 +142,10 @@ function rowOf({ order, inputs, streamId, session }: Mixer) {
     status: session.entry.state,
     hasAudio,
     hasVideo,
-    mediaSessions: inputs.map((input) => ({ streamName: input.streamName, hasAudio: input.hasAudio, hasVideo: input.hasVideo, audioLevel: Math.round(input.gain * 100), videoMuted: input.videoMuted, ownStreamName: input.ownStreamName })),
+    mediaSessions: inputs.map((input) => ({ streamName: input.streamName, hasAudio: input.hasAudio, hasVideo: input.hasVideo, audioLevel: Math.round(input.gain * 100), videoMuted: input.videoMuted, streamLabel: input.label, avatar: input.avatar, watermark: input.watermark, ownStreamName: input.ownStreamName })),
     layout,
+    background: order.background,
+    watermark: order.watermark,
   };
 }
 
@@ -152,6 +162,7 @@ function settingsOf(wish: z.output<typeof startup>, defaults: MixerSettings): Mi
     audioCodec: wish.mixerAudioCodec,
     audioChannels: wish.mixerAudioChannels,
     maxDelayMs: wish.mixerInBufferingMs,
+    displayStreamNames: wish.mixerDisplayStreamName,
   };
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
   const parsed = mixSettings.safeParse({ ...defaults, ...given });
@@ -177,8 +188,4 @@ function chosenOf(mixer: Mixer, streams: string | readonly string[]): string[] {
   } catch (error) {
     throw new WcsError('OPERATION_E_INPUT', `${JSON.stringify(streams)} is no pattern of names: ${messageOf(error)}.`);
   }
-}
-
-function notIn(uriText: string, streamName: string): WcsError {
-  return new WcsError('MEDIA_E_NOT_FOUND', `${streamName} is not in ${uriText}.`);
 }

@@ -1,6 +1,7 @@
 import { Frame } from 'node-av/lib';
 import { AV_PIX_FMT_YUV420P } from 'node-av/constants';
 import { checkSize, failure } from 'wcs-core/process/av/native';
+import { putStill, type StillPicture } from 'wcs-core/process/av/still-picture';
 import type { Area } from '../layout/cells.ts';
 
 /** A colour in the limited range of BT.601: luma and the two chroma values. */
@@ -15,6 +16,8 @@ export class Canvas {
   readonly frame = new Frame();
   readonly width: number;
   readonly height: number;
+  /** What is seen where nothing else is; of the canvas's size. Black without. */
+  background: StillPicture | undefined;
   #planes: readonly Buffer[] = [];
   #strides: readonly number[] = [];
 
@@ -47,6 +50,26 @@ export class Canvas {
     this.#fillPlane(0, x, y, width, height, luma);
     this.#fillPlane(1, x / 2, y / 2, width / 2, height / 2, u);
     this.#fillPlane(2, x / 2, y / 2, width / 2, height / 2, v);
+  }
+
+  /** Makes an area inside the picture as if nothing had been painted there; bounds are even. */
+  clear(area: Area): void {
+    const { background } = this;
+    if (background === undefined) { this.fill(area, BLACK); return; }
+    for (const [index, source] of background.planes.entries()) {
+      const shift = index === 0 ? 0 : 1;
+      const stride = this.#strides[index] ?? 0;
+      const [x, width] = [area.x >> shift, area.width >> shift];
+      for (let row = area.y >> shift; row < (area.y + area.height) >> shift; row += 1) {
+        const from = row * (background.width >> shift) + x;
+        this.#planes[index]?.set(source.subarray(from, from + width), row * stride + x);
+      }
+    }
+  }
+
+  /** Puts a still on the picture, its upper left corner at an even place. */
+  put(still: StillPicture, x: number, y: number): void {
+    putStill({ width: this.width, height: this.height, planes: this.#planes, strides: this.#strides }, still, x, y);
   }
 
   /** A frame along the inner edge of an area. */

@@ -19,6 +19,8 @@ export interface SoundForm {
 
 /** Who has stopped speaking counts as speaking for this long: words have gaps. */
 const HANGOVER_MS = 300;
+/** A picture waits for its sound no longer than the sound may wait, and this. */
+const MAX_HOLD_OVER_MS = 100;
 /** Rates that telephone codecs do not say of themselves. */
 const RATE_HZ: Readonly<Record<string, number>> = { g722: 16_000, opus: 48_000 };
 const TELEPHONE_RATE_HZ = 8000;
@@ -48,6 +50,8 @@ export class Input implements LayoutInput, SoundOfTick {
   #resampler: Resampler | undefined;
   #playout: Playout;
   #awaitsKey = true;
+  /** Pictures that came before their sound is played. */
+  #held: { readonly packet: JobPacket; readonly atMs: number }[] = [];
   readonly #form: SoundForm;
 
   constructor({ id, port, name, positionId }: { readonly id: string; readonly port: number; readonly name: string; readonly positionId?: string | undefined }, form: SoundForm) {
@@ -77,6 +81,7 @@ export class Input implements LayoutInput, SoundOfTick {
       this.#video?.close();
       this.#video = track === undefined ? undefined : openDecoder(track);
       this.#awaitsKey = true;
+      this.#held = [];
       return;
     }
     this.#audio?.close();
@@ -93,7 +98,17 @@ export class Input implements LayoutInput, SoundOfTick {
 
   push(kind: 'audio' | 'video', packet: JobPacket, nowMs: number): void {
     if (kind === 'audio') this.#hear(packet, nowMs);
+    else if (this.#held.length > 0 || this.#soundMs(nowMs) !== undefined) this.#held.push({ packet, atMs: nowMs });
     else this.#see(packet, nowMs);
+  }
+
+  /** Decodes the pictures whose sound is played now: both come out of the mix as far apart as they went in. */
+  showDue(nowMs: number): void {
+    const soundMs = this.#soundMs(nowMs);
+    const isDue = ({ packet, atMs }: { readonly packet: JobPacket; readonly atMs: number }): boolean =>
+      soundMs === undefined || packet.dtsUs / 1000 <= soundMs || nowMs - atMs > this.#form.maxDelayMs + MAX_HOLD_OVER_MS;
+    const waiting = this.#held.findIndex((held) => !isDue(held));
+    for (const { packet } of this.#held.splice(0, waiting < 0 ? this.#held.length : waiting)) this.#see(packet, nowMs);
   }
 
   /** Takes the sound of a tick into `samples`, and notes whether somebody speaks. */
@@ -109,6 +124,10 @@ export class Input implements LayoutInput, SoundOfTick {
     this.#audio?.close();
     this.#resampler?.close();
     this.picture.free();
+  }
+
+  #soundMs(nowMs: number): number | undefined {
+    return this.#audio === undefined ? undefined : this.#playout.timeMs(nowMs);
   }
 
   #see(packet: JobPacket, nowMs: number): void {

@@ -57,7 +57,7 @@ export class MixJob implements JobHandler {
         const input = new Input(command, this.#form);
         this.#inputs.set(command.id, input);
         this.#byPort.set(command.port, input);
-        return;
+        return this.#picture?.arrange();
       }
       case 'removeInput':
         return this.#remove(command.id);
@@ -69,6 +69,10 @@ export class MixJob implements JobHandler {
         return this.#inputs.get(command.id)?.change(command.change);
       case 'layout':
         return this.#picture?.setLayout(command.layout);
+      case 'decorate':
+        return this.#picture?.decorate(command.id, command.decoration);
+      case 'stage':
+        return this.#picture?.setStage(command.stage);
       case 'addSound':
         return this.#sound?.addOwn(command.port, command.without);
       case 'removeSound':
@@ -84,7 +88,7 @@ export class MixJob implements JobHandler {
     this.#inputs.delete(id);
     this.#byPort.delete(input.port);
     input.close();
-    this.#picture?.arrange();
+    this.#picture?.forget(id);
   }
 
   /** Ticks lie on a grid from the start on, so that a late one does not make the next ones late. */
@@ -114,6 +118,7 @@ export class MixJob implements JobHandler {
     const { video } = this.#spec;
     if (video !== undefined && sinceMs - this.#pictureDueMs > PICTURE_LATE_MS) this.#pictureTicks = Math.floor((sinceMs * video.fps) / 1000);
     if (this.#pictureDueMs <= sinceMs) {
+      for (const input of this.#inputs.values()) input.showDue(this.#startMs + this.#pictureDueMs);
       this.#picture?.tick(this.#inputs, this.#timeUs(this.#pictureDueMs), nowMs);
       this.#pictureTicks += 1;
     }

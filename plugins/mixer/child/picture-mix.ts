@@ -1,12 +1,14 @@
+import { decodeStill, type StillPicture } from 'wcs-core/process/av/still-picture';
 import { Scaler } from 'wcs-core/process/av/scaler';
 import { VideoEncoder } from 'wcs-core/process/av/video-encoder';
 import { avcPictureOf } from 'wcs-core/process/av/output-config';
 import type { JobOutput } from 'wcs-core/process/child-jobs';
 import { stampAgeMs, wallStampMs } from 'wcs-core/process/framing';
-import type { Cell } from '../layout/cells.ts';
+import { even, type Cell } from '../layout/cells.ts';
 import { layoutCells, type LayoutSpec } from '../layout/layout.ts';
-import { OUTPUT_PORT, type MixEvent, type MixSpec } from '../wire/mix-job.ts';
-import { BLACK, Canvas, VOICE } from './canvas.ts';
+import { OUTPUT_PORT, type Decoration, type MixEvent, type MixSpec, type Stage } from '../wire/mix-job.ts';
+import { Canvas, VOICE } from './canvas.ts';
+import { Decor, orTrouble } from './decor.ts';
 import { fitInto, type Fitting } from './fit.ts';
 import type { Input } from './mix-input.ts';
 
@@ -15,6 +17,8 @@ type PictureSpec = NonNullable<MixSpec['video']>;
 /** An input whose pictures stop keeps its last one this long. */
 const STALE_MS = 5000;
 const VOICE_BORDER_PX = 4;
+/** Of captions, from the edge of the cell. */
+const CAPTION_MARGIN_PX = 4;
 
 /** A cell and what was painted into it. */
 interface Painted {
@@ -25,6 +29,7 @@ interface Painted {
   source: string;
   isEmpty: boolean;
   hasBorder: boolean;
+  isPainted: boolean;
 }
 
 /** The picture of a mix: cells on one canvas, painted where something has changed, encoded at each tick. */
@@ -35,6 +40,8 @@ export class PictureMix {
   readonly #encoder: VideoEncoder;
   #layout: LayoutSpec;
   #cells: Painted[] | undefined;
+  readonly #decor = new Map<string, Decor>();
+  #watermark: StillPicture | undefined;
   #keyWanted = true;
   #ticks = 0;
   #config = '';
@@ -55,6 +62,29 @@ export class PictureMix {
     this.arrange();
   }
 
+  /** Before its input is there, or while it is. */
+  decorate(id: string, decoration: Decoration): void {
+    const decor = this.#decor.get(id) ?? new Decor(this.#onTrouble);
+    this.#decor.set(id, decor);
+    decor.set(decoration);
+    this.arrange();
+  }
+
+  /** An input is gone. */
+  forget(id: string): void {
+    this.#decor.delete(id);
+    this.arrange();
+  }
+
+  setStage({ background, watermark }: Stage): void {
+    const { width, height } = this.#spec;
+    const still = (file: string | undefined, fit: 'cover' | 'within'): StillPicture | undefined =>
+      file === undefined ? undefined : orTrouble(() => decodeStill(Buffer.from(file, 'base64'), { width, height }, fit), this.#onTrouble);
+    this.#canvas.background = still(background, 'cover');
+    this.#watermark = still(watermark, 'within');
+    this.arrange();
+  }
+
   /** Inputs came, went, or began to have pictures: the cells are made anew with the next tick. */
   arrange(): void {
     for (const { scaler } of this.#cells ?? []) scaler?.close();
@@ -70,13 +100,16 @@ export class PictureMix {
     this.#canvas.begin();
     this.#stampMs = wallStampMs();
     const cells = this.#cells ?? this.#arranged(inputs);
-    // A cell that lies on others is painted again with them.
-    let isCovered = false;
+    const watermark = this.#watermark;
+    if (watermark !== undefined) this.#canvas.clear({ x: 0, y: 0, width: watermark.width, height: watermark.height });
+    // A cell that lies on others is painted again with them, and all of them under a watermark.
+    let isCovered = watermark !== undefined;
     for (const painted of cells) {
       const input = inputs.get(painted.cell.id);
       if (input === undefined) continue;
       if (this.#paint(painted, input, nowMs, isCovered)) isCovered = true;
     }
+    if (watermark !== undefined) this.#canvas.put(watermark, 0, 0);
     const isKey = this.#keyWanted || this.#ticks % this.#spec.keyFrameIntervalFrames === 0;
     this.#keyWanted = false;
     this.#ticks += 1;
@@ -91,31 +124,33 @@ export class PictureMix {
 
   #arranged(inputs: ReadonlyMap<string, Input>): Painted[] {
     const { width, height, desktopName, desktopAlign } = this.#spec;
-    const seen = [...inputs.values()].filter(({ hasVideo }) => hasVideo);
-    this.#canvas.fill({ x: 0, y: 0, width, height }, BLACK);
+    const seen = [...inputs.values()].filter(({ id, hasVideo }) => hasVideo || this.#decor.get(id)?.standsAlone === true);
+    this.#canvas.clear({ x: 0, y: 0, width, height });
     const cells = layoutCells(this.#layout, seen, { width, height, desktopName, desktopAlign });
     for (const input of seen) input.dirty = true;
-    return (this.#cells = cells.map((cell) => ({ cell, fitting: undefined, scaler: undefined, source: '', isEmpty: true, hasBorder: false })));
+    return (this.#cells = cells.map((cell) => ({ cell, fitting: undefined, scaler: undefined, source: '', isEmpty: true, hasBorder: false, isPainted: false })));
   }
 
   /** True when the cell was painted. */
   #paint(painted: Painted, input: Input, nowMs: number, isCovered: boolean): boolean {
     const isShown = !input.videoMuted && input.pictureAtMs !== undefined && nowMs - input.pictureAtMs < STALE_MS;
     const hasBorder = this.#spec.voiceActivity && input.speaking;
-    const isDue = isCovered || hasBorder !== painted.hasBorder || (isShown ? input.dirty : !painted.isEmpty);
+    const isDue = isCovered || !painted.isPainted || hasBorder !== painted.hasBorder || (isShown ? input.dirty : !painted.isEmpty);
     if (!isDue) return false;
     if (isShown) {
       this.#show(painted, input);
       if (input.dirty && stampAgeMs(input.pictureStampMs) > stampAgeMs(this.#stampMs)) this.#stampMs = input.pictureStampMs;
-    } else this.#canvas.fill(painted.cell, BLACK);
+    } else this.#canvas.clear(painted.cell);
+    this.#decorated(painted.cell, input, isShown);
     if (hasBorder) this.#canvas.border(painted.cell, VOICE_BORDER_PX, VOICE);
     painted.isEmpty = !isShown;
     painted.hasBorder = hasBorder;
+    painted.isPainted = true;
     input.dirty = false;
     return true;
   }
 
-  #show(painted: Painted, { picture }: Input): void {
+  #show(painted: Painted, { id, picture }: Input): void {
     const source = `${picture.width}x${picture.height}`;
     if (painted.fitting === undefined || painted.source !== source) {
       painted.scaler?.close();
@@ -125,10 +160,28 @@ export class PictureMix {
       painted.isEmpty = true;
     }
     // Bars beside a picture that fills its cell less than the one before.
-    if (painted.isEmpty || painted.hasBorder) this.#canvas.fill(painted.cell, BLACK);
+    if (painted.isEmpty || painted.hasBorder || this.#decor.has(id)) this.#canvas.clear(painted.cell);
     const { from, to } = painted.fitting;
     this.#canvas.copy(painted.scaler?.scale(picture) ?? picture, from, to);
   }
+
+  /** Avatar, watermark and label of an input, the label in the middle where there are never pictures. */
+  #decorated(cell: Cell, { id, hasVideo }: Input, isShown: boolean): void {
+    const decor = this.#decor.get(id);
+    if (decor === undefined) return;
+    const { fontFile, sizePx, audioOnlySizePx } = this.#spec.caption;
+    const avatar = isShown ? undefined : decor.avatar(cell);
+    if (avatar !== undefined) this.#canvas.put(avatar, cell.x + even((cell.width - avatar.width) / 2), cell.y + even((cell.height - avatar.height) / 2));
+    const watermark = decor.watermark(cell);
+    if (watermark !== undefined) this.#canvas.put(watermark, cell.x, cell.y);
+    const room = cell.width - 2 * CAPTION_MARGIN_PX;
+    const caption = fontFile === '' ? undefined : decor.caption({ fontFile, sizePx: hasVideo ? sizePx : audioOnlySizePx, maxWidth: room });
+    if (caption === undefined || caption.width > room || caption.height > cell.height - 2 * CAPTION_MARGIN_PX) return;
+    if (hasVideo) this.#canvas.put(caption, cell.x + CAPTION_MARGIN_PX, cell.y + cell.height - caption.height - CAPTION_MARGIN_PX);
+    else this.#canvas.put(caption, cell.x + even((cell.width - caption.width) / 2), cell.y + even((cell.height - caption.height) / 2));
+  }
+
+  readonly #onTrouble = (reason: string): void => this.#output.event({ type: 'trouble', reason } satisfies MixEvent);
 
   #emit(stream: Uint8Array, key: boolean, ptsUs: number): void {
     const { width, height, fps } = this.#spec;

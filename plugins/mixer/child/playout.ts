@@ -44,6 +44,8 @@ export class Playout {
   /** In samples of one channel on the input's clock: what is played next, and the end of what came. */
   #position: number | undefined;
   #end = 0;
+  /** What was played when, by the last tick. */
+  #played: { ms: number; atMs: number } | undefined;
 
   constructor(options: PlayoutOptions) {
     this.#options = options;
@@ -66,6 +68,11 @@ export class Playout {
     this.#write(samples, samples.length / channels);
   }
 
+  /** Where on the input's clock its sound is at a time, so that pictures can be shown with it; undefined while none is played. */
+  timeMs(nowMs: number): number | undefined {
+    return this.#played === undefined ? undefined : this.#played.ms + nowMs - this.#played.atMs;
+  }
+
   /** Fills one tick. False when there was nothing to play: `out` is silence then. */
   read(out: Int16Array, nowMs: number): boolean {
     const frames = out.length / this.#options.channels;
@@ -80,11 +87,21 @@ export class Playout {
     if (depthMs < this.#delayMs - WAIT_MS) return silence(out);
     if (depthMs > this.#delayMs + SKIP_MS + tickMs) this.#position = Math.round(((dueMs - this.#delayMs) * sampleRateHz) / 1000);
     else if (depthMs > this.#delayMs + SKIP_MS) this.#position += frames;
+    this.#note(this.#position, nowMs);
     const has = this.#position < this.#end && this.#position + this.#frames > this.#end;
     if (has) this.#copy(this.#position, out, frames);
     else out.fill(0);
     this.#position += frames;
     return has;
+  }
+
+  #note(position: number, atMs: number): void {
+    const ms = (position * 1000) / this.#options.sampleRateHz;
+    if (this.#played === undefined) this.#played = { ms, atMs };
+    else {
+      this.#played.ms = ms;
+      this.#played.atMs = atMs;
+    }
   }
 
   #noteTransit(transitMs: number): void {
@@ -115,6 +132,7 @@ export class Playout {
     }
     this.#end = stamped;
     this.#position = undefined;
+    this.#played = undefined;
     // Transits of the old clock say nothing about the new one.
     const lastMs = this.#transitsMs[(this.#transitCount - 1) % TRANSITS] ?? 0;
     this.#transitsMs[0] = lastMs;

@@ -12,6 +12,9 @@ export interface MixerOrder {
   readonly hasAudio: boolean;
   readonly settings: MixSettings;
   readonly layout: LayoutSpec;
+  /** Files in the folder of pictures: behind all places, and over them. */
+  readonly background?: string | undefined;
+  readonly watermark?: string | undefined;
   /** True where it began with a participant: each of them gets a stream without the own voice. */
   readonly isRoom: boolean;
 }
@@ -26,6 +29,11 @@ export interface InputOrder {
   /** Factor of the sound. */
   readonly gain: number;
   readonly videoMuted: boolean;
+  /** Text on its place; undefined: the stream's name, where names are displayed. */
+  readonly label?: string | undefined;
+  /** Files in the folder of pictures. */
+  readonly avatar?: string | undefined;
+  readonly watermark?: string | undefined;
   /** IP address of who added it: what it may reach, the mixer may reach. */
   readonly caller?: string | undefined;
   /** Where its participant hears the others; in rooms only. */
@@ -33,11 +41,12 @@ export interface InputOrder {
 }
 
 /** What the child process is told of a mixer. */
-export function specOf({ hasVideo, hasAudio, settings, layout }: MixerOrder, originUs: number): MixSpec {
+export function specOf({ hasVideo, hasAudio, settings, layout }: MixerOrder, fontFile: string, originUs: number): MixSpec {
   const { width, height, fps, videoBitrateKbps, keyFrameIntervalFrames, preset, desktopName, desktopAlign, voiceActivity } = settings;
+  const { captionSizePx: sizePx, captionAudioOnlySizePx: audioOnlySizePx } = settings;
   const { audioCodec: codec, audioChannels: channels, silenceDb, maxDelayMs } = settings;
   return {
-    ...(hasVideo ? { video: { width, height, fps, bitrateBps: videoBitrateKbps * 1000, keyFrameIntervalFrames, preset, desktopName, desktopAlign, voiceActivity: voiceActivity && hasAudio } } : {}),
+    ...(hasVideo ? { video: { width, height, fps, bitrateBps: videoBitrateKbps * 1000, keyFrameIntervalFrames, preset, desktopName, desktopAlign, voiceActivity: voiceActivity && hasAudio, caption: { fontFile, sizePx, audioOnlySizePx } } } : {}),
     ...(hasAudio ? { audio: { codec, channels, silenceDb, maxDelayMs } } : {}),
     layout,
     originUs,

@@ -14,6 +14,8 @@ export interface MixSpec {
     readonly desktopAlign: DesktopAlign;
     /** Marks who speaks. */
     readonly voiceActivity: boolean;
+    /** Of labels; without a font there are none. */
+    readonly caption: { readonly fontFile: string; readonly sizePx: number; readonly audioOnlySizePx: number };
   };
   readonly audio?: {
     readonly codec: 'opus' | 'aac' | 'pcma' | 'pcmu';
@@ -44,6 +46,20 @@ export interface InputChange {
   readonly videoMuted?: boolean;
 }
 
+/** What stands on the place of an input; what is absent is taken away. Files in base 64. */
+export interface Decoration {
+  readonly label?: string | undefined;
+  /** Shown while there is no picture. */
+  readonly avatar?: string | undefined;
+  readonly watermark?: string | undefined;
+}
+
+/** What stands behind all places, and over them; what is absent is taken away. Files in base 64. */
+export interface Stage {
+  readonly background?: string | undefined;
+  readonly watermark?: string | undefined;
+}
+
 /** What a mix is told while it runs, in order with the packets. */
 export type MixCommand =
   | { readonly type: 'addInput'; readonly id: string; readonly port: number; readonly name: string; readonly positionId?: string | undefined }
@@ -51,6 +67,8 @@ export type MixCommand =
   | { readonly type: 'track'; readonly id: string; readonly kind: 'audio' | 'video'; readonly track: InputTrack | undefined }
   | { readonly type: 'change'; readonly id: string; readonly change: InputChange }
   | { readonly type: 'layout'; readonly layout: LayoutSpec }
+  | { readonly type: 'decorate'; readonly id: string; readonly decoration: Decoration }
+  | { readonly type: 'stage'; readonly stage: Stage }
   /** Sound of all inputs but one on a port of its own. */
   | { readonly type: 'addSound'; readonly port: number; readonly without: string }
   | { readonly type: 'removeSound'; readonly port: number }
@@ -60,7 +78,9 @@ export type MixCommand =
 export type MixEvent =
   | { readonly type: 'format'; readonly port: number; readonly format: MixFormat }
   /** From here on, or no longer, the packets of the sound of all are those of this port too. */
-  | { readonly type: 'follows'; readonly port: number; readonly follows: boolean };
+  | { readonly type: 'follows'; readonly port: number; readonly follows: boolean }
+  /** A picture or a font can't be used; the mix goes on without. */
+  | { readonly type: 'trouble'; readonly reason: string };
 
 /** Format of an output, before its first packet. */
 export interface MixFormat {

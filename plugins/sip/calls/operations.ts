@@ -68,6 +68,12 @@ export function registerCallOperations(operations: PluginContext['operations'], 
     cli: { positional: ['callId', 'dtmf'] },
     handler: ({ callId, dtmf, type }) => calls.get(callId).pressKeys(dtmf, type),
   });
+  registerInjections(operations, board);
+}
+
+/** Streams and sounds into a call. */
+function registerInjections(operations: PluginContext['operations'], board: Switchboard): void {
+  const { calls } = board;
   operations.register({
     name: 'call.inject_stream.startup',
     aliases: ['call.inject_stream'],

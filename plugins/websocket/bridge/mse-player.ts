@@ -1,4 +1,4 @@
-import { messageOf, type Held, type PluginContext, type Stream, type TrackDescriptor } from 'wcs-core';
+import { messageOf, type Held, type Playback, type PluginContext, type Stream, type TrackDescriptor } from 'wcs-core';
 import type { MsePlayer, MsePort, MseRequest, MseSocket } from '../server/mse-port.ts';
 import { INFO, infoOfError } from '../session/infos.ts';
 import { MseFanout, type MseViewer } from './mse-fanout.ts';
@@ -64,6 +64,10 @@ class BusMsePlayer implements MsePlayer, MseViewer {
     this.#request = request;
     this.#ready = ready;
     this.#held = request.session.scope.add(`MSE playback of ${request.streamName}`, () => this.stop());
+  }
+
+  get playback(): Playback | undefined {
+    return this.#stream?.playback;
   }
 
   start(): void {

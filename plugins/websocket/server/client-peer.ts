@@ -302,6 +302,10 @@ export class ClientPeer {
         return desk.open(effect.stream, effect.request, effect.params);
       case 'closeStream':
         return desk.close(effect.stream, effect.reason);
+      case 'pauseStream':
+        return desk.pause(effect.stream);
+      case 'resumeStream':
+        return desk.resume(effect.stream);
       case 'streamForgotten':
         return this.#services.releaseId(effect.stream.facts.mediaSessionId);
       case 'streamLive':

@@ -1,4 +1,4 @@
-import type { PluginSession } from 'wcs-core';
+import type { Playback, PluginSession } from 'wcs-core';
 import type { MseMedia } from '../wire/mse-sdp.ts';
 
 /** A stream that a client wants to play over a WebSocket. */
@@ -27,6 +27,8 @@ export interface MseSocket {
 
 /** An MSE playback at work. */
 export interface MsePlayer {
+  /** Steers what is played, where it is a copy for this client alone. */
+  readonly playback: Playback | undefined;
   /** Media goes to the socket from now on: configurations, then from a key frame. */
   connect(socket: MseSocket): void;
   disconnect(): void;

@@ -70,6 +70,17 @@ export class StreamDesk {
     if (capabilities.has(OFFER_ANSWER)) capabilities.get<OfferAnswer>(OFFER_ANSWER).close(mediaSessionId, reason);
   }
 
+  /** Lets a file that plays to this client alone stand; what others watch as well goes on. */
+  pause(stream: MediaStream): void {
+    const playback = this.#playbacks.get(stream.facts.mediaSessionId)?.player.playback;
+    playback?.pause();
+    this.#host.perform(this.#host.machine.streamPaused(stream, playback !== undefined));
+  }
+
+  resume(stream: MediaStream): void {
+    this.#playbacks.get(stream.facts.mediaSessionId)?.player.playback?.resume();
+  }
+
   /** Gives a socket to the oldest playback that waits for one; false when none does. */
   bind(socket: WebSocketConnection): boolean {
     const playback = [...this.#playbacks.values()].find((one) => one.socket === undefined && one.stream.phase === 'live');

@@ -17,6 +17,8 @@ export type Effect =
   | { readonly type: 'askStream'; readonly stream: MediaStream; readonly request: StreamRequest }
   | { readonly type: 'openStream'; readonly stream: MediaStream; readonly request: StreamRequest; readonly params: Readonly<Record<string, string>> }
   | { readonly type: 'closeStream'; readonly stream: MediaStream; readonly reason: string }
+  /** Lets a copy of the client's own stand, or go on. */
+  | { readonly type: 'pauseStream' | 'resumeStream'; readonly stream: MediaStream }
   /** Others may hear that the stream flows, or has ended. */
   | { readonly type: 'streamLive'; readonly stream: MediaStream }
   | { readonly type: 'streamGone'; readonly stream: MediaStream; readonly failed: boolean }
@@ -71,6 +73,7 @@ type EstablishedMessage = Exclude<ClientMessage, { readonly type: 'connection' }
 
 /** Data operations of one session that wait for the access chain. */
 const MAX_WAITING_DATA = 256;
+const NOT_PAUSABLE = 'Only a file that plays to this client alone can be paused';
 
 /** One client's signalling: messages and answers in, effects out. */
 export class ClientSession {
@@ -193,6 +196,14 @@ export class ClientSession {
     }
   }
 
+  /** `pauseStream` was asked for, and the stream stands; or it is one that can't. */
+  streamPaused(stream: MediaStream, stands: boolean): readonly Effect[] {
+    if (!this.#isPresent(stream)) return [];
+    if (!stands) return [failure('pauseStream', NOT_PAUSABLE, stream.facts.mediaSessionId)];
+    stream.paused = true;
+    return [send(statusOf(stream, 'PAUSED'))];
+  }
+
   /** A stream of the client is recorded in that file; it hears of it with the next status, as the SDK expects. */
   recordingStarted(streamName: string, file: string): void {
     for (const stream of this.streams) if (stream.facts.published && stream.facts.record && stream.streamName === streamName) stream.recordName = file;
@@ -222,6 +233,8 @@ export class ClientSession {
       case 'unPublishStream':
       case 'stopStream':
         return this.#stop(message.mediaSessionId, message.name, message.type === 'unPublishStream');
+      case 'pauseStream':
+        return this.#pause(message.mediaSessionId);
       case 'snapshot':
         return [{ type: 'snapshot', mediaSessionId: message.mediaSessionId, name: message.name }];
       case 'availableStream':
@@ -258,8 +271,10 @@ export class ClientSession {
   #start(request: StreamRequest, published: boolean): readonly Effect[] {
     const { mediaSessionId, mediaProvider } = request;
     if (mediaSessionId === '') return [failure('StreamStatusEvent', INFO.idMissing)];
+    const known = this.#streams.get(mediaSessionId);
+    if (!published && known?.paused === true) return this.#resume(known);
     // The id is another stream's: a status event would change that one's state.
-    if (this.#streams.has(mediaSessionId)) return [failure(published ? 'publishStream' : 'playStream', INFO.idInUse, mediaSessionId)];
+    if (known !== undefined) return [failure(published ? 'publishStream' : 'playStream', INFO.idInUse, mediaSessionId)];
     const stream = mediaStream(request, published, { appKey: this.#request?.appKey ?? '', sessionId: this.#options.sessionId });
     const refuse = (info: string): readonly Effect[] => [send(statusOf(stream, 'FAILED', info))];
     if (this.#options.isIdTaken(mediaSessionId)) return refuse(INFO.idInUse);
@@ -280,6 +295,17 @@ export class ClientSession {
     // Without a final status the SDK would ask again and again.
     const gone = { mediaSessionId, name, sdp: '', mediaProvider: 'WebRTC', hasVideo: true, hasAudio: true, record: false, custom: undefined, bitrate: 0, minBitrate: 0, maxBitrate: 0, width: 0, height: 0, quality: 0, orientation: false };
     return [send(statusOf(mediaStream(gone, published, { appKey: this.#request?.appKey ?? '', sessionId: this.#options.sessionId }), status, INFO.stoppedByUser))];
+  }
+
+  #pause(mediaSessionId: string): readonly Effect[] {
+    const stream = this.#streams.get(mediaSessionId);
+    if (stream === undefined || stream.facts.published || stream.phase !== 'live') return [failure('pauseStream', NOT_PAUSABLE, mediaSessionId)];
+    return [{ type: 'pauseStream', stream }];
+  }
+
+  #resume(stream: MediaStream): readonly Effect[] {
+    stream.paused = false;
+    return [{ type: 'resumeStream', stream }, send(statusOf(stream, 'PLAYING'))];
   }
 
   #live(stream: MediaStream): readonly Effect[] {

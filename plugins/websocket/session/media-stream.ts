@@ -16,6 +16,8 @@ export interface MediaStream {
   readonly room?: string | undefined;
   /** What the client doesn't get, and what would mend it; goes with the status. */
   remark?: string | undefined;
+  /** The client lets it stand until it plays it again. */
+  paused?: boolean | undefined;
   /** File that the stream is recorded in, where its publisher asked for that; goes with the status. */
   recordName?: string | undefined;
 }

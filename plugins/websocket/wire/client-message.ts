@@ -60,7 +60,7 @@ export type ClientMessage =
   | { readonly type: 'ping' }
   | { readonly type: 'pong' }
   | { readonly type: 'publishStream' | 'playStream'; readonly stream: StreamRequest }
-  | { readonly type: 'unPublishStream' | 'stopStream'; readonly mediaSessionId: string; readonly name: string }
+  | { readonly type: 'unPublishStream' | 'stopStream' | 'pauseStream'; readonly mediaSessionId: string; readonly name: string }
   | { readonly type: 'snapshot' | 'availableStream'; readonly mediaSessionId: string; readonly name: string }
   | { readonly type: 'sendStreamEvent'; readonly mediaSessionId: string; readonly event: StreamEventType; readonly payload: unknown }
   | { readonly type: 'sendData'; readonly operationId: string; readonly payload: unknown }
@@ -96,6 +96,7 @@ const PARSERS: ReadonlyMap<string, (fields: Fields) => ClientMessage | undefined
   ['playStream', (fields) => ({ type: 'playStream', stream: streamRequest(fields) })],
   ['unPublishStream', (fields) => ({ type: 'unPublishStream', ...target(fields) })],
   ['stopStream', (fields) => ({ type: 'stopStream', ...target(fields) })],
+  ['pauseStream', (fields) => ({ type: 'pauseStream', ...target(fields) })],
   ['snapshot', (fields) => ({ type: 'snapshot', ...target(fields) })],
   ['availableStream', (fields) => ({ type: 'availableStream', ...target(fields) })],
   ['sendStreamEvent', streamEvent],

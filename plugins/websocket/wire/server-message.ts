@@ -1,7 +1,7 @@
 import { encodeEnvelope } from './envelope.ts';
 
 /** State of a stream as the client knows it; the last three are final. */
-export type StreamStatus = 'PUBLISHING' | 'PLAYING' | 'UNPUBLISHED' | 'STOPPED' | 'FAILED';
+export type StreamStatus = 'PUBLISHING' | 'PLAYING' | 'PAUSED' | 'UNPUBLISHED' | 'STOPPED' | 'FAILED';
 
 /** The stream object of status events. @see WebSocket signalling section 5.1 */
 export interface StreamFacts {

@@ -25,13 +25,15 @@ let url: string;
 
 test.before(async () => {
   const [port] = await freePorts(1);
-  const mixer = { ...SIZE, fps: 15, videoBitrateKbps: 500, keyFrameIntervalFrames: 15, preset: 'ultrafast', audioCodec: 'aac', voiceActivity: false, idleMs: 1000 };
+  const mixer = { ...SIZE, fps: 15, videoBitrateKbps: 500, keyFrameIntervalFrames: 15, preset: 'ultrafast', audioCodec: 'aac', voiceActivity: false, idleMs: 1000, maxDelayMs: 1000, picturesFolder: folder };
   server = await startTestKernel({ plugins: { rtmp: { port }, mixer } });
   url = `rtmp://127.0.0.1:${port}/live`;
-  await Promise.all(COLOURS.map((colour) => {
+  const pictures = COLOURS.map((colour) => ffmpeg('-f', 'lavfi', '-i', `color=${colour}:size=32x32`, '-frames:v', '1', join(folder, `${colour}.png`)));
+  const clips = COLOURS.map((colour) => {
     const inputs = ['-f', 'lavfi', '-i', `color=${colour}:size=160x120:rate=15:duration=${CLIP_SECONDS}`, '-f', 'lavfi', '-i', `sine=${SOURCES[colour]}:sample_rate=48000:duration=${CLIP_SECONDS}`];
     return ffmpeg(...inputs, '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '15', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest', '-f', 'flv', join(folder, `${colour}.flv`));
-  }));
+  });
+  await Promise.all([...pictures, ...clips]);
 });
 test.after.always(() => server.stop());
 
@@ -99,6 +101,34 @@ peerTest('in a room every participant hears all others and not himself, and the 
   for (const peer of peers) peer.kill();
   for (const colour of COLOURS) await server.call('stream.terminate', { name: `${colour}#room` });
   await until(() => server.kernel.parts.media.find('room') === undefined, 'the room to end', PATIENCE_MS);
+});
+
+peerTest('a background, a watermark, avatars and labels stand where they belong, and go again', ['ffmpeg'], async (t) => {
+  t.timeout(120_000);
+  await Promise.all([publish(t, 'red'), publish(t, 'blue')]);
+  const uri = 'mixer://d';
+  await t.throwsAsync(server.call('mixer.startup', { uri, localStreamName: 'deco', background: 'none.png' }), { code: 'MEDIA_E_NOT_FOUND' });
+  await t.throwsAsync(server.call('mixer.startup', { uri, localStreamName: 'deco', background: '../red.png' }), { code: 'ACCESS_E_REFUSED' });
+  await server.call('mixer.startup', { uri, localStreamName: 'deco', background: 'green.png', watermark: 'red.png' });
+  await server.call('mixer.add', { uri, remoteStreamName: 'red', streamLabel: 'WWW' });
+  await server.call('mixer.add', { uri, remoteStreamName: 'blue', hasVideo: false, avatar: 'blue.png' });
+  await until(() => server.kernel.parts.media.find('deco')?.tracks.length === 2, 'the mix', PATIENCE_MS);
+  const player = new StreamWatcher(t, `${url}/deco`, SIZE);
+  await shows(t, player, { at: [[0.05, 0.05, 'red'], [0.25, 0.5, 'red'], [0.75, 0.5, 'blue'], [0.5, 0.5, 'green'], [0.25, 0.2, 'green']], hears: ['red', 'blue'] });
+  const lettersAt = (): boolean => Array.from({ length: 400 }, (_, index) => player.at(0.03 + (index % 20) * 0.01, 0.85 + Math.floor(index / 20) * 0.006)).some((rgb) => rgb !== undefined && Math.min(...rgb) > 150);
+  await until(lettersAt, 'white letters at the lower left of the place', PATIENCE_MS);
+
+  await server.call('mixer.set_stream_label', { uri, remoteStreamName: 'red', label: '' });
+  await server.call('mixer.remove_stream_avatar', { uri, remoteStreamName: 'blue' });
+  await server.call('mixer.set_stream_avatar', { uri, remoteStreamName: 'red', avatar: 'blue.png' });
+  await server.call('mixer.set_body_watermark', { uri, watermark: '' });
+  await server.call('mixer.setAudioVideo', { uri, streams: ['red'], videoMuted: true });
+  await shows(t, player, { at: [[0.05, 0.05, 'green'], [0.5, 0.5, 'blue'], [0.3, 0.3, 'blue']], hears: ['red', 'blue'] });
+  t.false(lettersAt());
+  await server.call('mixer.set_stream_watermark', { uri, remoteStreamName: 'red', watermark: 'red.png' });
+  await server.call('mixer.set_background', { uri, background: '' });
+  await shows(t, player, { at: [[0.05, 0.05, 'red'], [0.5, 0.5, 'blue'], [0.02, 0.9, 'black']], hears: ['red', 'blue'] });
+  await server.call('mixer.terminate', { uri });
 });
 
 peerTest('a child process that is killed, and a swap of the plugin, leave the mix going', ['ffmpeg'], async (t) => {

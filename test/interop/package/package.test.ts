@@ -29,11 +29,11 @@ test.serial('plugins made with it compile against its types and pass its conform
   t.like(await project.run('wcs-core', ['create-plugin', 'tick', '--js']), { code: 0 });
   const types = await project.run('npm', ['run', '--silent', 'typecheck'], 'line-echo');
   t.is(types.code, 0, types.output);
-  for (const folder of ['line-echo', 'tick']) {
+  await Promise.all(['line-echo', 'tick'].map(async (folder) => {
     const tests = await project.run('npm', ['test', '--silent'], folder);
     t.is(tests.code, 0, tests.output);
     t.regex(tests.output, /5 tests passed/);
-  }
+  }));
 });
 
 test.serial('the libraries and the API can be imported outside of the server', async (t) => {

@@ -55,7 +55,7 @@ sideBySide('a stream that is pulled from another server is recorded whole, and i
 });
 
 for (const container of ['mkv', 'mp4'] as const) {
-  concurrentPeerTest(`of several streams in one ${container}, each has its sound with its picture, and all are on one clock`, ['ffmpeg', 'ffprobe'], async (t) => {
+  sideBySide(`of several streams in one ${container}, each has its sound with its picture, and all are on one clock`, ['ffmpeg', 'ffprobe'], async (t) => {
     t.timeout(90_000);
     const folder = scratch(t);
     const recording = await RecordingKernel.start(t, folder, { multipleFormat: container, nameTemplate: '{streamName}' });

@@ -11,12 +11,14 @@ const LIVE = ['--seconds', '5', '--loop', '20', '--skip', '2'];
 let server: TestKernel;
 let base: string;
 let rtmpUrl: string;
+let hlsUrl: string;
 
 test.before(async () => {
-  const [port, rtmpPort] = await freePorts(2);
-  server = await startTestKernel({ plugins: { rtsp: { port }, rtmp: { port: rtmpPort } } });
+  const [port, rtmpPort, hlsPort, hlsTls] = await freePorts(4);
+  server = await startTestKernel({ plugins: { rtsp: { port }, rtmp: { port: rtmpPort }, hls: { port: hlsPort, tlsPort: hlsTls } } });
   base = `rtsp://127.0.0.1:${port}`;
   rtmpUrl = `rtmp://127.0.0.1:${rtmpPort}/live`;
+  hlsUrl = `http://127.0.0.1:${hlsPort}`;
 });
 test.after.always(() => server.stop());
 
@@ -35,12 +37,13 @@ for (const publish of ['tcp', 'udp'] as const satisfies readonly RtspTransport[]
   }
 }
 
-peerTest('what ffmpeg publishes by RTSP it plays by RTMP', ['ffmpeg'], async (t) => {
+peerTest('what ffmpeg publishes by RTSP it plays by RTMP and by HLS, whose list offers parts', ['ffmpeg'], async (t) => {
   t.timeout(180_000);
-  ffmpegPublishes(t, `${base}/to-rtmp`, 'tcp');
-  await live('to-rtmp');
-  const { status, text } = await avCheck(t, `${rtmpUrl}/to-rtmp`, LIVE);
-  t.is(status, 0, text);
+  ffmpegPublishes(t, `${base}/crossing`, 'tcp');
+  await live('crossing');
+  const list = `${hlsUrl}/crossing/crossing.m3u8`;
+  for (const { status, text } of await Promise.all([`${rtmpUrl}/crossing`, list].map((url) => avCheck(t, url, LIVE)))) t.is(status, 0, text);
+  t.regex(await (await fetch(list)).text(), /^#EXT-X-PART:/m);
 });
 
 peerTest('what ffmpeg publishes by RTMP it plays by RTSP over TCP and UDP', ['ffmpeg'], async (t) => {

@@ -28,7 +28,7 @@ let endedAfterMs: Promise<number>;
 // It ends when the time for `prepare` is over: the tests before the last one use that time.
 test.before(async () => {
   starting = await WcsServer.spawn({ plugins: { slow: { path: slow.folder } } });
-  await until(() => starting.health(), 'an answer', 30_000);
+  await until(() => starting.health(), 'an answer', 60_000);
   const startedAtMs = performance.now();
   starting.child.kill('SIGTERM');
   endedAfterMs = starting.exited.then(() => performance.now() - startedAtMs);

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { TrackDescriptor } from '../../../core/media/track.ts';
+import { mediaFolder } from '../../support/media-folder.ts';
 import { numbersOf, NumberedPublisher, unitsOf } from '../../support/mse.ts';
 import { SignallingClient } from '../../support/signalling-client.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
@@ -144,4 +145,34 @@ test.serial('a player that does not read is put out, and others go on', async (t
   t.is(kernel.kernel.host.slot('websocket').faultsSeen, 0);
   for (const one of [slow, fast, live.media]) one.end();
   stuck.media.socket.terminate();
+});
+
+test.serial('a file that plays to one client alone is paused and goes on with the next picture; what others watch as well is not', async (t) => {
+  const [port = 0, tlsPort = 0] = await freePorts(2);
+  const kernel = await startTestKernel({ plugins: { websocket: { port, tlsPort }, vod: { folder: mediaFolder } } });
+  t.teardown(() => kernel.stop());
+  const client = await SignallingClient.connect(port);
+  const { id, media } = await playing(port, client, 'vod://small.mp4');
+  const pictures = (): number[] => unitsOf(media.binary).filter(({ kind, config }) => kind === 'video' && !config).map(({ timestampMs }) => timestampMs);
+  await until(() => pictures().length > 10, 'pictures');
+  const stream = (): unknown => ({ mediaSessionId: id, name: 'vod://small.mp4' });
+  client.send('pauseStream', stream());
+  await client.status(id, 'PAUSED');
+  const shared = await playing(port, client, 'vod-live://small.mp4');
+  const sharedGoesOn = async (): Promise<void> => {
+    const before = shared.media.binary.length;
+    await until(() => shared.media.binary.length > before + 30, 'half a second of the shared one');
+  };
+  // What was batched when it was told to stand has come by then.
+  await sharedGoesOn();
+  const standing = pictures().length;
+  await sharedGoesOn();
+  t.is(pictures().length, standing, 'nothing comes while it stands');
+  client.send('pauseStream', { mediaSessionId: shared.id, name: 'vod-live://small.mp4' });
+  t.like(await client.next('fail', ({ apiMethod }) => apiMethod === 'pauseStream'), { id: shared.id });
+  client.send('playStream', { ...(stream() as object), mediaProvider: 'MSE', sdp: 'v=0\r\n' });
+  await until(() => pictures().length > standing + 10, 'pictures again');
+  const times = pictures();
+  t.true(times.slice(1).every((time, index) => time - times[index]! >= 20 && time - times[index]! <= 60), times.join());
+  for (const one of [client, media, shared.media]) one.end();
 });

@@ -57,6 +57,10 @@
     stop(name) {
       streams.get(name).stop();
     },
+    /** Name of the file that the stream was recorded to. */
+    recordInfo(name) {
+      return streams.get(name).getRecordInfo();
+    },
     sendToStream(name, payload) {
       streams.get(name).sendData(payload);
     },
@@ -78,11 +82,15 @@
         (error) => `FAILED: ${errorText(error)}`,
       );
     },
+    /** A picture of the stream: PNG in base64. */
     snapshot(name) {
       return new Promise((resolve) => {
         const stream = session.createStream({ name, display: document.getElementById('display') });
-        stream.on(sdk.constants.STREAM_STATUS.SNAPSHOT_COMPLETE, (done) => resolve(done.getInfo()));
-        stream.on(sdk.constants.STREAM_STATUS.FAILED, (failed) => resolve(`FAILED: ${failed.getInfo()}`));
+        const types = sdk.constants.STREAM_EVENT_TYPE;
+        stream.on(sdk.constants.STREAM_EVENT, ({ type, payload }) => {
+          if (type === types.SNAPSHOT_COMPLETED) resolve(payload.snapshot);
+          else if (type === types.SNAPSHOT_FAILED) resolve(`FAILED: ${payload.info}`);
+        });
         stream.snapshot();
       });
     },

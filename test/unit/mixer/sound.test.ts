@@ -130,3 +130,18 @@ test('any stamps and any pace keep the memory and give whole ticks', (t) => {
   );
   t.pass();
 });
+
+test('the place on the input\'s clock goes with what is played, and begins anew when that clock jumps', (t) => {
+  const playout = new Playout({ sampleRateHz: 8000, channels: 1, maxDelayMs: 200 });
+  const out = new Int16Array(160);
+  t.is(playout.timeMs(0), undefined);
+  for (let tick = 0; tick < 50; tick += 1) {
+    playout.push(5000 + tick * 20, new Int16Array(160).fill(100), 1000 + tick * 20);
+    playout.read(out, 1000 + tick * 20);
+  }
+  // What came at 1980 is stamped 5980; it is played after the delay.
+  t.true(Math.abs(playout.timeMs(1980)! - (5980 - playout.delayMs)) <= 22, `${playout.timeMs(1980)}`);
+  t.is(playout.timeMs(1990), playout.timeMs(1980)! + 10);
+  playout.push(90_000, new Int16Array(160), 2000);
+  t.is(playout.timeMs(2000), undefined);
+});

@@ -49,6 +49,26 @@ test('an answer is given once, and the status follows it', (t) => {
   t.deepEqual(types(machine.receive(message('unPublishStream', { mediaSessionId: 'm', name: 'cam' }))), ['notifyStreamStatusEvent']);
 });
 
+test('a stream that plays stands on request, where it can, and goes on when it is played again', (t) => {
+  const machine = connected();
+  const open = opened(machine, 'playStream');
+  if (open.type !== 'openStream') return t.fail(open.type);
+  const ask = (): readonly Effect[] => machine.receive(message('pauseStream', { mediaSessionId: 'm', name: 'cam' }));
+  const playAgain = (): readonly Effect[] => machine.receive(message('playStream', { mediaSessionId: 'm', name: 'cam' }));
+  t.deepEqual(types(ask()), ['fail'], 'it does not play yet');
+  machine.streamOpened(open.stream, 'sdp');
+  machine.mediaEvent(open.stream, { type: 'connected' });
+  t.deepEqual(types(playAgain()), ['fail'], 'it plays');
+  t.deepEqual(types(ask()), ['pauseStream']);
+  t.deepEqual(types(machine.streamPaused(open.stream, false)), ['fail']);
+  t.deepEqual(machine.streamPaused(open.stream, true).map((effect) => (effect.type === 'send' && effect.message.type === 'notifyStreamStatusEvent' ? effect.message.status : effect.type)), ['PAUSED']);
+  t.deepEqual(types(playAgain()), ['resumeStream', 'notifyStreamStatusEvent']);
+  t.deepEqual(types(playAgain()), ['fail']);
+  machine.receive(message('stopStream', { mediaSessionId: 'm', name: 'cam' }));
+  t.deepEqual(machine.streamPaused(open.stream, true), []);
+  t.deepEqual(types(ask()), ['fail'], 'it is gone');
+});
+
 test('who publishes with a wish to record learns the name of the file at the end, nobody else does', (t) => {
   const endOf = (record: boolean): unknown => {
     const machine = connected();
