@@ -20,12 +20,10 @@ export interface PlayerState {
   readonly height: number;
   /** Heights of the variants, lowest first. */
   readonly levels: readonly number[];
-  /** By variant and sequence number: when each segment begins, in milliseconds of the wall clock. */
-  readonly segmentStarts: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 const PAGE = `<!doctype html><meta charset="utf-8"><video id="video" muted autoplay playsinline></video><script src="/hls.js"></script><script>
-  const state = { partsLoaded: 0, stalls: 0, errors: [], firstFrameMs: 0, segmentStarts: {} };
+  const state = { partsLoaded: 0, stalls: 0, errors: [], firstFrameMs: 0 };
   let hls;
   function play(url, lowLatencyMode) {
     const video = document.getElementById('video');
@@ -36,15 +34,11 @@ const PAGE = `<!doctype html><meta charset="utf-8"><video id="video" muted autop
       else state.errors.push(data.details + (data.fatal ? ' (fatal)' : '') + ' ' + (data.reason || data.error || ''));
     });
     hls.on(Hls.Events.FRAG_LOADED, (_event, data) => { if (data.part) state.partsLoaded++; });
-    hls.on(Hls.Events.LEVEL_LOADED, (_event, { level, details }) => {
-      const starts = (state.segmentStarts[level] ??= {});
-      for (const { sn, programDateTime } of details.fragments) if (programDateTime) starts[sn] = programDateTime;
-    });
     video.requestVideoFrameCallback(() => { state.firstFrameMs = performance.now() - startedMs; });
     hls.loadSource(url);
     hls.attachMedia(video);
     window.report = () => ({ ...state, frames: video.getVideoPlaybackQuality().totalVideoFrames, currentTime: video.currentTime, latency: hls.latency, height: video.videoHeight, levels: hls.levels.map(({ height }) => height) });
-    window.change = (level) => { hls.nextLevel = level; };
+    window.change = (level) => { hls.loadLevel = level; };
   }
 </script>`;
 
