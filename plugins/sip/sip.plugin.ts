@@ -21,7 +21,7 @@ export default definePlugin({
     const engine = new SipEngine(ctx, settings.engine, nowMs);
     const { codecs, secure, symmetric, graceMs } = settings.media;
     const media = new MediaPort({ ctx, nowMs, codecs, secure, latchMode: symmetric, graceMs, addressTowards: (host) => engine.hostTowards(host) });
-    const board = new Switchboard(ctx, settings, media, nowMs);
+    const board = new Switchboard(ctx, settings, media, nowMs, () => engine.ownPlace);
     return {
       async prepare() {
         registerMetrics(ctx, engine, board);

@@ -29,7 +29,7 @@ export async function startSipp(t: ExecutionContext, options: SippOptions): Prom
   const args = [
     ...(target === undefined ? [] : [target, '-s', service]),
     ...['-sf', join(scenarios, `${scenario}.xml`), '-i', '127.0.0.1', '-p', String(port), '-mi', '127.0.0.1', '-mp', String(mediaPort), '-m', String(calls), '-d', String(holdMs)],
-    ...['-t', transport === 'tcp' ? 't1' : 'u1', '-nostdin', '-trace_err', '-error_file', '/dev/stderr', ...more],
+    ...['-t', transport === 'tcp' ? 't1' : 'u1', '-nostdin', '-watchdog_interval', '0', '-trace_err', '-error_file', '/dev/stderr', ...more],
   ];
   const { finished } = new PeerProcess(t, 'sipp', args);
   if (target === undefined) await until(() => isTaken(transport, port), 'SIPp to listen');

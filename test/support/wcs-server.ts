@@ -21,6 +21,8 @@ export interface ServerPorts {
   readonly webSocketTls: number;
   /** WebRTC, UDP and TCP. */
   readonly media: number;
+  /** SIP, UDP and TCP. */
+  readonly sip: number;
 }
 
 /** Sections of wcs.yml. */
@@ -101,8 +103,8 @@ export class WcsServer {
 
   /** Starts the process for several tests of a file, which close it, and waits for nothing. */
   static async spawn(options: ServerOptions = {}): Promise<WcsServer> {
-    const [rtmp = 0, hls = 0, hlsTls = 0, http = 0, httpTls = 0, ssh = 0, webSocket = 0, webSocketTls = 0, media = 0] = await freePorts(9);
-    const ports = { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket, webSocketTls, media };
+    const [rtmp = 0, hls = 0, hlsTls = 0, http = 0, httpTls = 0, ssh = 0, webSocket = 0, webSocketTls = 0, media = 0, sip = 0] = await freePorts(10);
+    const ports = { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket, webSocketTls, media, sip };
     return new WcsServer(mkdtempSync(join(tmpdir(), 'wcs-server-')), ports, options);
   }
 
@@ -212,6 +214,7 @@ export function configText(ports: ServerPorts, { plugins = {}, config = {} }: Se
     cli: { port: ports.ssh },
     websocket: { port: ports.webSocket, tlsPort: ports.webSocketTls },
     webrtc: { port: ports.media },
+    sip: { engine: { port: ports.sip } },
   };
   const names = [...new Set([...Object.keys(standard), ...Object.keys(plugins)])];
   const merged = Object.fromEntries(names.map((name) => [name, { ...standard[name], ...plugins[name] }]));

@@ -11,6 +11,8 @@ export interface CallPlan {
   readonly account: TelephoneAccount;
   readonly caller: string;
   readonly callee: string;
+  /** Number or address that is called, where it is not what people know. */
+  readonly calledUser: string;
   readonly visibleName: string;
   readonly hasAudio: boolean;
   readonly hasVideo: boolean;

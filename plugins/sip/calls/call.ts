@@ -186,9 +186,9 @@ export class Call {
   }
 
   async #dial(transactionId?: string): Promise<void> {
-    const { account, callee, visibleName, token, callerAddress } = this.plan;
+    const { account, calledUser, visibleName, token, callerAddress } = this.plan;
     const addresses = addressesOf(account);
-    const uri = calleeUri(callee, addresses);
+    const uri = calleeUri(calledUser, addresses);
     this.#media ??= await this.#services.media.open(this.#mediaRequest());
     const media = this.#media;
     const headers: SrfHeaders = { from: fromHeader(visibleName, addresses.own), To: `<${uri}>`, ...contactHeader(token), ...(callerAddress === undefined ? {} : { [CALLER_HEADER]: callerAddress }) };

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { messageOf, OFFER_ANSWER, ProtocolError, WcsError, type Codec, type CallWish, type KeyMethod, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer, type PluginContext, type Stream, type StreamMeta, type Telephony, type TelephonyClient, type TelephonyEvent, type TelephonyListener } from 'wcs-core';
+import { messageOf, OFFER_ANSWER, ProtocolError, WcsError, type Codec, type CallWish, type KeyMethod, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer, type PluginContext, type Stream, type StreamMeta, type TelephoneAccount, type Telephony, type TelephonyClient, type TelephonyEvent, type TelephonyListener } from 'wcs-core';
 import { CALL_CODECS, codecsIn } from '../media/wire/formats.ts';
 import { readSdp } from '../media/wire/read-sdp.ts';
 import { parseNameAddr } from '../engine/wire/name-addr.ts';
@@ -35,6 +35,7 @@ interface Line {
 export interface PhoneClientsState {
   readonly clients: readonly TelephonyClient[];
   readonly lines: readonly Line[];
+  readonly localTokens: readonly (readonly [string, string])[];
 }
 
 /** What clients are served with. */
@@ -42,12 +43,16 @@ export interface PhoneClientsOptions {
   readonly ctx: PluginContext;
   readonly calls: Calls;
   readonly registrar: Registrar;
+  /** Where calls among clients without an exchange go; undefined: there are none. */
+  readonly localPlace: (() => string) | undefined;
 }
 
 /** The clients that telephone, by the signalling of other plugins: their accounts, and their side of calls. */
 export class PhoneClients implements Telephony, MediaSessionListener {
   readonly #options: PhoneClientsOptions;
   readonly #clients = new Map<string, TelephonyClient>();
+  /** What logins without an exchange are called by. */
+  readonly #localTokens = new Map<string, string>();
   /** By `mediaId`. */
   readonly #lines = new Map<string, Line>();
   /** The next version has everything: what happens here concerns nobody any more. */
@@ -61,18 +66,25 @@ export class PhoneClients implements Telephony, MediaSessionListener {
 
   exportState(): PhoneClientsState {
     this.#moved = true;
-    return { clients: [...this.#clients.values()], lines: [...this.#lines.values()] };
+    return { clients: [...this.#clients.values()], lines: [...this.#lines.values()], localTokens: [...this.#localTokens] };
   }
 
-  importState({ clients, lines }: PhoneClientsState): void {
+  importState({ clients, lines, localTokens }: PhoneClientsState): void {
+    for (const [login, token] of localTokens) this.#localTokens.set(login, token);
     for (const client of clients) this.#clients.set(client.id, client);
     for (const line of lines) this.#lines.set(line.mediaId, line);
   }
 
-  connect(client: TelephonyClient): void {
-    const { account, peer } = client;
+  connect({ account: given, ...client }: TelephonyClient): void {
+    const { peer } = client;
+    const isLocal = given.domain === '' && this.#options.localPlace !== undefined;
+    const account = isLocal ? { ...given, domain: this.#options.localPlace(), outboundProxy: '', port: 0, registerRequired: false } : given;
     addressesOf(account);
-    this.#clients.set(client.id, client);
+    this.#clients.set(client.id, { ...client, account });
+    if (isLocal) {
+      if (!this.#localTokens.has(account.login)) this.#localTokens.set(account.login, newToken());
+      return this.#tell(client.id, { type: 'registered' });
+    }
     if (!account.registerRequired) return;
     const registration = this.#options.registrar.register(account, peer.address);
     if (registration.registered) this.#tell(client.id, { type: 'registered' });
@@ -82,6 +94,7 @@ export class PhoneClients implements Telephony, MediaSessionListener {
     const client = this.#clients.get(clientId);
     this.#clients.delete(clientId);
     for (const { callId, clientId: owner } of [...this.#lines.values()]) if (owner === clientId) this.hangUp(clientId, callId);
+    if (client !== undefined && this.#localClients(client.account.login).length === 0) this.#localTokens.delete(client.account.login);
     const registration = client === undefined ? undefined : this.#options.registrar.find(client.account);
     const isWanted = registration === undefined || [...this.#clients.values()].some(({ account }) => account.registerRequired && this.#options.registrar.find(account) === registration);
     if (!isWanted) registration.session.close('Nobody is here any more');
@@ -90,13 +103,17 @@ export class PhoneClients implements Telephony, MediaSessionListener {
   call(clientId: string, { callId, callee, visibleName, hasAudio, hasVideo, sdp }: CallWish): void {
     const { account, peer } = this.#client(clientId);
     const { calls, registrar } = this.#options;
-    calleeUri(callee, addressesOf(account));
+    const isLocal = this.#isLocal(account);
+    const called = isLocal ? this.#localTokens.get(callee) : callee;
+    if (called === undefined) throw new WcsError('SESSION_E_NOT_FOUND', `Nobody of the name ${callee} is here`);
+    calleeUri(called, addressesOf(account));
     const token = registrar.find(account)?.plan.token ?? newToken();
     const call = calls.open({
-      ...{ callId, incoming: false, account, callee, hasAudio, hasVideo, clientId, token },
+      ...{ callId, incoming: false, account, callee, calledUser: called, hasAudio, hasVideo, clientId, token },
       caller: account.login,
       visibleName: visibleName || account.visibleName || account.login,
-      callerAddress: peer.address,
+      // A call to ourselves is nobody's way to another host.
+      callerAddress: isLocal ? undefined : peer.address,
       codecs: codecsIn(readSdp(sdp)),
       streamName: `call-${randomUUID()}`,
     });
@@ -105,16 +122,16 @@ export class PhoneClients implements Telephony, MediaSessionListener {
   }
 
   /** Somebody calls an account: it rings at all clients that have it. */
-  receive(registration: Registration, request: SrfRequest, response: SrfResponse): void {
-    const clients = [...this.#clients.values()].filter(({ account }) => account.registerRequired && this.#options.registrar.find(account) === registration);
+  receive(account: TelephoneAccount, token: string, request: SrfRequest, response: SrfResponse): void {
+    const registration = this.#options.registrar.byToken(token);
+    const clients = registration === undefined ? this.#localClients(account.login) : [...this.#clients.values()].filter((client) => client.account.registerRequired && this.#options.registrar.find(client.account) === registration);
     if (clients.length === 0) return response.send(480);
     const offered = describedMedia(request.body);
     if (offered === undefined) return response.send(488);
-    const { account, token } = registration.plan;
     const from = parseNameAddr(request.get('from') ?? '');
     const caller = userOf(from?.uri ?? '');
     const call = this.#opened(response, {
-      ...{ callId: callIdOf(request), incoming: true, account, caller, callee: account.login, clientId: undefined, token, callerAddress: undefined },
+      ...{ callId: callIdOf(request), incoming: true, account, caller, callee: account.login, calledUser: account.login, clientId: undefined, token, callerAddress: undefined },
       ...{ visibleName: (from?.display ?? '').replaceAll('"', '') || caller, hasAudio: true, hasVideo: offered.kinds.includes('video'), codecs: offered.codecs, streamName: `call-${randomUUID()}` },
     });
     if (call === undefined) return;
@@ -122,6 +139,20 @@ export class PhoneClients implements Telephony, MediaSessionListener {
     call.ring(request, response);
     // It rang already when the version before was exchanged.
     if (!rings) for (const client of clients) this.#ring(call, client, offered);
+  }
+
+  /** The account that a token of a local call stands for. */
+  localAccount(token: string): TelephoneAccount | undefined {
+    const login = [...this.#localTokens].find(([, known]) => known === token)?.[0];
+    return login === undefined ? undefined : this.#localClients(login)[0]?.account;
+  }
+
+  #localClients(login: string): readonly TelephonyClient[] {
+    return [...this.#clients.values()].filter(({ account }) => account.login === login && this.#isLocal(account));
+  }
+
+  #isLocal({ domain }: TelephoneAccount): boolean {
+    return domain === this.#options.localPlace?.();
   }
 
   /** Undefined, and refused, where there is no room for another call. */

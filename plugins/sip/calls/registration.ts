@@ -101,7 +101,11 @@ export class Registration {
 
   async #refresh(briefLeft: number): Promise<void> {
     const { response } = await this.#request(this.#expiresS);
-    if (this.session.closed) return;
+    if (this.session.closed) {
+      // Nobody wants it any more, and nobody waits for the answer.
+      if (response.status < 300) this.#request(0).catch(() => undefined);
+      return;
+    }
     const { status } = response;
     if (status === 423 && briefLeft > 0) {
       const asked = Number(response.get('min-expires') ?? '0');

@@ -5,6 +5,8 @@ const CODECS = ['opus', 'pcmu', 'pcma', 'g722', 'g729', 'speex', 'h264', 'vp8'] 
 
 /** Settings of registrations, calls and their media. */
 export const callSettings = {
+  /** Clients without an exchange call each other by their logins. */
+  localCalls: z.boolean().default(false),
   /** Calls at one time. */
   maxCalls: z.number().int().min(1).default(1000),
   /** Milliseconds without a packet after which a call is over, unless it is held; 0: never. */

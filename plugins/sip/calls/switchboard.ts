@@ -54,7 +54,8 @@ export class Switchboard {
   readonly #registering = new Set<(registration: Registration) => void>();
   #srf: SrfAgent | undefined;
 
-  constructor(ctx: PluginContext, settings: CallSettings, media: CallMediaPort, nowMs: () => number) {
+  /** @param ownPlace host and port of our own engine */
+  constructor(ctx: PluginContext, settings: CallSettings, media: CallMediaPort, nowMs: () => number, ownPlace: () => string) {
     const srf = (): SrfAgent => this.#agent();
     this.#ctx = ctx;
     this.registrar = new Registrar(ctx, { srf, nowMs, expiresS: settings.registration.expiresS, maxRegistrations: settings.registration.max, onState: (registration) => this.#onRegistration(registration) });
@@ -78,7 +79,7 @@ export class Switchboard {
         },
       },
     });
-    this.clients = new PhoneClients({ ctx, calls: this.calls, registrar: this.registrar });
+    this.clients = new PhoneClients({ ctx, calls: this.calls, registrar: this.registrar, localPlace: settings.localCalls ? ownPlace : undefined });
   }
 
   /** What comes from outside of dialogs, by method. */
@@ -109,7 +110,7 @@ export class Switchboard {
     if (wish.rtmpUrl !== undefined && [...this.#pushes.values()].some(({ rtmpUrl }) => rtmpUrl === wish.rtmpUrl)) throw new WcsError('OPERATION_E_CONFLICT', 'A call to this rtmpUrl exists already.');
     const registration = account.registerRequired ? await this.#registered(account, callerAddress) : undefined;
     const { callee, hasAudio, hasVideo, visibleName, rtmpUrl } = wish;
-    const plan: CallPlan = { callId, incoming: false, account, caller: account.login, callee, visibleName, hasAudio, hasVideo, clientId: undefined, token: registration?.plan.token ?? newToken(), callerAddress, codecs: undefined, streamName };
+    const plan: CallPlan = { callId, incoming: false, account, caller: account.login, callee, calledUser: callee, visibleName, hasAudio, hasVideo, clientId: undefined, token: registration?.plan.token ?? newToken(), callerAddress, codecs: undefined, streamName };
     const call = this.calls.open(plan);
     if (rtmpUrl !== undefined) this.#pushes.set(call, { rtmpUrl, begun: false });
     call.dial();
@@ -155,9 +156,10 @@ export class Switchboard {
 
   /** Only who knows the Contact of an account is heard: it stands in nobody's directory. */
   #onInvite(request: SrfRequest, response: SrfResponse): void {
-    const registration = this.registrar.byToken(parseSipUri(request.uri)?.user ?? '');
-    if (registration === undefined) response.send(404);
-    else this.clients.receive(registration, request, response);
+    const token = parseSipUri(request.uri)?.user ?? '';
+    const account = this.registrar.byToken(token)?.plan.account ?? this.clients.localAccount(token);
+    if (account === undefined) response.send(404);
+    else this.clients.receive(account, token, request, response);
   }
 
   /** The stream of a call goes to an RTMP server as soon as there is one. */

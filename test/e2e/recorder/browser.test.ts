@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { MediaFrame } from '../../../core/media/frame.ts';
 import { lookAt } from '../../support/colour-clips.ts';
 import { startBrowserServer, type BrowserServer } from '../../support/browser-server.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
@@ -19,35 +20,39 @@ async function withSdk(browser: PeerBrowser, server: BrowserServer, options: Rea
   return page;
 }
 
-/** A file of picture and sound together, with no packet out of order. */
-async function isSoundRecording(t: ExecutionContext, file: string, codecs: readonly string[]): Promise<void> {
+/** How much longer the pictures of a file, or of a stream, go on than its sound, in seconds: a busy browser stops to encode first. */
+type Lead = number;
+
+/** A file of picture and sound with no packet out of order, which ends where the stream has ended. */
+async function isSoundRecording(t: ExecutionContext, file: string, codecs: readonly [video: string, audio: string], streamLead: Lead): Promise<void> {
   const { streams, packets } = await probePackets(t, file);
-  t.deepEqual(streams.map(({ codec_name }) => codec_name).sort(), [...codecs].sort());
-  const spans = streams.map(({ time_base }, index) => {
-    const [rate = 1, scale = 1] = time_base.split('/').map(Number);
+  const [video, audio] = codecs.map((codec) => {
+    const index = streams.findIndex(({ codec_name }) => codec_name === codec);
+    const [rate = 1, scale = 1] = streams[index]?.time_base.split('/').map(Number) ?? [];
     const times = packets.filter(({ stream_index }) => stream_index === index).map(({ dts }) => (dts * rate) / scale);
-    t.true(times.length > 20, `${times.length} packets of ${codecs[index]}`);
+    t.true(times.length > 20, `${times.length} packets of ${codec}`);
     t.true(times.slice(1).every((time, at) => time >= times[at]!), 'in order');
+    t.true(times.at(-1)! - times[0]! > RECORDED_S - 1, `${codec} from ${times[0]} to ${times.at(-1)}`);
     return { from: times[0]!, to: times.at(-1)! };
   });
-  for (const { from, to } of spans) {
-    t.true(to - from > RECORDED_S - 1, `${to - from} s`);
-    t.true(Math.abs(from - spans[0]!.from) < 0.5 && Math.abs(to - spans[0]!.to) < 0.5, JSON.stringify(spans));
-  }
+  t.is(streams.length, 2);
+  t.true(Math.abs(video!.from - audio!.from) < 1, 'they begin together');
+  t.true(Math.abs(video!.to - audio!.to - streamLead) < 0.2, JSON.stringify([video, audio, streamLead]));
 }
 
-/** Waits until a stream has run for a while, by its own clock. */
-async function runsFor(server: BrowserServer, name: string, seconds: number): Promise<void> {
+/** Waits until a stream has run for a while, by its own clock; the answer tells how it went on from there. */
+async function runsFor(server: BrowserServer, name: string, seconds: number): Promise<() => Lead> {
   await server.streamIsLive(name);
   const stream = server.kernel.kernel.parts.media.find(name)!;
-  let [first, last] = [Infinity, -Infinity];
-  const subscription = stream.subscribe({
-    plane: 'frames',
-    label: 'test',
-    sink: { onTracks: () => undefined, onFrame: ({ dtsUs }) => void ([first, last] = [Math.min(first, dtsUs), Math.max(last, dtsUs)]), onEnd: () => undefined },
-  });
-  await until(() => last - first > seconds * 1e6, `${seconds} s of ${name}`, 40_000);
-  subscription.close();
+  const firstUs = { video: Infinity, audio: Infinity, data: Infinity };
+  const lastUs = { video: 0, audio: 0, data: 0 };
+  const onFrame = ({ track: { kind }, dtsUs }: MediaFrame): void => {
+    firstUs[kind] = Math.min(firstUs[kind], dtsUs);
+    lastUs[kind] = dtsUs;
+  };
+  stream.subscribe({ plane: 'frames', label: 'test', sink: { onTracks: () => undefined, onFrame, onEnd: () => undefined } });
+  await until(() => (['video', 'audio'] as const).every((kind) => lastUs[kind] - firstUs[kind] > seconds * 1e6), `${seconds} s of ${name}`, 40_000);
+  return () => (lastUs.video - lastUs.audio) / 1e6;
 }
 
 peerTest('what Chromium publishes by the Web SDK and by WHIP is recorded and pictured, and a file plays over MSE', ['chromium', 'ffmpeg', 'ffprobe'], async (t) => {
@@ -61,7 +66,7 @@ peerTest('what Chromium publishes by the Web SDK and by WHIP is recorded and pic
     const page = await withSdk(browser, server);
     await page.call('webSdk.publish', 'sdk', { record: true, stripCodecs: 'VP8,VP9,AV1' });
     await page.logged(/^stream sdk PUBLISHING/, 'webSdk.log', 40_000);
-    const [picture] = await Promise.all([page.call<string>('webSdk.snapshot', 'sdk'), runsFor(server, 'sdk', RECORDED_S)]);
+    const [picture, lead] = await Promise.all([page.call<string>('webSdk.snapshot', 'sdk'), runsFor(server, 'sdk', RECORDED_S)]);
     const png = Buffer.from(picture, 'base64');
     t.is(png.toString('latin1', 1, 4), 'PNG', picture.slice(0, 100));
     t.like(lookAt(png), { width: 640, height: 360 });
@@ -69,7 +74,7 @@ peerTest('what Chromium publishes by the Web SDK and by WHIP is recorded and pic
     await page.logged(/^stream sdk UNPUBLISHED/, 'webSdk.log', 20_000);
     const name = await until(() => page.call<string | undefined>('webSdk.recordInfo', 'sdk'), 'the name of the file');
     t.is(name, 'sdk-h264.mp4');
-    await isSoundRecording(t, join(folder, name), ['h264', 'opus']);
+    await isSoundRecording(t, join(folder, name), ['h264', 'opus'], lead());
   };
 
   const whipPublisher = async (): Promise<void> => {
@@ -80,10 +85,10 @@ peerTest('what Chromium publishes by the Web SDK and by WHIP is recorded and pic
     });
     const page = await browser.open('whip-whep');
     t.is((await page.call<HttpOutcome>('whipWhep.publish', `${server.whip('whip')}?record=true`, { codec: 'VP8' })).status, 201);
-    await runsFor(server, 'whip', RECORDED_S);
+    const lead = await runsFor(server, 'whip', RECORDED_S);
     t.is(await page.call('whipWhep.stop'), 200);
     t.is(await recorded, 'whip-vp8.webm');
-    await isSoundRecording(t, join(folder, 'whip-vp8.webm'), ['vp8', 'opus']);
+    await isSoundRecording(t, join(folder, 'whip-vp8.webm'), ['vp8', 'opus'], lead());
   };
 
   const filePlayer = async (): Promise<void> => {

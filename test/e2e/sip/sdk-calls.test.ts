@@ -99,3 +99,26 @@ inBrowser('the SDK is called by SIPp through kamailio, answers, and is heard', a
   await until(() => server.kernel.kernel.parts.sessions.list({ protocol: 'webrtc' }).length === 0, 'the media to end');
   for (const plugin of ['sip', 'websocket', 'webrtc']) t.is(server.kernel.kernel.host.slot(plugin).faultsSeen, 0, plugin);
 });
+
+inBrowser('two browsers call each other without an exchange', async (t) => {
+  t.timeout(60_000);
+  const [sipPort = 0] = await freePorts(1);
+  const [server, pages] = await Promise.all([startBrowserServer(t, { plugins: { sip: { enabled: true, localCalls: true, engine: { port: sipPort } } } }), openSdkPages(t, 2)]);
+  const [anna, ben] = pages as [Page, Page];
+  for (const [page, login] of [[anna, 'anna'], [ben, 'ben']] as const) {
+    await page.evaluate(`connect('${server.webSocketUrl}', { sipOptions: { login: '${login}', authenticationName: '${login}', password: '', domain: '', outboundProxy: '', port: 0, registerRequired: true } }); useTone(${TONE_HZ})`);
+    await seen(page, /^session REGISTERED/);
+  }
+  await ben.evaluate('awaitCalls()');
+  await anna.evaluate(`dial('absent', { callee: 'nobody' }); dial('call', { callee: 'ben' })`);
+  await seen(anna, /^absent FAILED/);
+  await seen(ben, /^incoming RING/);
+  await ben.evaluate(`take('incoming')`);
+  await Promise.all([seen(anna, /^call ESTABLISHED/), seen(ben, /^incoming ESTABLISHED/)]);
+  for (const [page, key] of [[anna, 'call'], [ben, 'incoming']] as const) {
+    await until(async () => Number(await page.evaluate(`loudness('${key}')`)) > 0.05, `${key} to be heard`, 20_000);
+  }
+  await ben.evaluate('calls.incoming.hangup()');
+  await Promise.all([seen(anna, /^call FINISH/), seen(ben, /^incoming FINISH/)]);
+  t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
+});

@@ -14,7 +14,7 @@ peerTest('a call without a browser: a stream is heard by baresip, and what it re
   server.publishTone('tone', 1000);
   const account = { sipLogin: '1001', sipPassword: 'secret-1001', sipDomain: 'pbx.test', sipOutboundProxy: '127.0.0.1', sipPort: pbx.port };
   await server.call('call.startup', { callId: 'one', callee: '1002', toStream: 'echoed', ...account });
-  await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', 'the answer', 30_000);
   await server.call('call.inject_stream', { callId: 'one', streamName: 'tone' });
   await until(async () => toneShare(await server.hear('echoed', 200), 8000, 1000) > 0.9, 'the tone to come back', 15_000);
   const samples = await server.hear('echoed', 1000);
@@ -50,7 +50,7 @@ async function keysReceived({ kernel }: CallServer): Promise<number> {
 
 peerTest('keys within the media come back from an echo each once, and keys beside it are taken by SIPp', ['sipp'], async (t) => {
   const echo = await callSipp(t, 'uas-answer', ['-rtp_echo']);
-  await until(async () => (await echo.server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  await until(async () => (await echo.server.statusOf('one')) === 'ESTABLISHED', 'the answer', 30_000);
   const before = await keysReceived(echo.server);
   echo.server.publishTone('tone', 1000);
   await echo.server.call('call.inject_stream', { callId: 'one', streamName: 'tone' });
@@ -60,7 +60,7 @@ peerTest('keys within the media come back from an echo each once, and keys besid
   await echo.server.call('call.terminate', { callId: 'one' });
   await passes(t, echo);
   const info = await callSipp(t, 'uas-info');
-  await until(async () => (await info.server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  await until(async () => (await info.server.statusOf('one')) === 'ESTABLISHED', 'the answer', 30_000);
   await info.server.call('call.send_dtmf', { callId: 'one', dtmf: 5, type: 'INFO_RELAY' });
   await info.server.call('call.terminate', { callId: 'one' });
   await passes(t, info);
@@ -75,7 +75,7 @@ peerTest('SIPp holds and goes on, sends early media, and hangs up', ['sipp'], as
   const early = await callSipp(t, 'uas-early-media');
   await until(async () => (await early.server.statusOf('one')) === 'RING_MEDIA', 'early media');
   t.truthy(early.server.kernel.kernel.parts.media.find('heard'), 'it is a stream already');
-  await until(async () => (await early.server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  await until(async () => (await early.server.statusOf('one')) === 'ESTABLISHED', 'the answer', 30_000);
   await early.server.call('call.terminate', { callId: 'one' });
   await passes(t, early);
   await passes(t, await callSipp(t, 'uas-bye'));
@@ -94,7 +94,7 @@ peerTest('media is encrypted with the keys of the description: baresip and a ton
   await startBaresip(t, 'secure', pbx);
   const account = { sipLogin: '1001', sipPassword: 'secret-1001', sipDomain: 'pbx.test', sipOutboundProxy: '127.0.0.1', sipPort: pbx.port };
   await server.call('call.startup', { callId: 'one', callee: '1004', toStream: 'heard', ...account });
-  await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', 'the answer');
+  await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', 'the answer', 30_000);
   await until(async () => toneShare(await server.hear('heard', 200), 8000, 440) > 0.9, 'the tone of baresip', 15_000);
   await server.call('call.terminate', { callId: 'one' });
   t.is(await server.statusOf('one'), undefined);

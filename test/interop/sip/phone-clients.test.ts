@@ -24,7 +24,7 @@ peerTest("a client's call is answered before it is established, and goes on thro
   telephony().connect({ id: 'client', listener: 'listener', account, peer: { address: '127.0.0.1', port: 1 } });
   t.throws(() => telephony().call('client', { callId: 'c', callee: 'a@b?x=y', visibleName: '', hasAudio: true, hasVideo: false, sdp: OFFER }), { code: 'OPERATION_E_INPUT' });
   telephony().call('client', { callId: 'c', callee: 'peer', visibleName: '', hasAudio: true, hasVideo: false, sdp: OFFER });
-  await until(() => told().includes('ESTABLISHED'), 'the answer');
+  await until(() => told().includes('ESTABLISHED'), 'the answer', 30_000);
   t.deepEqual(told(), ['TRYING', 'RING', 'description', 'ESTABLISHED']);
   t.like(media.offers[0], { id: 'c', direction: 'both', codecs: ['pcmu'] });
   t.throws(() => telephony().hangUp('stranger', 'c'), { code: 'SESSION_E_NOT_FOUND' });
@@ -34,7 +34,8 @@ peerTest("a client's call is answered before it is established, and goes on thro
   t.is(events.length, 4, 'the client hears nothing of it');
   telephony().hangUp('client', 'c');
   await until(() => told().at(-1) === 'FINISH', 'the end');
-  t.is((await sipp.finished).status, 0);
+  const { status, stderr } = await sipp.finished;
+  t.is(status, 0, stderr);
   t.deepEqual(media.closed.map(({ id }) => id), ['c']);
   telephony().disconnect('client');
   t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);

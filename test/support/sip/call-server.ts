@@ -30,7 +30,10 @@ export interface CallServer {
 export async function startCallServer(t: ExecutionContext, settings: Readonly<Record<string, unknown>> = {}, others: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {}, path = dirname(sipEntry)): Promise<CallServer> {
   const [port = 0] = await freePorts(1);
   const kernel = await startTestKernel({ plugins: { sip: { enabled: true, path, engine: { port }, drainMs: 1000, ...settings }, ...others } });
-  t.teardown(() => kernel.stop());
+  t.teardown(async () => {
+    await kernel.stop();
+    if (!t.passed) t.log(kernel.logLines.slice(-30).join(''));
+  });
   const slot = kernel.kernel.host.slot('sip');
   if (slot.state !== 'active') throw new Error(slot.error?.message ?? slot.state);
   return {

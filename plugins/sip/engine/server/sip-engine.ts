@@ -6,7 +6,7 @@ import { targetKey, type Target } from '../session/target.ts';
 import { TimerWheel } from '../session/timer-wheel.ts';
 import { UserAgent, type UserAgentState } from '../session/user-agent.ts';
 import { parseSipMessage, type ParsedMessage } from '../wire/parse-message.ts';
-import { isNumericHost } from '../wire/sip-uri.ts';
+import { formatHostPort, isNumericHost } from '../wire/sip-uri.ts';
 import { ControlServer } from './control-server.ts';
 import { addressTowards, type BoundPorts } from './engine-network.ts';
 import { FloodGuard, isScanner } from './flood-guard.ts';
@@ -111,6 +111,11 @@ export class SipEngine {
   hostTowards(host: string): string {
     const address = host === 'localhost' ? '127.0.0.1' : isNumericHost(host) ? host : '';
     return addressTowards({ transport: 'udp', address, port: 0 }, this.#settings, this.#host, this.#ports).host;
+  }
+
+  /** Host and port that calls to ourselves go to. */
+  get ownPlace(): string {
+    return formatHostPort(this.hostTowards('127.0.0.1'), this.#ports.udp);
   }
 
   /** Resolves when the application takes these methods. */
