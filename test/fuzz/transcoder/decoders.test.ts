@@ -19,6 +19,7 @@ const SAMPLES = corpus as Readonly<Record<string, Samples>>;
 /** Mutated units of each codec; a longer run by the environment. */
 const MUTATIONS = Number(process.env['FUZZ_RUNS'] ?? 60);
 const SEED = Number(process.env['FUZZ_SEED'] ?? 7);
+const [BURST, PAUSE_MS] = [60, 500];
 const STEP_US = 100_000;
 const PICTURE: OutputSpec = { kind: 'video', codec: 'h264', maxHeight: 48, keyFrameIntervalUs: 1_000_000, preset: 'ultrafast' };
 const SOUND: OutputSpec = { kind: 'audio', codec: 'opus' };
@@ -54,7 +55,7 @@ function inputOf(codec: Codec, { config, sampleRateHz, channels }: Samples): Cha
 }
 
 test('mutated units of every codec neither end the child nor their chain, which decodes what is whole again', async (t) => {
-  t.timeout(180_000);
+  t.timeout(180_000 + MUTATIONS * 50);
   const opened = await openProcessor('node-av');
   const { processor } = opened;
   t.teardown(() => opened.close());
@@ -74,7 +75,11 @@ test('mutated units of every codec neither end the child nor their chain, which 
       const ptsUs = random() < 0.05 ? Math.floor((random() - 0.5) * 2 ** 45) : atUs;
       chain.push({ port: 0, key, ptsUs, dtsUs: ptsUs, data, stampMs: wallStampMs() + 60_000 });
     };
-    for (let index = 0; index < MUTATIONS; index += 1) push(mutated(units[index % units.length]!, random), index % units.length === 0);
+    for (let index = 0; index < MUTATIONS; index += 1) {
+      push(mutated(units[index % units.length]!, random), index % units.length === 0);
+      // A child with seconds of work before its next sign of life is taken for one that hangs.
+      if (index % BURST === BURST - 1) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
     // A new configuration, as after a change of the track: what was damaged is over.
     chain.setInput(input);
     const wholeUs = (atUs += 10_000_000);
