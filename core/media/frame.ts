@@ -33,4 +33,6 @@ export interface MediaPacket {
   readonly key: boolean;
   /** Monotonic milliseconds of arrival. */
   readonly receivedAtMs: number;
+  /** Set on the first packet that a publisher writes of each track after a resume or a jump of its clock. */
+  readonly discontinuity?: boolean;
 }

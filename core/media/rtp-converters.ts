@@ -93,8 +93,11 @@ class PacketDepacketiser implements PlaneConversion<MediaPacket> {
   readonly #inOrder: JitterBuffer<MediaPacket>;
   readonly #decodeTimes: DecodeTimes;
   #lastSequence: number | undefined;
-  /** The packet whose payload is being looked at. */
+  /** The packet whose payload is being looked at, and the one before. */
   #current: MediaPacket | undefined;
+  #previous: MediaPacket | undefined;
+  /** The publisher's clock has jumped with a packet that no frame was made of yet. */
+  #jumped = false;
 
   constructor(track: TrackDescriptor, emit: (frame: MediaFrame) => void) {
     const { codecConfig, clockRateHz, channels } = track;
@@ -111,29 +114,46 @@ class PacketDepacketiser implements PlaneConversion<MediaPacket> {
 
   close(): void {
     this.#inOrder.reset();
-    this.#current = undefined;
+    this.#current = this.#previous = undefined;
   }
 
   #take(packet: MediaPacket): void {
     const { rtp, sequence, marker } = packet;
     const payload = payloadOf(rtp);
+    this.#jumped ||= packet.discontinuity === true;
     // A packet that can't be read is one that never came.
     if (payload === undefined) return;
     const lost = this.#lastSequence === undefined || sequence !== this.#lastSequence + 1;
     this.#lastSequence = sequence;
+    this.#previous = this.#current;
     this.#current = packet;
     this.#depacketiser.push(payload, rtpTimestamp(rtp), marker, lost);
   }
 
   /** A unit may end with its own last packet or be followed by the next one's first: its time is told by the distance of the timestamps. */
   #give({ data, key, timestamp }: MediaUnit): void {
-    const packet = this.#current;
+    const packet = this.#packetOf(timestamp);
     if (packet === undefined) return;
     const { track, rtp, receivedAtMs } = packet;
     const ptsUs = Math.max(0, packet.ptsUs + ticksToUs(timestampDistance(rtpTimestamp(rtp), timestamp), this.#clockRateHz));
     const dtsUs = this.#decodeTimes.next(ptsUs);
-    this.#emit({ track, ptsUs: Math.max(ptsUs, dtsUs), dtsUs, key, data, receivedAtMs });
+    const frame: MediaFrame = { track, ptsUs: Math.max(ptsUs, dtsUs), dtsUs, key, data, receivedAtMs };
+    if (!this.#jumped || packet !== this.#current) { this.#emit(frame); return; }
+    this.#jumped = false;
+    this.#emit({ ...frame, discontinuity: true });
   }
+
+  /** A packet on the same side of a jump of the publisher's clock as the unit: the one that ends it may be beyond. */
+  #packetOf(timestamp: number): MediaPacket | undefined {
+    const current = this.#current;
+    const previous = this.#previous;
+    if (!this.#jumped || current === undefined || previous === undefined) return current;
+    return distanceFrom(previous, timestamp) < distanceFrom(current, timestamp) ? previous : current;
+  }
+}
+
+function distanceFrom({ rtp }: MediaPacket, timestamp: number): number {
+  return Math.abs(timestampDistance(rtpTimestamp(rtp), timestamp));
 }
 
 function payloadCodecOf({ codec }: TrackDescriptor): PayloadCodec {

@@ -63,7 +63,7 @@ export class Timeline {
     return mark(time, dtsUs === frame.dtsUs && ptsUs === frame.ptsUs ? frame : { ...frame, dtsUs, ptsUs });
   }
 
-  /** A frame made of packets that are on the stream's clock already: only marked, where a discontinuity is due. */
+  /** A frame made of packets that are on the stream's clock already, and bear the marks of jumps: only marked, where a resume is due. */
   converted(frame: MediaFrame): MediaFrame {
     const time = this.#time(frame.track.id);
     this.#advance(time, frame.dtsUs);
@@ -75,7 +75,7 @@ export class Timeline {
     const time = this.#time(packet.track.id);
     const ptsUs = Math.max(0, this.#map(time, packet.ptsUs, REORDER_TOLERANCE_US));
     this.#advance(time, ptsUs);
-    return ptsUs === packet.ptsUs ? packet : { ...packet, ptsUs };
+    return mark(time, ptsUs === packet.ptsUs ? packet : { ...packet, ptsUs });
   }
 
   #time(trackId: string): TrackTime {
@@ -129,8 +129,8 @@ export class Timeline {
   }
 }
 
-function mark(time: TrackTime, frame: MediaFrame): MediaFrame {
-  if (!time.discontinuity) return frame;
+function mark<Item extends MediaFrame | MediaPacket>(time: TrackTime, item: Item): Item {
+  if (!time.discontinuity) return item;
   time.discontinuity = false;
-  return { ...frame, discontinuity: true };
+  return { ...item, discontinuity: true };
 }

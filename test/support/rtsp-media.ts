@@ -1,4 +1,6 @@
+import { ntpOfUnixMs } from '../../core/rtp/ntp.ts';
 import { encodeRtp } from '../../core/rtp/packet.ts';
+import { encodeRtcp } from '../../core/rtp/rtcp.ts';
 import type { TestRtspClient } from './rtsp-client.ts';
 
 const SPS = 'Z0LAH9oBQBbsBEAAAAMAQAAADwPGDKg=';
@@ -8,6 +10,11 @@ const FRAGMENT_BYTES = 900;
 /** Of a picture that is no key frame. */
 const FRAGMENTS = 3;
 const FU_A = 0x7c;
+/** By track, as the description says; 25 pictures a second, and a sound to each. */
+const CLOCK_RATES_HZ = [90_000, 8000] as const;
+const PICTURES_PER_SECOND = 25;
+/** Wall clock of picture 0. */
+const START_UNIX_MS = 1_700_000_000_000;
 
 /** A stream of pictures and sound by numbers. */
 export const NUMBERED_SDP = [
@@ -19,12 +26,14 @@ export const NUMBERED_CONTROLS = ['streamid=0', 'streamid=1'] as const;
 
 /** Publishes pictures that bear their numbers, of several packets each, and sound of which each packet bears its own. */
 export class NumberedPublisher {
-  readonly #client: TestRtspClient;
-  #sequences = [1000, 65_500];
+  readonly #path: Pick<TestRtspClient, 'send'>;
+  readonly #sequences = [1000, 65_500];
   #number = 0;
+  /** How much its clock, by which RTP and reports go, is ahead of its pictures, in whole seconds. */
+  clockAheadS = 0;
 
-  constructor(client: TestRtspClient) {
-    this.#client = client;
+  constructor(path: Pick<TestRtspClient, 'send'>) {
+    this.#path = path;
   }
 
   /** The next number. */
@@ -49,7 +58,7 @@ export class NumberedPublisher {
       payload[1] = flags | type;
       payload.writeUInt32BE(number, 2);
       payload[6] = at;
-      this.#send(0, 96, number * 3600, at === FRAGMENTS - 1, payload);
+      this.#send(0, 96, number, at === FRAGMENTS - 1, payload);
     });
   }
 
@@ -57,13 +66,23 @@ export class NumberedPublisher {
     const number = this.#number - 1;
     const payload = Buffer.alloc(160, 0xd5);
     payload.writeUInt32BE(number);
-    this.#send(1, 8, number * 320, false, payload);
+    this.#send(1, 8, number, false, payload);
   }
 
-  #send(track: 0 | 1, payloadType: number, timestamp: number, marker: boolean, payload: Uint8Array): void {
+  /** The sender report of a track as of the next number. @see RFC 3550 section 6.4.1 */
+  report(track: 0 | 1): Uint8Array {
+    const ntp = ntpOfUnixMs(START_UNIX_MS + (this.#number / PICTURES_PER_SECOND + this.clockAheadS) * 1000);
+    return encodeRtcp([{ type: 'senderReport', ssrc: 0x1000 + track, ntp, rtpTimestamp: this.#timestamp(track, this.#number), packetCount: 1, octetCount: 1, reports: [] }]);
+  }
+
+  #timestamp(track: 0 | 1, number: number): number {
+    return ((number * CLOCK_RATES_HZ[track]) / PICTURES_PER_SECOND + this.clockAheadS * CLOCK_RATES_HZ[track]) >>> 0;
+  }
+
+  #send(track: 0 | 1, payloadType: number, number: number, marker: boolean, payload: Uint8Array): void {
     const sequenceNumber = this.#sequences[track]! & 0xffff;
     this.#sequences[track]! += 1;
-    this.#client.send(track, encodeRtp({ payloadType, timestamp: timestamp >>> 0, marker, payload, sequenceNumber, ssrc: 0x1000 + track }));
+    this.#path.send(track, encodeRtp({ payloadType, timestamp: this.#timestamp(track, number), marker, payload, sequenceNumber, ssrc: 0x1000 + track }));
   }
 }
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { ticksToUs, usToTicks } from '../../../core/media/frame.ts';
+import { ticksToUs, usToTicks, type MediaPacket } from '../../../core/media/frame.ts';
 import { Timeline } from '../../../core/media/timeline.ts';
 import { AUDIO, VIDEO, audio, video } from '../../support/media.ts';
 
@@ -45,6 +45,19 @@ test('both tracks follow a jump of the clock to the same offset and are marked o
   t.deepEqual(back, ['1080*', '1095*', '1120', '1115']);
   const ahead = [write(video(3_600_000, true)), write(audio(3_600_010)), write(video(3_600_040, true))];
   t.deepEqual(ahead, ['1160*', '1170*', '1200']);
+});
+
+test('packets of both tracks follow a jump, and the first of each is marked, also where it comes late in presentation order', (t) => {
+  const timeline = new Timeline();
+  const write = (track: typeof VIDEO, ms: number): string => {
+    const packet: MediaPacket = { track, rtp: new Uint8Array(12), sequence: ms, ptsUs: ms * 1000, marker: true, key: true, receivedAtMs: ms };
+    const { ptsUs, discontinuity } = timeline.packet(packet);
+    return `${ptsUs / 1000}${discontinuity === true ? '*' : ''}`;
+  };
+  t.deepEqual([write(VIDEO, 1000), write(AUDIO, 1005), write(VIDEO, 1080), write(VIDEO, 1040)], ['1000', '1005', '1080', '1040']);
+  const ahead = [write(VIDEO, 3_600_080), write(VIDEO, 3_600_040), write(AUDIO, 3_600_010), write(AUDIO, 3_600_030)];
+  t.deepEqual(ahead, ['1120*', '1080', '1050*', '1070']);
+  t.deepEqual([write(AUDIO, 0), write(VIDEO, 10), write(VIDEO, 50)], ['1160*', '1170*', '1210']);
 });
 
 test('jitter is held, a pause of one track is no jump, and untouched frames are passed on as they are', (t) => {

@@ -4,6 +4,7 @@ import type { PlaneConverter } from '../../../core/media/converters.ts';
 import type { MediaFrame, MediaPacket } from '../../../core/media/frame.ts';
 import { rtpConverters } from '../../../core/media/rtp-converters.ts';
 import type { TrackDescriptor } from '../../../core/media/track.ts';
+import { rtpTimestamp, setRtpTimestamp } from '../../../core/rtp/packet.ts';
 import { hex, toHex } from '../../support/rtp-payload.ts';
 
 const SPS = hex('67 42 c0 1f da 01 40 16 ec 04 40 00 00 03 00 40 00 00 0f 03 c6 0c a8');
@@ -59,6 +60,22 @@ test('a frame whose last packet carries no marker has its own time, not that of 
   const frames = [0, 1].map((index) => ({ data: joinNals([Uint8Array.of(0x65, 0x88, index)]), ptsUs: index * 40_000 }));
   const packets = toPackets(VIDEO, frames).map((packet) => ({ ...packet, marker: false }));
   t.deepEqual(toFrames(VIDEO, packets).map(({ ptsUs }) => ptsUs), [0]);
+});
+
+test('the mark of a jump goes to the first frame of the packets after it, and the frame that they end keeps its own time', (t) => {
+  const frames = [0, 1, 2, 3].map((index) => ({ data: joinNals([Uint8Array.of(0x65, 0x88, index)]), ptsUs: index * 40_000 }));
+  for (const jumpS of [3600, -3600]) {
+    const packets = toPackets(VIDEO, frames).map((packet, index) => {
+      if (index < 2) return { ...packet, marker: false };
+      const rtp = packet.rtp.slice();
+      setRtpTimestamp(rtp, rtpTimestamp(rtp) + jumpS * 90_000);
+      return { ...packet, rtp, ...(index === 2 ? { discontinuity: true } : {}) };
+    });
+    t.deepEqual(toFrames(VIDEO, packets).map(({ ptsUs, discontinuity }) => [ptsUs, discontinuity]), [[0, undefined], [40_000, undefined], [80_000, true], [120_000, undefined]]);
+    // Its only packet is unreadable: the mark stays for the next frame.
+    const broken = packets.map((packet, index) => (index === 2 ? { ...packet, rtp: packet.rtp.subarray(0, 5) } : packet));
+    t.deepEqual(toFrames(VIDEO, broken).map(({ ptsUs, discontinuity }) => [ptsUs, discontinuity]), [[0, undefined], [120_000, true]]);
+  }
 });
 
 test('a key frame after B frames keeps its presentation time, and decoding times never decrease', (t) => {
