@@ -1,7 +1,8 @@
 import type { ExecutionContext } from 'ava';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PeerProcess, PYTHON } from './peers.ts';
+import { PeerProcess } from './peers.ts';
+import { PYTHON } from './python.ts';
 import { mediaFolder } from './media-folder.ts';
 import { checkout, freePorts } from './test-kernel.ts';
 import { until } from './until.ts';

@@ -1,11 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import test, { type ExecutionContext, type ImplementationFn } from 'ava';
+import { PYTHON } from './python.ts';
 
 /** Programs from Debian that tests talk to, and what the camera of `camera.ts` is made of; `test/support/setup-peers.sh` installs them. */
 export type Peer = 'sipp' | 'kamailio' | 'baresip' | 'ffmpeg' | 'ffprobe' | 'chromium' | 'ssh' | 'sshpass' | 'rtmpdump' | 'nginx' | 'gst-launch-1.0' | 'cvlc' | 'camera';
 
-/** The one python that Debian's GStreamer bindings are for. */
-export const PYTHON = '/usr/bin/python3';
 const CAMERA_CHECK = 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer';
 
 /** Whether a program is installed. */

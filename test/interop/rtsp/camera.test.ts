@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { Camera } from '../../support/camera.ts';
 import { peerTestsSideBySide } from '../../support/peers.ts';
-import { avCheck } from '../../support/rtsp-peers.ts';
+import { avCheck, FIRST_REPORT_S } from '../../support/rtsp-peers.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -29,7 +29,7 @@ async function judge(t: ExecutionContext, camera: Camera, player: 'rtmp' | 'rtsp
   const name = `camera${(pulls += 1)}`;
   await startup(camera.url(), name);
   const url = player === 'rtmp' ? `rtmp://127.0.0.1:${rtmpPort}/live/${name}` : `rtsp://127.0.0.1:${rtspPort}/${name}`;
-  const { status, text } = await avCheck(t, url, ['--seconds', '4', '--loop', '20', '--skip', '1', '--limit', '60', ...args], player === 'rtmp' ? [] : ['-rtsp_transport', 'tcp']);
+  const { status, text } = await avCheck(t, url, ['--seconds', '6', '--loop', '20', '--skip', String(FIRST_REPORT_S), '--limit', '60', ...args], player === 'rtmp' ? [] : ['-rtsp_transport', 'tcp']);
   t.is(status, 0, text);
   await server.call('rtsp.terminate', { uri: camera.url() });
   await until(() => server.kernel.parts.media.find(name) === undefined, 'the stream to end');
@@ -47,14 +47,14 @@ const CAMERAS: Readonly<Record<string, { readonly camera: readonly string[]; rea
   'no password': { camera: ['--auth', 'none'] },
   'Basic': { camera: ['--auth', 'basic'] },
   'UDP alone': { camera: ['--transport', 'udp'] },
-  'a session that ends after four seconds of silence': { camera: ['--session-timeout', '4'], judge: ['--seconds', '6'] },
+  'a session that ends after four seconds of silence': { camera: ['--session-timeout', '4'], judge: ['--seconds', '9'] },
   'no sound': { camera: ['--audio', 'none'], judge: ['--no-audio'] },
-  'G.711 A-law': { camera: ['--audio', 'pcma'], judge: ['--seconds', '5', '--skip', '3'] },
-  'G.711 mu-law': { camera: ['--audio', 'pcmu'], judge: ['--seconds', '5', '--skip', '3'] },
+  'G.711 A-law': { camera: ['--audio', 'pcma'] },
+  'G.711 mu-law': { camera: ['--audio', 'pcmu'] },
   'AAC as LATM': { camera: ['--audio', 'latm'] },
-  // This ffmpeg knows neither by RTMP; by RTSP it corrects its clock within the first seconds.
-  'HEVC': { camera: ['--video', 'h265', '--clip', 'hevc.mp4'], judge: ['--seconds', '5', '--skip', '3'], player: 'rtsp' },
-  'Opus': { camera: ['--audio', 'opus'], judge: ['--seconds', '5', '--skip', '3'], player: 'rtsp' },
+  // This ffmpeg knows neither by RTMP.
+  'HEVC': { camera: ['--video', 'h265', '--clip', 'hevc.mp4'], player: 'rtsp' },
+  'Opus': { camera: ['--audio', 'opus'], player: 'rtsp' },
 };
 
 for (const [what, { camera: cameraArgs, judge: judgeArgs = [], player = 'rtmp' }] of Object.entries(CAMERAS)) {

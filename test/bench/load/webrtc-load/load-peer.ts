@@ -2,7 +2,7 @@ import type { RTCCertificate } from 'werift';
 import { fingerprintOf, ClientTransport, type MediaKeys } from '../../../support/webrtc/transport.ts';
 import { parseAnswer, writeOffer, type RemoteDescription } from '../../../support/webrtc/session-description.ts';
 import { postOffer, type HttpSession } from '../../../support/webrtc/whip-client.ts';
-import type { LoadSocket, UdpSockets } from './udp-sockets.ts';
+import type { LoadSocket, UdpSockets } from '../udp-sockets.ts';
 
 /** What a peer is made of. */
 export interface PeerOptions {

@@ -10,14 +10,13 @@ import { makeCertificate } from '../../../support/webrtc/transport.ts';
 import { spreadOf, type JoinReport, type LoadAnswers, type LoadCommand, type MeasureReport } from './messages.ts';
 import { Publisher } from './publisher.ts';
 import { SentPackets } from './sent-packets.ts';
-import { UdpSockets } from './udp-sockets.ts';
+import { UdpSockets } from '../udp-sockets.ts';
 import { Viewer } from './viewer.ts';
 
 const JOIN_TIMEOUT_MS = 20_000;
 const FAILURES_TOLD = 3;
 /** Handshakes at once of viewers that come in turn: a slow machine makes them come slower, not fail. */
 const HANDSHAKES_MAX = 8;
-const RECEIVE_EVERY_MS = 2;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -30,13 +29,7 @@ class Load {
   #viewers: Viewer[] = [];
 
   constructor() {
-    const receive = (): void => {
-      const count = this.#sockets.receive();
-      // Under full load there is always something: timers get their turn all the same.
-      if (count > 0) setImmediate(receive);
-      else setTimeout(receive, RECEIVE_EVERY_MS);
-    };
-    receive();
+    this.#sockets.start();
   }
 
   run(command: LoadCommand): Promise<LoadAnswers[LoadCommand['type']]> {

@@ -1,39 +1,13 @@
 import { FrameWatch } from '../../../support/webrtc/frame-watch.ts';
 import { PayloadType } from '../../../support/webrtc/session-description.ts';
 import { headerBytes, isRtcp, PROFILE_GCM_128 } from '../../../support/webrtc/srtp.ts';
+import { Sequences } from '../sequences.ts';
 import { openPeer, type LoadPeer, type PeerOptions } from './load-peer.ts';
 import type { SentPackets } from './sent-packets.ts';
 
 const VIDEO = 0;
 const AUDIO = 1;
 const REPORT_MS = 1000;
-
-/** Sequence numbers of one stream as they arrive. */
-class Sequences {
-  ssrc = 0;
-  received = 0;
-  reported = 0;
-  highest = -1;
-  #base = -1;
-
-  /** Gives the extended sequence number. */
-  take(sequence: number): number {
-    if (this.#base === -1) {
-      this.#base = sequence;
-      this.highest = sequence;
-    }
-    let extended = this.highest - (this.highest % 65_536) + sequence;
-    if (extended - this.highest > 32_768) extended -= 65_536;
-    else if (this.highest - extended > 32_768) extended += 65_536;
-    this.highest = Math.max(this.highest, extended);
-    this.received++;
-    return extended;
-  }
-
-  get expected(): number {
-    return this.#base === -1 ? 0 : this.highest - this.#base + 1;
-  }
-}
 
 /** Counters at one moment. */
 interface Snapshot {

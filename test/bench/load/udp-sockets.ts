@@ -6,6 +6,7 @@ const BATCH = 32;
 const MESSAGE_BYTES_MAX = 65_536;
 const READY_MAX = 1024;
 const RECEIVE_BUFFER_BYTES = 1_000_000;
+const RECEIVE_EVERY_MS = 2;
 
 const AF_INET = 2;
 const SOCK_DGRAM_NONBLOCK = 2 | 0x800;
@@ -33,6 +34,8 @@ const libc = koffi.load(null);
 const call = {
   socket: libc.func('int socket(int, int, int)') as (domain: number, type: number, protocol: number) => number,
   connect: libc.func('int connect(int, void *, uint32_t)') as (fd: number, address: Buffer, length: number) => number,
+  bind: libc.func('int bind(int, void *, uint32_t)') as (fd: number, address: Buffer, length: number) => number,
+  getsockname: libc.func('int getsockname(int, void *, void *)') as (fd: number, address: Buffer, length: Buffer) => number,
   setsockopt: libc.func('int setsockopt(int, int, int, void *, uint32_t)') as (fd: number, level: number, option: number, value: Buffer, length: number) => number,
   send: libc.func('intptr_t send(int, void *, size_t, int)') as (fd: number, data: Uint8Array, length: number, flags: number) => number,
   recvmmsg: libc.func('int recvmmsg(int, uintptr_t, uint32_t, int, uintptr_t)') as (fd: number, messages: number, count: number, flags: number, timeout: number) => number,
@@ -54,6 +57,12 @@ export type Receiver = (memory: Buffer, at: number, length: number, nowMs: numbe
 /** A connected UDP socket of the load. */
 export interface LoadSocket {
   send(datagram: Uint8Array): void;
+  close(): void;
+}
+
+/** A UDP socket of the load that only takes what comes. */
+export interface LoadInbox {
+  readonly port: number;
   close(): void;
 }
 
@@ -90,12 +99,48 @@ export class UdpSockets {
 
   /** Opens a socket towards an IPv4 address. */
   open(address: string, port: number, receiver: Receiver): LoadSocket {
+    const name = socketAddress(address, port);
+    const fd = this.#open(receiver, (socket) => call.connect(socket, name, name.length));
+    return {
+      send: (datagram) => {
+        if (this.#receivers.has(fd)) call.send(fd, datagram, datagram.length, 0);
+      },
+      close: () => this.#close(fd),
+    };
+  }
+
+  /** Opens a socket at a free port of an IPv4 address, for whoever sends there. */
+  listen(address: string, receiver: Receiver): LoadInbox {
+    const name = socketAddress(address, 0);
+    const fd = this.#open(receiver, (socket) => call.bind(socket, name, name.length));
+    const length = Buffer.from([name.length, 0, 0, 0]);
+    if (call.getsockname(fd, name, length) !== 0) throw new Error(`No port, errno ${koffi.errno()}`);
+    return { port: name.readUInt16BE(2), close: () => this.#close(fd) };
+  }
+
+  /** Hands over what comes, from now on and for good. */
+  start(): void {
+    const receive = (): void => {
+      // Under full load there is always something: timers get their turn all the same.
+      if (this.receive() > 0) setImmediate(receive);
+      else setTimeout(receive, RECEIVE_EVERY_MS);
+    };
+    receive();
+  }
+
+  /** Hands over all that waits; gives the number of datagrams. */
+  receive(): number {
+    const ready = call.epollWait(this.#epoll, this.#events.at, READY_MAX, 0);
+    const nowMs = performance.now();
+    let total = 0;
+    for (let index = 0; index < ready; index++) total += this.#drain(this.#events.bytes.readUInt32LE(index * EPOLL_EVENT_BYTES + EPOLL_DATA_AT), nowMs);
+    return total;
+  }
+
+  /** @param settle gives the socket its address; other than 0 it has failed */
+  #open(receiver: Receiver, settle: (fd: number) => number): number {
     const fd = call.socket(AF_INET, SOCK_DGRAM_NONBLOCK, 0);
-    const name = Buffer.alloc(16);
-    name.writeUInt16LE(AF_INET, 0);
-    name.writeUInt16BE(port, 2);
-    name.set(address.split('.').map(Number), 4);
-    if (fd < 0 || call.connect(fd, name, name.length) !== 0) throw new Error(`No socket to ${address}:${port}, errno ${koffi.errno()}`);
+    if (fd < 0 || settle(fd) !== 0) throw new Error(`No socket, errno ${koffi.errno()}`);
     const size = Buffer.alloc(4);
     size.writeInt32LE(RECEIVE_BUFFER_BYTES);
     call.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, size, size.length);
@@ -106,23 +151,11 @@ export class UdpSockets {
     event.writeUInt32LE(fd, EPOLL_DATA_AT);
     call.epollControl(this.#epoll, EPOLL_CTL_ADD, fd, event);
     this.#receivers.set(fd, receiver);
-    return {
-      send: (datagram) => {
-        if (this.#receivers.has(fd)) call.send(fd, datagram, datagram.length, 0);
-      },
-      close: () => {
-        if (this.#receivers.delete(fd)) call.close(fd);
-      },
-    };
+    return fd;
   }
 
-  /** Hands over all that waits; gives the number of datagrams. */
-  receive(): number {
-    const ready = call.epollWait(this.#epoll, this.#events.at, READY_MAX, 0);
-    const nowMs = performance.now();
-    let total = 0;
-    for (let index = 0; index < ready; index++) total += this.#drain(this.#events.bytes.readUInt32LE(index * EPOLL_EVENT_BYTES + EPOLL_DATA_AT), nowMs);
-    return total;
+  #close(fd: number): void {
+    if (this.#receivers.delete(fd)) call.close(fd);
   }
 
   #drain(fd: number, nowMs: number): number {
@@ -140,4 +173,13 @@ export class UdpSockets {
     }
     return datagrams;
   }
+}
+
+/** @see ip(7), struct sockaddr_in */
+function socketAddress(address: string, port: number): Buffer {
+  const name = Buffer.alloc(16);
+  name.writeUInt16LE(AF_INET, 0);
+  name.writeUInt16BE(port, 2);
+  name.set(address.split('.').map(Number), 4);
+  return name;
 }
