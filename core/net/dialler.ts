@@ -11,7 +11,7 @@ import { SOCKET_BUFFER_BYTES } from './tcp-listener.ts';
 /** How long a connection and its TLS handshake may take together. */
 export const DIAL_TIMEOUT_MS = 10_000;
 /** Local ports that are tried one after the other when another program, or the wait after a connection, has one. */
-const LOCAL_PORT_TRIES = 8;
+const LOCAL_PORT_TRIES = 64;
 /** Idle time before the system probes whether the peer is still there. */
 const KEEP_ALIVE_MS = 30_000;
 

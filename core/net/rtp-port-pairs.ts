@@ -6,9 +6,6 @@ import type { Owner } from './owner.ts';
 import type { PortPair, PortRanges } from './port-ranges.ts';
 import { RtpPortPair } from './rtp-port-pair.ts';
 
-/** Pairs that are tried one after the other when another program has a port. */
-const PAIR_TRIES = 16;
-
 /** What pairs are made from. */
 export interface RtpPortPairsOptions {
   readonly ports: PortRanges;
@@ -36,14 +33,14 @@ export class RtpPortPairs {
   }
 
   /**
-   * Binds both ports of a pair of the media range; a pair of which another program has a port is passed over.
+   * Binds both ports of a pair of the media range; pairs of which another program has a port are passed over.
    *
    * @throws WcsError NET_E_PORT_EXHAUSTED, NET_E_LISTEN saying why, or SCOPE_E_CLOSED
    */
   async open(owner: Owner): Promise<RtpPortPair> {
     const passedOver: PortPair[] = [];
     try {
-      for (let attempt = 1; ; attempt += 1) {
+      for (;;) {
         const ports = this.#options.ports.pair('media');
         try {
           const bound = await this.#kernelContext.runInAsyncScope(() => this.#bind(ports));
@@ -51,7 +48,7 @@ export class RtpPortPairs {
         } catch (error) {
           passedOver.push(ports);
           if (error instanceof WcsError) throw error;
-          if (attempt === PAIR_TRIES || !isTaken(error)) throw listenError(error, { host: this.#options.host, port: ports.rtpPort, name: 'rtp', setting: 'ports.media' });
+          if (!isTaken(error)) throw listenError(error, { host: this.#options.host, port: ports.rtpPort, name: 'rtp', setting: 'ports.media' });
         }
       }
     } finally {

@@ -1,7 +1,7 @@
 /**
  * `npm test`: type check, lint, then every suite. Ends with the line `N passed, N failed`.
  *
- * The browser has the machine's cores for itself, one file at a time; the other suites run two files side by side.
+ * Suites that share the machine's cores badly (real peers, browser) run one file at a time, the others two side by side.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -76,7 +76,7 @@ process.stdout.write(`Tests are bundled in ${outDir}\n`);
 await suite('unit, golden, property', ['unit', 'golden', 'property'], { concurrency: 2 });
 await suite('fuzz', ['fuzz'], { concurrency: 2 });
 await suite('hot swap', ['hot-swap'], { concurrency: 2 });
-await suite('interop', ['interop'], { concurrency: 2 });
+await suite('interop', ['interop']);
 await suite('browser', ['e2e']);
 if (process.env.CI === 'true') {
   const node = node24();

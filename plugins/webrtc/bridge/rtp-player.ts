@@ -8,6 +8,10 @@ import { EXTENSION } from '../wire/negotiate-answer.ts';
 
 /** A report gives its fraction in these parts. @see RFC 3550 section 6.4.1 */
 const LOSS_SCALE = 256;
+/** The first reports come each second, so that sound and picture are brought together soon. */
+const QUICK_REPORTS = 3;
+/** Later every third turn of a second: with many viewers they cost more than all else that is not media. @see RFC 3550 section 6.2 */
+const REPORT_MS = 2500;
 
 /** Plain data of an `RtpPlayer`. */
 export interface RtpPlayerState {
@@ -28,8 +32,10 @@ export class RtpPlayer implements Player {
   #videoId: string | undefined;
   #size: { readonly width: number; readonly height: number } | undefined;
   #requested = { nacks: 0, keyFrames: 0 };
-  /** Packets of all sources at the last report. */
-  #reportedPackets = 0;
+  /** Packets of all sources at the last turn. */
+  #countedPackets = 0;
+  #reportsSent = 0;
+  #reportDueMs = -Infinity;
   /** Payload of pictures as far as it was reported, and what of it `takeVideoBits` has told. */
   #videoOctets: { readonly sent: number; readonly told: number };
 
@@ -72,14 +78,17 @@ export class RtpPlayer implements Player {
     for (const packet of parseRtcp(compound)) this.#onRtcp(packet, receivedAtMs);
   }
 
-  /** Sends the reports of the second, where anything was sent since the last ones, and looks for the best layer. @see RFC 3550 section 6.4 */
+  /** Looks for the best layer and, where anything was sent in the last second, sends the reports that are due. @see RFC 3550 section 6.4 */
   tick(nowMs: number): void {
     this.#chooseLayer(nowMs);
     const reports = this.#viewer.reports(nowMs);
     const packets = reports.reduce((sum, { packetCount }) => sum + packetCount, 0);
-    if (packets === this.#reportedPackets) return;
-    this.#reportedPackets = packets;
+    if (packets === this.#countedPackets) return;
+    this.#countedPackets = packets;
     this.#noteVideo(reports);
+    if (nowMs < this.#reportDueMs) return;
+    this.#reportsSent++;
+    if (this.#reportsSent >= QUICK_REPORTS) this.#reportDueMs = nowMs + REPORT_MS;
     const ntp = ntpOfUnixMs(Date.now());
     const cname = [{ item: SDES_CNAME, text: this.#cname() }];
     // One packet for all tracks: each has its price in keys and system calls, and there are many viewers.

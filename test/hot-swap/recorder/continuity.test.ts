@@ -60,7 +60,8 @@ peerTest('ten recordings and one of two streams go through swaps without a frame
   const { streams, packets } = await probePackets(t, joint!.path);
   t.is(streams.length, 4);
   const pictures = packets.filter(({ stream_index }) => stream_index === 0).map(({ dts }) => dts);
-  t.true(pictures.length > 40);
+  // Of six times fifteen frames, three of seven are pictures.
+  t.true(pictures.length > 30, `${pictures.length} pictures`);
   t.is(kernel.complete.length, RECORDINGS + 1, 'each recording is one file');
   t.deepEqual(readdirSync(folder).filter((file) => file.endsWith('.part')), []);
   t.is(kernel.kernel.kernel.host.slot('recorder').faultsSeen, 0);

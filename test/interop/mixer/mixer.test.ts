@@ -149,7 +149,7 @@ peerTest('a child process that is killed, and a swap of the plugin, leave the mi
   process.kill(working!, 'SIGKILL');
   await heard(times.length + 30);
   const gapsUs = times.slice(1).map((time, index) => time - (times[index] ?? 0));
-  t.true(Math.min(...gapsUs) > 0);
+  t.true(Math.min(...gapsUs) >= 0, `sound goes back: ${gapsUs.join(", ")}`);
   t.true(Math.max(...gapsUs) < 1_500_000, `longest gap ${Math.max(...gapsUs)} us`);
   t.is(server.kernel.parts.media.find('kept'), stream);
   await server.call('mixer.terminate', { uri: 'mixer://k' });

@@ -10,8 +10,8 @@ import { WcsServer } from '../../support/wcs-server.ts';
 const CONTAINERS = ['mp4', 'mkv', 'ts'] as const;
 /** Pieces of a second are written; the rest is what was in memory. */
 const LEAST_SECONDS = 2;
-/** Three seconds of the clip. */
-const LEAST_BYTES = 600_000;
+/** Four seconds of the clip. */
+const LEAST_BYTES = 800_000;
 
 peerTest('what is recorded when the server is killed plays at once, and the next start completes it', ['ffmpeg', 'ffprobe'], async (t) => {
   t.timeout(120_000);
@@ -32,7 +32,7 @@ peerTest('what is recorded when the server is killed plays at once, and the next
     await until(async () => (await server.call('recorder.startup', { mediaSessionId })).status === 200, container);
   }
   const partOf = (container: string): string => join(records, `${container}-h264.${container}.part`);
-  await until(() => CONTAINERS.every((container) => (statSync(partOf(container), { throwIfNoEntry: false })?.size ?? 0) > LEAST_BYTES), 'three seconds on disk', 20_000);
+  await until(() => CONTAINERS.every((container) => (statSync(partOf(container), { throwIfNoEntry: false })?.size ?? 0) > LEAST_BYTES), 'four seconds on disk', 20_000);
   server.child.kill('SIGKILL');
   await server.exited;
   for (const publisher of publishers) publisher.kill();

@@ -122,7 +122,8 @@ async function throwEverywhere(subject: ConformanceSubject, environment: Conform
     t.deepEqual(leasesBeyond(leases, kernel), [], `${step}: no lease is left`);
     await t.notThrowsAsync(session.verify(), `${step}: the live session goes on`);
   }
-  for (const step of ['exportSession', 'importSession'] as const) {
+  // A version that cannot give its sessions away would keep the one after it from being asked to take them.
+  for (const step of ['importSession', 'exportSession'] as const) {
     if (!subject.keepsSessions) break;
     plugin.writeFaulty(step);
     await kernel.call('plugin.reload', { name: subject.name });

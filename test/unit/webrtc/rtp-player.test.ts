@@ -14,7 +14,7 @@ function playerOf(reports: () => SenderFacts[]): { player: RtpPlayer; sent: Rtcp
   return { player: new RtpPlayer(ctx, request), sent };
 }
 
-test('a viewer is told each second what it was sent, and nothing while it is sent nothing', (t) => {
+test('a viewer is told what it was sent, at first each second and later every third, and nothing while it is sent nothing', (t) => {
   let packetCount = 0;
   const { player, sent } = playerOf(() => (packetCount === 0 ? [] : [{ ssrc: 7, rtpTimestamp: 90_000, streamUs: 0, packetCount, octetCount: packetCount * 100 }]));
   const ticked = (packets: number, nowMs: number): number[] => {
@@ -29,4 +29,7 @@ test('a viewer is told each second what it was sent, and nothing while it is sen
   t.deepEqual(ticked(60, 3000), []);
   t.deepEqual(ticked(60, 4000), []);
   t.deepEqual(ticked(61, 5000), [61]);
+  t.deepEqual(ticked(90, 6000), []);
+  t.deepEqual(ticked(120, 7000), []);
+  t.deepEqual(ticked(150, 8000), [150]);
 });

@@ -125,7 +125,7 @@ export class SipEngine {
 
   /** Opens the session that all connections and calls of the engine belong to, before any other session of the plugin. */
   start(): void {
-    this.#adopt(this.#ctx.sessions.open({ protocol: 'sip', kind: 'internal' }));
+    this.#ownSession();
     this.#ctx.timers.every(HOUSEKEEPING_MS, () => this.#streams.closeIdle());
   }
 
@@ -170,9 +170,11 @@ export class SipEngine {
     });
   }
 
+  /** That of the previous version, or one of our own where there was none, it could not be taken over, or somebody has closed it. */
   #ownSession(): PluginSession {
-    if (this.#session === undefined) throw new Error('The engine has not been started');
-    return this.#session;
+    const session = this.#session?.closed === false ? this.#session : this.#ctx.sessions.open({ protocol: 'sip', kind: 'internal' });
+    if (session !== this.#session) this.#adopt(session);
+    return session;
   }
 
   #network(): Network {
