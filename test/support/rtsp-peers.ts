@@ -21,6 +21,15 @@ export function gstreamerPublishes(t: ExecutionContext, url: string, transport: 
   return new PeerProcess(t, PYTHON, [join(support, 'rtsp-publish.py'), join(mediaFolder, 'avc60.mp4'), url, '--transport', transport, ...more]);
 }
 
+/**
+ * ffmpeg plays so many seconds into a file, which can be judged at leisure: who decodes while he plays on a busy machine
+ * comes too late to his socket, and loses datagrams there.
+ */
+export async function ffmpegPlays(t: ExecutionContext, url: string, transport: RtspTransport, seconds: number, file: string): Promise<void> {
+  const { status, stderr } = await new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-rtsp_transport', transport, '-i', url, '-t', String(seconds), '-map', '0', '-c', 'copy', file]).finished;
+  if (status !== 0) throw new Error(`ffmpeg plays ${url}: ${stderr}`);
+}
+
 /** What `av-check.mjs` found. */
 export interface AvVerdict {
   readonly status: number | null;
