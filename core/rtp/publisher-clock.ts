@@ -7,6 +7,9 @@ const STEP_MIN_US = 2000;
 /** A correction greater than this is a sender that doesn't know the time. */
 const STEP_MAX_US = 10_000_000;
 
+/** After the first one a correction is made in steps that no picture goes back by: senders report with a jitter of tens of milliseconds. */
+const SLEW_US = 10_000;
+
 /** Media time and wall-clock time of the sender at one instant. */
 interface ReportedTime {
   readonly ntpUs: number;
@@ -18,7 +21,11 @@ interface TrackTime {
   readonly unwrapper: TimestampUnwrapper;
   /** Added to the sender's ticks; whole ticks, so that the distances between packets stay exact. Undefined before the first packet. */
   offsetTicks: number | undefined;
+  /** What was added up to a time, since a picture's packets have one time, and late ones that of their picture. */
+  earlier: { readonly untilTicks: number; readonly offsetTicks: number } | undefined;
   report: ReportedTime | undefined;
+  /** It has been moved to the master once. */
+  aligned: boolean;
 }
 
 /** Plain data of a `PublisherClock`. */
@@ -27,7 +34,9 @@ export type PublisherClockState = readonly {
   readonly clockRateHz: number;
   readonly highest: number | undefined;
   readonly offsetTicks: number | undefined;
+  readonly earlier: TrackTime['earlier'];
   readonly report: ReportedTime | undefined;
+  readonly aligned: boolean;
 }[];
 
 /**
@@ -45,25 +54,26 @@ export class PublisherClock {
   /** @param masterId the track that is never moved, once it and another one have reported their time */
   constructor(masterId: string, state: PublisherClockState = []) {
     this.#masterId = masterId;
-    for (const { trackId, clockRateHz, highest, offsetTicks, report } of state) {
-      this.#tracks.set(trackId, { clockRateHz, unwrapper: new TimestampUnwrapper(highest), offsetTicks, report });
+    for (const { trackId, clockRateHz, highest, offsetTicks, earlier, report, aligned } of state) {
+      this.#tracks.set(trackId, { clockRateHz, unwrapper: new TimestampUnwrapper(highest), offsetTicks, earlier, report, aligned });
     }
   }
 
   exportState(): PublisherClockState {
-    return [...this.#tracks].map(([trackId, { clockRateHz, unwrapper, offsetTicks, report }]) => ({ trackId, clockRateHz, highest: unwrapper.highest, offsetTicks, report }));
+    return [...this.#tracks].map(([trackId, { clockRateHz, unwrapper, offsetTicks, earlier, report, aligned }]) => ({ trackId, clockRateHz, highest: unwrapper.highest, offsetTicks, earlier, report, aligned }));
   }
 
   /** The time of a packet in microseconds. */
   timeUs(trackId: string, clockRateHz: number, timestamp: number, arrivalMs: number): number {
     let track = this.#tracks.get(trackId);
     if (track === undefined) {
-      track = { clockRateHz, unwrapper: new TimestampUnwrapper(), offsetTicks: undefined, report: undefined };
+      track = { clockRateHz, unwrapper: new TimestampUnwrapper(), offsetTicks: undefined, earlier: undefined, report: undefined, aligned: false };
       this.#tracks.set(trackId, track);
     }
     const ticks = track.unwrapper.unwrap(timestamp);
     if (track.offsetTicks === undefined) this.#begin(trackId, track, { ticks, timestamp }, arrivalMs);
-    return ticksToUs(ticks + (track.offsetTicks ?? 0), clockRateHz);
+    const { earlier, offsetTicks = 0 } = track;
+    return ticksToUs(ticks + (earlier !== undefined && ticks <= earlier.untilTicks ? earlier.offsetTicks : offsetTicks), clockRateHz);
   }
 
   /** The track goes on with another source, whose timestamps have nothing to do with those before: by arrival again. */
@@ -93,14 +103,22 @@ export class PublisherClock {
     track.report = { ntpUs: early.ntpUs, ticks: first.ticks + timestampDistance(first.timestamp, early.timestamp) };
     const other = [...this.#tracks.values()].find((candidate) => candidate !== track && candidate.report !== undefined);
     if (other !== undefined) this.#align(track, other);
+    // The first packet is where it is put now.
+    track.earlier = undefined;
   }
 
   #align(track: TrackTime, master = this.#tracks.get(this.#masterId)): void {
     if (master?.report === undefined || master.offsetTicks === undefined || track.report === undefined || track.offsetTicks === undefined) return;
     const masterUs = ticksToUs(master.report.ticks + master.offsetTicks, master.clockRateHz);
     const wantedUs = Math.round(masterUs + track.report.ntpUs - master.report.ntpUs);
-    const stepUs = wantedUs - ticksToUs(track.report.ticks + track.offsetTicks, track.clockRateHz);
+    const presentUs = ticksToUs(track.report.ticks + track.offsetTicks, track.clockRateHz);
+    const stepUs = wantedUs - presentUs;
     if (Math.abs(stepUs) < STEP_MIN_US || Math.abs(stepUs) > STEP_MAX_US) return;
-    track.offsetTicks = usToTicks(wantedUs, track.clockRateHz) - track.report.ticks;
+    const { highest } = track.unwrapper;
+    // From the next picture on; until one has come, what was said last counts.
+    if (highest !== undefined && highest !== track.earlier?.untilTicks) track.earlier = { untilTicks: highest, offsetTicks: track.offsetTicks };
+    const nextUs = track.aligned ? presentUs + Math.min(SLEW_US, Math.max(-SLEW_US, stepUs)) : wantedUs;
+    track.offsetTicks = usToTicks(nextUs, track.clockRateHz) - track.report.ticks;
+    track.aligned = true;
   }
 }

@@ -26,6 +26,36 @@ test('the picture is moved to the sound by the reports of both, and the sound ne
   t.true(Math.abs(clock.timeUs('video', VIDEO, 90_000 + 6000, 1180) - (audio + 66_667)) < 100);
 });
 
+test('a picture is moved whole: packets of one that has begun, and late ones before it, keep the clock that they came under', (t) => {
+  const clock = new PublisherClock('audio');
+  clock.timeUs('audio', AUDIO, 0, 1000);
+  const first = clock.timeUs('video', VIDEO, 0, 1120);
+  const second = clock.timeUs('video', VIDEO, 3000, 1153);
+  clock.report('audio', ntpOfUnixMs(WALL_MS), 0);
+  clock.report('video', ntpOfUnixMs(WALL_MS), 0);
+  t.is(clock.timeUs('video', VIDEO, 3000, 1154), second, 'its next packet');
+  clock.report('video', ntpOfUnixMs(WALL_MS + 10), 0);
+  t.is(clock.timeUs('video', VIDEO, 3000, 1155), second, 'and after one more report');
+  t.is(clock.timeUs('video', VIDEO, 6000, 1187), 1_010_000 + 66_667, 'the next picture');
+  const next = new PublisherClock('audio', structuredClone(clock.exportState()));
+  t.is(next.timeUs('video', VIDEO, 0, 1188), first, 'a late one');
+  t.is(next.timeUs('video', VIDEO, 6000, 1188), 1_010_000 + 66_667);
+});
+
+test('what reports say later is followed in steps that no picture goes back by', (t) => {
+  const clock = new PublisherClock('audio');
+  clock.timeUs('audio', AUDIO, 0, 1000);
+  clock.timeUs('video', VIDEO, 0, 1000);
+  clock.report('audio', ntpOfUnixMs(WALL_MS), 0);
+  clock.report('video', ntpOfUnixMs(WALL_MS + 50), 0);
+  t.is(clock.timeUs('video', VIDEO, 3000, 1033), 1_083_333);
+  clock.report('video', ntpOfUnixMs(WALL_MS + 20), 0);
+  t.is(clock.timeUs('video', VIDEO, 6000, 1067), 1_106_667, 'ten of the thirty milliseconds');
+  clock.report('video', ntpOfUnixMs(WALL_MS + 20), 0);
+  clock.report('video', ntpOfUnixMs(WALL_MS + 20), 0);
+  t.is(clock.timeUs('video', VIDEO, 9000, 1100), 1_120_000, 'all of them');
+});
+
 test('a sender that does not know the time moves nothing', (t) => {
   const clock = new PublisherClock('audio');
   clock.timeUs('audio', AUDIO, 0, 1000);
