@@ -126,7 +126,8 @@ peerTest('a camera whose clock jumps an hour ahead in the middle of a picture, a
   const { stdout } = await runPeer(t, 'ffprobe', ['-v', 'fatal', '-show_entries', 'packet=codec_type,pts_time', '-of', 'csv=p=0', file?.path ?? '']);
   for (const kind of ['audio', 'video']) {
     const times = stdout.split('\n').filter((line) => line.startsWith(kind)).map((line) => Number(line.split(',')[1]));
-    t.is(times.length, 150, kind);
+    // A recording begins with a picture: the first sound may be before it.
+    t.true(times.length === 3 * PICTURES || (kind === 'audio' && times.length === 3 * PICTURES - 1), `${times.length} of ${kind}`);
     t.true(times.every((seconds, index) => index === 0 || (seconds > times[index - 1]! && seconds - times[index - 1]! < 0.5)), kind);
   }
 });
