@@ -63,7 +63,7 @@ test.serial('A publisher that goes live changes its camera and bitrate without a
   const before = await media.framesReceived();
   await until(async () => (await media.framesReceived()) > before + 25, 'pictures go on', 20_000);
   await page.locator('#sound').selectOption('none');
-  t.true(await page.getByRole('button', { name: 'Mute sound' }).isDisabled());
+  await page.getByRole('button', { name: 'Mute sound', disabled: true }).waitFor();
   t.is(media.asked('POST').length, 1);
   await page.goto('about:blank');
   await until(() => media.asked('DELETE').length === 1, 'the session is ended');
