@@ -166,7 +166,7 @@ export class ChildPool {
       this.#cancelSpare = undefined;
       // A shared child that has become idle takes the place when its time is over.
       const hasIdle = this.#spare !== undefined || [...this.#shared].some(({ load }) => load.jobs === 0);
-      if (!hasIdle) this.#spare = this.#spawn();
+      if (!hasIdle && !this.#options.owner.closed) this.#spare = this.#spawn();
     });
   }
 

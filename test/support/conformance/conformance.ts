@@ -104,7 +104,7 @@ async function swapUnderLoad(subject: ConformanceSubject, environment: Conforman
   }
   for (const session of sessions) await session.close();
   await collected(subject, environment, 0);
-  t.is(kernel.kernel.host.slot(subject.name).faultsSeen, 0, 'no fault of any version');
+  t.is(kernel.kernel.host.slot(subject.name).faultsSeen, 0, `no fault of any version: ${kernel.logLines.findLast((line) => line.includes('Fault of')) ?? ''}`);
 }
 
 async function throwEverywhere(subject: ConformanceSubject, environment: ConformanceEnvironment, plugin: PluginUnderTest): Promise<void> {

@@ -110,6 +110,15 @@ test('a shared child that has done its work becomes the spare, and no other one 
   t.deepEqual(pool.pids, before);
 });
 
+test('a pool whose owner closes meanwhile starts no spare', async (t) => {
+  const owner = { closed: false };
+  const pool = await openPool(t, { keepsSpare: true, owner });
+  pool.open('one', new Recorder());
+  owner.closed = true;
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  t.is(pool.pids.length, 1);
+});
+
 test('a crash ends the jobs of that child as lost, and the next job gets a new child', async (t) => {
   const pool = await openPool(t);
   const [one, two, three] = [new Recorder(), new Recorder(), new Recorder()];
