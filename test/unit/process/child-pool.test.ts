@@ -102,15 +102,12 @@ test('a pool that keeps a spare has one ready after a first job, and a job whose
 
 test('a shared child that has done its work becomes the spare, and no other one is started', async (t) => {
   const pool = await openPool(t, { keepsSpare: true, idleMs: 10 });
-  const startedMs = performance.now();
   await pool.run('one', [packet('a')]);
-  const tookMs = performance.now() - startedMs;
   await new Promise((resolve) => setTimeout(resolve, 1200));
-  const before = pool.pids;
-  // Where the work took longer than a spare waits, that is there as well.
-  t.is(before.length, tookMs < 900 ? 1 : 2);
+  // On a busy machine another one may have been started during the work; one of the two has ended then.
+  const before = await until(() => (pool.pids.length === 1 ? pool.pids : undefined), 'one child');
   pool.open('two', new Recorder(), { alone: true });
-  t.deepEqual([...pool.pids].sort(), [...before].sort());
+  t.deepEqual(pool.pids, before);
 });
 
 test('a pool whose owner closes meanwhile starts no spare', async (t) => {
