@@ -33,7 +33,7 @@ if (hasFfmpeg) {
       return {
         verify: async () => {
           const before = bytes();
-          await until(() => bytes() > before, `more of ${name}`, 5000);
+          await until(() => bytes() > before, `more of ${name}`, 15_000);
           const files = readdirSync(folder).filter((file) => file.startsWith(`${name}.`));
           if (files.length !== 1) throw new Error(`${name} is in ${files.join(', ')}`);
         },
