@@ -35,11 +35,10 @@ peerTest('hls.js changes between the variants of a ladder without an error, and 
     await page.evaluate(`change(${level})`);
     frames = (await shows(first.levels[level]!, frames)).frames + 10;
   }
-  // What it mends by itself, such as a segment that it fetches once more in a change, it tells too.
-  t.deepEqual((await state()).errors.filter((error) => error.includes('(fatal)')), []);
+  // A player that changes in the middle of a segment fetches what it has once more, and says so.
+  t.deepEqual((await state()).errors.filter((error) => !error.startsWith('bufferAppendNoProgress')), []);
   const [low, mid] = await Promise.all(['low', 'mid'].map((profile) => startsOf(port, `cam-${profile}`)));
-  // The first segment of a variant begins where its encoder did.
-  const common = low!.slice(1).filter((start) => start >= mid![0]! && start <= mid!.at(-1)!);
+  const common = low!.filter((start) => start >= mid![0]! && start <= mid!.at(-1)!);
   t.log(low, mid);
   t.true(common.length >= 2, JSON.stringify([low, mid]));
   t.true(common.every((start) => mid!.includes(start)), JSON.stringify([low, mid]));
