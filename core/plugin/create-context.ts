@@ -23,7 +23,7 @@ import type { WebRoutes } from '../web/web-routes.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { PluginContext, SessionWish } from './context.ts';
 import type { Generation, Registration } from './generation.ts';
-import { ScopedMedia, type FanoutRuntime } from './scoped-media.ts';
+import { ScopedMedia, type FanoutRuntime, type Register } from './scoped-media.ts';
 import { ScopedTimers } from './scoped-timers.ts';
 import { PluginSession } from './session.ts';
 import { spawnInScope, spawnModuleInScope } from './spawn.ts';
@@ -114,9 +114,6 @@ export function createContext(generation: Generation, services: KernelServices):
     spawnModule: (text, options, owner = scope) => spawnModuleInScope(owner, { text, folder: generation.folder, label: generation.label }, options),
   };
 }
-
-/** Makes something visible at the switch. */
-type Register = (label: string, work: () => () => void) => void;
 
 function operationsOf({ owner }: Generation, { operations }: KernelServices, register: Register): PluginContext['operations'] {
   return {

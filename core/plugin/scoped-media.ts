@@ -106,7 +106,7 @@ function oneByOne<T>(call: (work: () => void) => void, take: (item: T) => void):
 }
 
 /** Registers something visible to others; takes effect when the generation starts to serve. */
-type Register = (label: string, register: () => () => void) => void;
+export type Register = (label: string, register: () => () => void) => void;
 
 /** What the kernel gives every fan-out of one generation. */
 export type FanoutRuntime = Pick<TcpFanoutOptions, 'clock' | 'timers' | 'windowMs' | 'onFault'>;
@@ -197,10 +197,18 @@ export class ScopedMedia {
     this.#bus.announce(event, payload);
   }
 
-  /** Listens to an event of the bus until the plugin goes. */
+  /** Listens to an event of the bus until the plugin goes, also while the version drains: for what concerns its own sessions. */
   on: MediaBus['on'] = (event, listener) => {
-    const off = this.#bus.on(event, (payload) => void callOwner(this.#owner, () => listener(payload)));
-    const held = this.#scope.add(`listener of ${event}`, off);
+    const held = this.#scope.add(`listener of ${event}`, this.#listen(event, listener));
     return () => void held.release();
   };
+
+  /** Listens to an event of the bus from the switch until the next version serves: for what begins with the event, which one version must do. */
+  whileServing<E extends keyof MediaEvents>(event: E, listener: (payload: MediaEvents[E]) => void): void {
+    this.#register(`listener of ${event}`, () => this.#listen(event, listener));
+  }
+
+  #listen<E extends keyof MediaEvents>(event: E, listener: (payload: MediaEvents[E]) => void): () => void {
+    return this.#bus.on(event, (payload) => void callOwner(this.#owner, () => listener(payload)));
+  }
 }

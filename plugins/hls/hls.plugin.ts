@@ -65,7 +65,7 @@ class HlsPlugin implements PluginInstance<HlsSettings> {
       this.#packagers.sweep(performance.now());
     });
     if (!settings.autoStart) return;
-    media.on('streamPublished', ({ stream }) => this.#autoStart(stream));
+    media.whileServing('streamPublished', ({ stream }) => this.#autoStart(stream));
     timers.after(AUTO_START_DELAY_MS, () => {
       for (const stream of media.streams()) this.#autoStart(stream);
     });

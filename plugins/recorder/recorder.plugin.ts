@@ -39,8 +39,8 @@ class RecorderPlugin implements PluginInstance<RecorderSettings> {
 
   activate(): void {
     const { media } = this.#ctx;
-    media.on('streamPublished', ({ stream }) => this.#parts?.recorders.startIfWanted(stream));
-    media.on('streamResumed', ({ stream }) => this.#parts?.recorders.startIfWanted(stream));
+    media.whileServing('streamPublished', ({ stream }) => this.#parts?.recorders.startIfWanted(stream));
+    media.whileServing('streamResumed', ({ stream }) => this.#parts?.recorders.startIfWanted(stream));
     this.#parts?.desk.repairLeftovers();
   }
 

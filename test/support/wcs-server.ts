@@ -12,6 +12,7 @@ import { until } from './until.ts';
 /** Plugins with ports, and where a test wants them. */
 export interface ServerPorts {
   readonly rtmp: number;
+  readonly rtsp: number;
   readonly hls: number;
   readonly hlsTls: number;
   readonly http: number;
@@ -103,8 +104,8 @@ export class WcsServer {
 
   /** Starts the process for several tests of a file, which close it, and waits for nothing. */
   static async spawn(options: ServerOptions = {}): Promise<WcsServer> {
-    const [rtmp = 0, hls = 0, hlsTls = 0, http = 0, httpTls = 0, ssh = 0, webSocket = 0, webSocketTls = 0, media = 0, sip = 0] = await freePorts(10);
-    const ports = { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket, webSocketTls, media, sip };
+    const [rtmp = 0, hls = 0, hlsTls = 0, http = 0, httpTls = 0, ssh = 0, webSocket = 0, webSocketTls = 0, media = 0, sip = 0, rtsp = 0] = await freePorts(11);
+    const ports = { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket, webSocketTls, media, sip, rtsp };
     return new WcsServer(mkdtempSync(join(tmpdir(), 'wcs-server-')), ports, options);
   }
 
@@ -209,6 +210,7 @@ export class WcsServer {
 export function configText(ports: ServerPorts, { plugins = {}, config = {} }: ServerOptions = {}): string {
   const standard: Readonly<Record<string, Settings>> = {
     rtmp: { port: ports.rtmp },
+    rtsp: { port: ports.rtsp },
     hls: { port: ports.hls, tlsPort: ports.hlsTls },
     http: { port: ports.http, tlsPort: ports.httpTls, hlsPort: ports.hls, hlsTlsPort: ports.hlsTls },
     cli: { port: ports.ssh },

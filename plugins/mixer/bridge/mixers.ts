@@ -37,9 +37,7 @@ export class Mixers {
   /** Takes participants of rooms as they come, and ends mixers that nobody is in. */
   start(): void {
     this.#ctx.timers.every(SWEEP_MS, () => this.#sweep());
-    if (!this.#ctx.settings.autoStart) return;
-    const offPublished = this.#ctx.media.on('streamPublished', ({ stream }) => this.#onPublished(stream));
-    this.#ctx.scope.add('rooms', offPublished);
+    if (this.#ctx.settings.autoStart) this.#ctx.media.whileServing('streamPublished', ({ stream }) => this.#onPublished(stream));
   }
 
   /** @throws WcsError MEDIA_E_NOT_FOUND */

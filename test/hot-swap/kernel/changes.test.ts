@@ -234,6 +234,26 @@ test.serial('a retired version opens no session and registers nothing', async (t
   t.regex(await late(t, 'register(ctx, "more", () => 1)'), /toy@1 is retired; operation toy\.more comes too late/);
 });
 
+test.serial('what begins with an event of the bus begins in the version that serves, also while another drains', async (t) => {
+  const counting = (version: string): ToyPlugin => ({
+    module: 'let begun = 0;',
+    prepare: `register(ctx, 'begun', () => begun); ctx.sessions.open({ protocol: 'toy', kind: 'client' });`,
+    activate: `ctx.media.whileServing('streamPublished', ({ stream }) => { begun++; ctx.log.error('${version} begins ' + stream.name); });`,
+  });
+  await withToys({ toy: counting('v1') }, async ({ kernel, toys }) => {
+    const publish = (name: string): void => {
+      kernel.kernel.parts.media.publish({ name, owner: name, tracks: [], meta: { plugin: 'test', protocol: 'test', sessionId: name, params: {} } }).end('test over');
+    };
+    publish('first');
+    toys.toy!.write(toyPlugin('toy', 'v2', counting('v2')));
+    await kernel.call('plugin.reload', { name: 'toy' });
+    t.is(kernel.kernel.host.slot('toy').draining.size, 1, 'the session of v1 is still there');
+    publish('second');
+    t.is(await kernel.call('toy.begun'), 1);
+    t.deepEqual(kernel.logLines.flatMap((line) => /v\d begins \w+/.exec(line) ?? []), ['v1 begins first', 'v2 begins second']);
+  });
+});
+
 test.serial('what a plugin leaves behind is its own fault, also in the context of another', async (t) => {
   const provider = { manifest: 'provides: ["work"]', prepare: `
     ctx.capabilities.provide('work', { reject: () => { void Promise.reject(new Error('rejected')); }, later: () => { setTimeout(() => { throw new Error('thrown later'); }, 1); } });

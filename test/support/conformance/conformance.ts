@@ -45,6 +45,8 @@ export interface ConformanceSubject {
 const SWAPS = 8;
 const DRAIN_MS = 500;
 const LEASES_MS = 3000;
+/** The end of the server's log, shown with a test that fails. */
+const SHOWN_LOG_LINES = 30;
 const LEFTOVERS_MS = 15_000;
 
 /** One test of the kit. */
@@ -82,6 +84,9 @@ async function withPlugin(subject: ConformanceSubject, t: ExecutionContext, body
   try {
     t.is(kernel.kernel.host.slot(name).state, 'active', kernel.kernel.host.slot(name).error?.message);
     await body({ t, kernel, ports }, plugin);
+  } catch (error) {
+    for (const line of kernel.logLines.slice(-SHOWN_LOG_LINES)) t.log(line);
+    throw error;
   } finally {
     await kernel.stop();
     plugin.remove();
@@ -127,7 +132,7 @@ async function throwEverywhere(subject: ConformanceSubject, environment: Conform
     if (!subject.keepsSessions) break;
     plugin.writeFaulty(step);
     await kernel.call('plugin.reload', { name: subject.name });
-    await t.notThrowsAsync(verifyNewSession(subject, environment), `${step}: new sessions work`);
+    await t.notThrowsAsync(verifyOutlastingSession(subject, environment), `${step}: new sessions work, and outlast the version before`);
   }
   await session.close();
   plugin.writeFaulty('reconfigure');
@@ -185,6 +190,16 @@ async function obeyAccess(subject: ConformanceSubject, environment: ConformanceE
 
 async function verifyNewSession(subject: ConformanceSubject, environment: ConformanceEnvironment): Promise<void> {
   const session = await subject.openSession(environment);
+  await session.verify();
+  await session.close();
+}
+
+/** A session that is opened while the previous version may still drain is none of it. */
+async function verifyOutlastingSession(subject: ConformanceSubject, environment: ConformanceEnvironment): Promise<void> {
+  const session = await subject.openSession(environment);
+  await session.verify();
+  const { draining } = environment.kernel.kernel.host.slot(subject.name);
+  await until(() => draining.size === 0, 'the previous versions to drain');
   await session.verify();
   await session.close();
 }
