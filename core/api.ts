@@ -38,7 +38,7 @@ export type { RecordingEnd, RecordingFacts } from './media/recording-event.ts';
 export type { TranscodeJob, TranscodeOutput, TranscoderCapability, Transcoding } from './media/derived-tracks.ts';
 export { OFFER_ANSWER, type MediaDirection, type MediaInvitation, type MediaOffer, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer } from './media/offer-answer.ts';
 export {
-  TELEPHONY, type CallFacts, type CallStatus, type CallWish, type KeyMethod, type Telephony, type TelephoneAccount, type TelephonyClient, type TelephonyEvent, type TelephonyListener,
+  TELEPHONY, type CallFacts, type CallStatus, type CallWish, type KeyMethod, type MessageStatus, type Telephony, type TelephoneAccount, type TelephonyClient, type TelephonyEvent, type TelephonyListener, type TextMessage, type TransferStatus,
 } from './media/telephony.ts';
 export type { Playback } from './media/playback.ts';
 export { SNAPSHOTS, type Snapshots } from './media/snapshots.ts';

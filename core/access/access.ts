@@ -7,7 +7,7 @@ const AUTHORISER_TIMEOUT_MS = 5000;
 
 /** What somebody wants to do, in words that every protocol shares. */
 export interface AccessRequest {
-  readonly action: 'connect' | 'publish' | 'play' | 'call' | 'record' | 'data';
+  readonly action: 'connect' | 'publish' | 'play' | 'call' | 'message' | 'record' | 'data';
   /** e.g. `rtmp`, `webrtc`, `hls`. */
   readonly protocol: string;
   readonly streamName?: string;

@@ -37,6 +37,23 @@ export interface CallFacts {
   readonly info?: string | undefined;
 }
 
+/** How far the transfer of a call is; the last two are final. @see WCS REST section 12 */
+export type TransferStatus = 'ACCEPTED' | 'TRYING' | 'COMPLETED' | 'FAILED';
+
+/** A text beside calls. */
+export interface TextMessage {
+  /** Chosen by who sends it. */
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  /** Media type, with a charset where it has one. */
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** How far a message is: on its way, taken by the other side or not; or it came from there. @see WebSocket signalling section 11 */
+export type MessageStatus = 'SENT' | 'ACCEPTED' | 'FAILED' | 'RECEIVED';
+
 /** How keys are pressed. */
 export type KeyMethod = 'RFC2833' | 'INFO' | 'INFO_RELAY';
 
@@ -61,7 +78,8 @@ export type TelephonyEvent =
   | { readonly type: 'description'; readonly callId: string; readonly sdp: string }
   | { readonly type: 'incoming'; readonly call: CallFacts }
   | { readonly type: 'status'; readonly call: CallFacts }
-  | { readonly type: 'transfer'; readonly callId: string; readonly target: string; readonly status: 'TRYING' | 'COMPLETED' | 'FAILED' };
+  | { readonly type: 'message'; readonly message: TextMessage; readonly status: MessageStatus; readonly statusCode?: number | undefined; readonly info?: string | undefined }
+  | { readonly type: 'transfer'; readonly callId: string; readonly target: string; readonly status: TransferStatus };
 
 /** A client that telephones. */
 export interface TelephonyClient {
@@ -89,7 +107,13 @@ export interface Telephony {
   hangUp(clientId: string, callId: string): void;
   hold(clientId: string, callId: string, held: boolean): void;
   pressKeys(clientId: string, callId: string, keys: string, method: KeyMethod): void;
+  /**
+   * Sends the other side of a call to somebody else; with whom the client talks in another call already, if there is such a
+   * one: that call goes over, too. A call that has been transferred ends.
+   */
   transfer(clientId: string, callId: string, target: string): void;
+  /** Sends a text; what comes of it is told by events. @throws WcsError OPERATION_E_INPUT, SESSION_E_NOT_FOUND */
+  sendMessage(clientId: string, message: Omit<TextMessage, 'from'>): void;
 }
 
 /** Told what happens to the clients that it has brought. */

@@ -1,4 +1,5 @@
 import { definePlugin, TELEPHONY, type PluginContext, type PluginInstance } from 'wcs-core';
+import { registerApiOperations } from './calls/api-operations.ts';
 import { connectSrf } from './calls/connect-srf.ts';
 import { registerCallOperations } from './calls/operations.ts';
 import { TELEPHONY_MEDIA } from './calls/phone-clients.ts';
@@ -14,18 +15,20 @@ const nowMs = (): number => performance.now();
 
 /** SIP: an embedded engine, and accounts and calls on drachtio-srf on top of it. */
 export default definePlugin({
-  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', provides: [TELEPHONY, TELEPHONY_MEDIA], ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 2 },
+  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', provides: [TELEPHONY, TELEPHONY_MEDIA], ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 3 },
   configSchema: settingsSchema,
   create(ctx): PluginInstance<SipSettings> {
     const { settings } = ctx;
     const engine = new SipEngine(ctx, settings.engine, nowMs);
     const { codecs, secure, symmetric, graceMs } = settings.media;
     const media = new MediaPort({ ctx, nowMs, codecs, secure, latchMode: symmetric, graceMs, addressTowards: (host) => engine.hostTowards(host) });
-    const board = new Switchboard(ctx, settings, media, nowMs, () => engine.ownPlace);
+    const board = new Switchboard(ctx, settings, media, nowMs, engine);
+    engine.onConnectionLost = (target) => board.registrar.onFlowLost(target);
     return {
       async prepare() {
         registerMetrics(ctx, engine, board);
         registerCallOperations(ctx.operations, board);
+        registerApiOperations(ctx.operations, board);
         ctx.capabilities.provide(TELEPHONY, board.clients);
         ctx.capabilities.provide(TELEPHONY_MEDIA, board.clients);
         const access = await engine.prepare();

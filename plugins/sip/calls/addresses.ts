@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
 import { WcsError, type TelephoneAccount } from 'wcs-core';
+import { CALLER_HEADER } from '../engine/session/uac.ts';
+import { parseNameAddr } from '../engine/wire/name-addr.ts';
 import { formatHostPort, parseHostPort, parseSipUri } from '../engine/wire/sip-uri.ts';
-import type { SrfHeaders } from './srf.ts';
+import type { SrfHeaders, SrfMessage } from './srf.ts';
 
 const DEFAULT_PORT = 5060;
 const NAME_MAX = 256;
@@ -57,15 +60,32 @@ export function userOf(uri: string): string {
   }
 }
 
+/** Who calls, and the name for people. */
+export function callerOf(request: Pick<SrfMessage, 'get'>): { readonly caller: string; readonly visibleName: string } {
+  const from = parseNameAddr(request.get('from') ?? '');
+  const caller = userOf(from?.uri ?? '');
+  return { caller, visibleName: (from?.display ?? '').replaceAll('"', '') || caller };
+}
+
+/** The id of a call that comes in: the same for the same INVITE, whichever version takes it; of no use to who reads it. */
+export function callIdOf(request: Pick<SrfMessage, 'get'>): string {
+  return createHash('sha256').update(request.get('call-id') ?? '').digest('hex').slice(0, 32);
+}
+
 /** From, with a name for people where there is one. */
 export function fromHeader(visibleName: string, uri: string): string {
   const display = visibleName.replaceAll(/[\p{Cc}"\\]/gu, '').slice(0, NAME_MAX);
   return display === '' ? `<${uri}>` : `"${display}" <${uri}>`;
 }
 
-/** A Contact that nobody guesses, so that what comes to it is meant for us. */
-export function contactHeader(token: string): SrfHeaders {
-  return { Contact: `<sip:${token}@localhost>` };
+/** What every request outside of dialogs says of us, and of whoever has us make it. */
+export function requestHeaders(account: TelephoneAccount, uri: string, visibleName: string, callerAddress: string | undefined): SrfHeaders {
+  return { from: fromHeader(visibleName, addressesOf(account).own), To: `<${uri}>`, ...(callerAddress === undefined ? {} : { [CALLER_HEADER]: callerAddress }) };
+}
+
+/** A Contact that nobody guesses, so that what comes to it is meant for us. @param instance URN that a registrar knows it by */
+export function contactHeader(token: string, instance?: string): SrfHeaders {
+  return { Contact: `<sip:${token}@localhost>${instance === undefined ? '' : `;+sip.instance="<${instance}>"`}` };
 }
 
 function escapeUser(user: string): string {

@@ -1,3 +1,4 @@
+import type { TelephoneAccount } from 'wcs-core';
 import { answerChallenge, parseChallenges, type Challenge, type Credentials } from './digest.ts';
 import type { SrfHeaders, SrfMessage, SrfRequest, SrfResponse } from './srf.ts';
 
@@ -17,7 +18,7 @@ export interface Attempt {
  *
  * @param attempt sends the request with these headers
  */
-export async function withCredentials<A extends Attempt>(method: string, uri: string, credentials: Credentials, attempt: (headers: SrfHeaders) => Promise<A>): Promise<A> {
+export async function withCredentials<A extends Attempt>(method: string, credentials: Credentials, attempt: (headers: SrfHeaders) => Promise<A>): Promise<A> {
   const given = new Map<string, string>();
   const realms = new Set<string>();
   let made = await attempt({});
@@ -25,10 +26,15 @@ export async function withCredentials<A extends Attempt>(method: string, uri: st
     const challenge = challengeOf(made.response);
     if (challenge === undefined || (realms.has(challenge.realm) && !challenge.stale)) break;
     realms.add(challenge.realm);
-    given.set(made.response.status === 407 ? 'Proxy-Authorization' : 'Authorization', answerChallenge(challenge, credentials, { method, uri }));
+    given.set(made.response.status === 407 ? 'Proxy-Authorization' : 'Authorization', answerChallenge(challenge, credentials, { method, uri: made.request.uri }));
     made = await attempt({ ...sameCall(made.request, method), ...Object.fromEntries(given) });
   }
   return made;
+}
+
+/** What an account answers challenges with. */
+export function credentialsOf({ authenticationName, login, password }: TelephoneAccount): Credentials {
+  return { username: authenticationName || login, password };
 }
 
 function isChallenge({ status }: SrfResponse): boolean {

@@ -1,8 +1,10 @@
-import type { CallStatus, PluginContext, TelephoneAccount } from 'wcs-core';
+import type { CallStatus, PluginContext, PluginSession, TelephoneAccount, TransferStatus } from 'wcs-core';
+import { addressesOf } from './addresses.ts';
 import type { Call } from './call.ts';
-import type { CallMediaPort, CallMediaRequest } from './call-media.ts';
+import type { CallMediaPort, CallMediaRequest, CallMediaSink } from './call-media.ts';
 import type { Outcome } from './outcome.ts';
-import type { SrfAgent } from './srf.ts';
+import type { SrfAgent, SrfHeaders, SrfRequest, SrfResponse } from './srf.ts';
+import type { TransferState } from './transfer.ts';
 
 /** What a call is; plain data. */
 export interface CallPlan {
@@ -26,6 +28,17 @@ export interface CallPlan {
   readonly codecs: CallMediaRequest['codecs'];
   /** Stream that the peer's media becomes. */
   readonly streamName: string;
+  /** Further headers of our INVITE. */
+  readonly headers?: SrfHeaders;
+  /** A call of ours whose place this one takes when it is answered, and whose stream it goes on with. */
+  readonly succeeds?: Succession | undefined;
+}
+
+/** A call in the place of another. */
+export interface Succession {
+  readonly callId: string;
+  /** How the peer of the other call is told, where its REFER is what began this one. @see RFC 3515 section 2.4.4 */
+  readonly event: string | undefined;
 }
 
 /** What every call is given. */
@@ -42,7 +55,15 @@ export interface CallServices {
   onMedia(call: Call): void;
   /** The other side has pressed a key; which one may be part of a secret. */
   onKey(): void;
-  onTransfer(call: Call, target: string, status: 'TRYING' | 'COMPLETED' | 'FAILED'): void;
+  onTransfer(call: Call, target: string, status: TransferStatus): void;
+  /** A text of the peer; false when nobody can have it. */
+  onText(call: Call, request: SrfRequest): boolean;
+  /** The peer sends us to somebody else. */
+  onRefer(call: Call, request: SrfRequest, response: SrfResponse): void;
+  /** It has been answered: where it takes the place of another, it does so now. */
+  onEstablished(call: Call): void;
+  /** Whether another call is under way to take the place of this one. */
+  isSucceeded(call: Call): boolean;
   /** What was played to the peer has ended. */
   onPlayEnded(call: Call): void;
   /** Last of all. */
@@ -58,5 +79,22 @@ export interface CallState {
   /** Of our INVITE, while it waits for its answer. */
   readonly transactionId: string | undefined;
   readonly establishedAtMs: number | undefined;
+  /** Nothing is left but a call that is to take the place of this one. */
+  readonly left: boolean;
+  /** How often the peer has sent us to somebody else. */
+  readonly referrals: number;
+  readonly transfer: TransferState | undefined;
   readonly media: unknown;
+}
+
+/** What the media of a call is made for. */
+export function mediaRequestOf(session: PluginSession, { hasAudio, hasVideo, codecs, account, streamName }: CallPlan, sink: CallMediaSink): CallMediaRequest {
+  return {
+    ...{ session, audio: hasAudio, video: hasVideo, streamName, sink },
+    ...(codecs === undefined ? {} : { codecs }),
+    peerHost: addressesOf(account).host,
+    // The same for a call that takes the place of another, and goes on with its stream.
+    owner: `call:${streamName}`,
+    meta: { plugin: 'sip', protocol: 'sip', sessionId: session.id, params: {} },
+  };
 }

@@ -36,6 +36,8 @@ export interface CallMedia {
   /** True while we ask the peer not to send; true while it asks that of us. */
   readonly held: boolean;
   readonly heldByPeer: boolean;
+  /** The stream that is played to the peer. */
+  readonly playing: Stream | undefined;
   /** Monotonic milliseconds of the peer's last packet. */
   readonly lastPacketMs: number | undefined;
   readonly bytesIn: number;

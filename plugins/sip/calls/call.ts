@@ -1,20 +1,18 @@
-import { messageOf, ProtocolError, WcsError, type CallFacts, type CallStatus, type KeyMethod, type PluginSession, type Stream } from 'wcs-core';
-import { CALLER_HEADER, RESUME_HEADER } from '../engine/session/uac.ts';
-import { addressesOf, calleeUri, contactHeader, fromHeader } from './addresses.ts';
-import { withCredentials } from './authenticated.ts';
+import { messageOf, WcsError, type CallFacts, type CallStatus, type KeyMethod, type PluginSession, type Stream } from 'wcs-core';
+import { RESUME_HEADER } from '../engine/session/uac.ts';
+import { addressesOf, calleeUri, contactHeader, requestHeaders } from './addresses.ts';
+import { credentialsOf, withCredentials } from './authenticated.ts';
 import type { CallMedia, CallMediaRequest } from './call-media.ts';
-import type { CallPlan, CallServices, CallState } from './call-facts.ts';
-import { answer, call, type CallAttempt } from './exchange.ts';
-import { listenTo, sendFastUpdate, sendKey, type DialogEvents } from './in-dialog.ts';
+import { mediaRequestOf, type CallPlan, type CallServices, type CallState } from './call-facts.ts';
+import { answer, call, within, type CallAttempt, type DialogRequest } from './exchange.ts';
+import { Holding } from './holding.ts';
+import { FAST_UPDATE_REQUEST, guarded, keyRequest, listenTo, type DialogEvents } from './in-dialog.ts';
 import { failed, NORMAL, outcomeOf, type Outcome } from './outcome.ts';
 import type { SrfDialog, SrfHeaders, SrfRequest, SrfResponse } from './srf.ts';
+import { Transfer, type TransferState } from './transfer.ts';
 
 /** Least time between two requests for a key frame by a message. */
 const FAST_UPDATE_MS = 1000;
-/** How often a change of the media is tried anew while the other side changes it as well. @see RFC 3261 section 14.1 */
-const MODIFY_ATTEMPTS = 3;
-const GLARE_OWNER_MS = [2100, 4000] as const;
-const GLARE_OTHER_MS = [0, 2000] as const;
 
 /** One telephone call, whichever side began it. */
 export class Call {
@@ -30,14 +28,26 @@ export class Call {
   #pending: SrfRequest | undefined;
   #ringing: { readonly request: SrfRequest; readonly response: SrfResponse } | undefined;
   #outcome: Outcome | undefined;
-  #transferTarget = '';
+  readonly #holding: Holding;
+  #transfer: Transfer | undefined;
+  /** The peer has hung up, or the stream is gone, while another call is under way to take the place of this one. */
+  #left = false;
+  /** What must have been answered before the BYE goes out. */
+  #lastWords: Promise<void> | undefined;
   #establishedAtMs: number | undefined;
   #fastUpdateDueMs = 0;
+  #referrals = 0;
 
   constructor(services: CallServices, session: PluginSession, plan: CallPlan) {
     this.session = session;
     this.#plan = plan;
     this.#services = services;
+    this.#holding = new Holding({
+      session,
+      parts: () => (this.#dialog === undefined || this.#media === undefined || this.over ? undefined : { dialog: this.#dialog, media: this.#media }),
+      send: (dialog, request) => this.#send(dialog, request),
+      onChanged: () => this.#onMediaChanged(),
+    });
     session.onGoodbye = (reason) => this.#over({ ...NORMAL, info: reason });
     this.#describe();
   }
@@ -49,19 +59,25 @@ export class Call {
     own.#statusCode = state.statusCode;
     own.#establishedAtMs = state.establishedAtMs;
     own.#media = services.media.restore(own.#mediaRequest(), state.media);
+    [own.#left, own.#referrals] = [state.left, state.referrals];
+    if (state.transfer !== undefined) own.#transfer = own.#newTransfer(state.transfer);
     const dialog = state.dialogId === undefined ? undefined : services.srf().findDialogById(state.dialogId);
     if (dialog !== undefined) own.#keep(dialog, own.#media);
     else if (state.transactionId !== undefined) own.dial(state.transactionId);
     // It was ended between the two versions.
-    else session.timers.after(0, () => own.#over(NORMAL));
+    else if (!own.#left) session.timers.after(0, () => own.#over(NORMAL));
     own.#describe();
     return own;
   }
 
   /** Undefined while something is under way that another version could not take. */
   exportState(): CallState | undefined {
-    if (this.#media === undefined || this.#outcome !== undefined || (this.#dialog === undefined && this.#pending === undefined)) return undefined;
-    return { plan: this.plan, status: this.#status, statusCode: this.#statusCode, dialogId: this.#dialog?.id, transactionId: this.#pending?.stackTxnId, establishedAtMs: this.#establishedAtMs, media: this.#media.exportState() };
+    const [media, dialog, pending] = [this.#media, this.#dialog, this.#pending];
+    if (media === undefined || this.over || (dialog === undefined && pending === undefined && !this.#left)) return undefined;
+    return {
+      ...{ plan: this.plan, status: this.#status, statusCode: this.#statusCode, establishedAtMs: this.#establishedAtMs },
+      ...{ dialogId: dialog?.id, transactionId: pending?.stackTxnId, left: this.#left, referrals: this.#referrals, transfer: this.#transfer?.exportState(), media: media.exportState() },
+    };
   }
 
   get plan(): CallPlan {
@@ -84,6 +100,11 @@ export class Call {
     return this.#dialog;
   }
 
+  /** The stream that is played to the peer. */
+  get playing(): Stream | undefined {
+    return this.#media?.playing;
+  }
+
   /** Codecs that are agreed on with the peer. */
   get codecs(): CallMedia['codecs'] {
     return this.#media?.codecs ?? [];
@@ -95,14 +116,7 @@ export class Call {
 
   /** Calls the callee; what comes of it is told. @param transactionId of an INVITE of the previous version, to be taken over */
   dial(transactionId?: string): void {
-    const dialled = async (): Promise<void> => {
-      try {
-        await this.#dial(transactionId);
-      } catch (error) {
-        this.#over(failed(messageOf(error)));
-      }
-    };
-    this.session.background(dialled());
+    this.session.background(this.#dial(transactionId).catch((error: unknown) => this.#over(failed(messageOf(error)))));
   }
 
   /** Lets the caller hear that it rings. */
@@ -117,15 +131,11 @@ export class Call {
   accept(): void {
     const ringing = this.#ringing;
     if (ringing === undefined || this.#outcome !== undefined) return;
-    const accepted = async (): Promise<void> => {
-      try {
-        await this.#accept(ringing);
-      } catch (error) {
-        ringing.response.send(error instanceof WcsError && error.code === 'MEDIA_E_NO_COMMON_CODEC' ? 488 : 500);
-        this.#over(failed(messageOf(error), 'media'));
-      }
+    const refuse = (error: unknown): void => {
+      ringing.response.send(error instanceof WcsError && error.code === 'MEDIA_E_NO_COMMON_CODEC' ? 488 : 500);
+      this.#over(failed(messageOf(error), 'media'));
     };
-    this.session.background(accepted());
+    this.session.background(this.#accept(ringing).catch(refuse));
   }
 
   /** Ends the call, however far it is. @param statusCode what a caller is told whose call was not taken */
@@ -142,7 +152,7 @@ export class Call {
 
   /** Asks the peer not to send, or to send again. */
   hold(held: boolean): void {
-    this.session.background(this.#hold(held, MODIFY_ATTEMPTS));
+    this.#holding.hold(held);
   }
 
   /** Presses keys in the way that is wished, or that the peer understands. */
@@ -151,23 +161,46 @@ export class Call {
     const dialog = this.#dialog;
     if (dialog === undefined) return;
     const pressed = async (): Promise<void> => {
-      for (const key of keys.toUpperCase().replaceAll(/[^0-9A-D*#]/g, '')) await sendKey(dialog, key, method === 'INFO' ? 'plain' : 'relay');
+      for (const key of keys.toUpperCase().replaceAll(/[^0-9A-D*#]/g, '')) await this.#send(dialog, keyRequest(key, method === 'INFO' ? 'plain' : 'relay'));
     };
     this.session.background(this.#unlessOver(pressed()));
   }
 
-  /** Sends the peer to somebody else. @see RFC 3515 @throws WcsError OPERATION_E_INPUT */
-  transfer(target: string): void {
+  /** Sends the peer to somebody else. @param referTo a URI, where that is not what people know @throws WcsError OPERATION_E_INPUT, SESSION_E_NOT_FOUND */
+  transfer(target: string, referTo?: string): void {
     const dialog = this.#dialog;
     const addresses = addressesOf(this.plan.account);
-    const uri = calleeUri(target, addresses);
+    const uri = referTo ?? calleeUri(target, addresses);
     if (dialog === undefined) throw new WcsError('SESSION_E_NOT_FOUND', 'The call is not established');
-    this.#transferTarget = target;
-    const referred = async (): Promise<void> => {
-      const { status } = await dialog.request({ method: 'REFER', headers: { 'Refer-To': `<${uri}>`, 'Referred-By': `<${addresses.own}>` } });
-      this.#services.onTransfer(this, target, status < 300 ? 'TRYING' : 'FAILED');
-    };
-    this.session.background(this.#unlessOver(referred()));
+    const transfer = this.#newTransfer({ target, status: undefined });
+    this.#transfer = transfer;
+    this.session.background(this.#unlessOver(transfer.begin(uri, addresses.own, (request) => this.#send(dialog, request))));
+  }
+
+  /** @returns how often the peer has sent us to somebody else, this time included */
+  countReferral(): number {
+    return ++this.#referrals;
+  }
+
+  /** Tells the peer something before anything that ends the call. */
+  tell(request: DialogRequest): void {
+    const dialog = this.#dialog;
+    if (dialog === undefined || this.over) return;
+    this.#lastWords = this.#unlessOver(this.#send(dialog, request));
+    this.session.background(this.#lastWords);
+  }
+
+  /** Takes the place of another call: whoever knows that one by its id knows this one from now on. */
+  succeed({ plan: { callId, clientId, incoming, caller, callee }, playing }: Call): void {
+    const party = this.plan.incoming ? this.plan.caller : this.plan.callee;
+    this.#plan = { ...this.plan, succeeds: undefined, callId, clientId, incoming, ...(incoming ? { caller: party, callee } : { caller, callee: party }) };
+    this.play(playing);
+    this.#describe();
+  }
+
+  /** Nobody takes the place of this call. @param outcome of who was to do that */
+  goOn(outcome: Outcome): void {
+    if (this.#left) this.#over(outcome);
   }
 
   /** Plays a stream to the peer. @throws WcsError where the peer could take nothing of it, or has no media */
@@ -179,6 +212,7 @@ export class Call {
     const media = this.#media;
     if (media === undefined || this.#outcome !== undefined) return;
     media.tick(nowMs);
+    if (this.#left) return this.#services.isSucceeded(this) ? undefined : this.#over(NORMAL);
     const { rtpTimeoutMs } = this.#services;
     const heardMs = Math.max(media.lastPacketMs ?? 0, this.#establishedAtMs ?? nowMs);
     if (media.held || media.heldByPeer) this.#establishedAtMs &&= nowMs;
@@ -191,7 +225,7 @@ export class Call {
     const uri = calleeUri(calledUser, addresses);
     this.#media ??= await this.#services.media.open(this.#mediaRequest());
     const media = this.#media;
-    const headers: SrfHeaders = { from: fromHeader(visibleName, addresses.own), To: `<${uri}>`, ...contactHeader(token), ...(callerAddress === undefined ? {} : { [CALLER_HEADER]: callerAddress }) };
+    const headers: SrfHeaders = { ...this.plan.headers, ...requestHeaders(account, uri, visibleName, callerAddress), ...contactHeader(token) };
     let resume = transactionId;
     const localSdp = media.offer();
     const attempt = (added: SrfHeaders): Promise<CallAttempt> => {
@@ -200,8 +234,7 @@ export class Call {
       const options = { localSdp, headers: { ...headers, ...added, ...taken }, ...(addresses.proxy === undefined ? {} : { proxy: addresses.proxy }) };
       return call(this.#services.srf(), uri, options, { onSent: (request) => this.#onSent(request), onProvisional: (response) => this.#onProvisional(response, media), onDialog: (dialog) => this.#onAnswered(dialog, media) });
     };
-    const credentials = { username: account.authenticationName || account.login, password: account.password };
-    const { response, dialog } = await withCredentials('INVITE', uri, credentials, attempt);
+    const { response, dialog } = await withCredentials('INVITE', credentialsOf(account), attempt);
     if (dialog === undefined) this.#over(outcomeOf(response.status, response.reason));
   }
 
@@ -215,7 +248,8 @@ export class Call {
   #onProvisional(response: SrfResponse, media: CallMedia): void {
     if (this.#outcome !== undefined || response.status === 100) return;
     this.#statusCode = response.status;
-    const hasEarlyMedia = response.body !== '' && this.#agree(() => media.accept(response.body));
+    // The stream is another call's until there is an answer.
+    const hasEarlyMedia = response.body !== '' && this.plan.succeeds === undefined && this.#agree(() => media.accept(response.body));
     if (hasEarlyMedia) this.#services.onMedia(this);
     if (hasEarlyMedia || this.#status !== 'RING_MEDIA') this.#set(hasEarlyMedia ? 'RING_MEDIA' : 'RING');
   }
@@ -242,6 +276,8 @@ export class Call {
   #established(): void {
     this.#statusCode = 200;
     this.#establishedAtMs = this.#services.nowMs();
+    this.#services.onEstablished(this);
+    if (this.over) return;
     this.#services.onMedia(this);
     this.#set('ESTABLISHED');
   }
@@ -251,15 +287,15 @@ export class Call {
     const events: DialogEvents = {
       onMedia: () => this.#onMediaChanged(),
       onKey: () => this.#services.onKey(),
-      onRefer: (_request, response) => response.send(603),
-      onNotify: (statusCode) => {
-        if (statusCode >= 200) this.#services.onTransfer(this, this.#transferTarget, statusCode < 300 ? 'COMPLETED' : 'FAILED');
-      },
+      onRefer: (request, response) => this.#services.onRefer(this, request, response),
+      onNotify: (statusCode, isLast) => this.#transfer?.onNotify(statusCode, isLast),
       onBye: () => {
         this.#dialog = undefined;
-        this.#over(NORMAL);
+        this.#left = this.#services.isSucceeded(this);
+        if (!this.#left) this.#over(NORMAL);
       },
-      onRefused: (reason) => this.session.log.debug('A description of the other side is refused', { reason }),
+      onText: (request, response) => response.send(this.#services.onText(this, request) ? 200 : 480),
+      onRefused: this.#onRefused,
     };
     listenTo(dialog, media, events);
   }
@@ -271,40 +307,30 @@ export class Call {
     if (status !== this.#status) this.#set(status);
   }
 
-  async #hold(held: boolean, attemptsLeft: number): Promise<void> {
-    const [dialog, media] = [this.#dialog, this.#media];
-    if (dialog === undefined || media === undefined || media.held === held) return;
-    try {
-      media.accept(await dialog.modify(media.offer(held)));
-      this.#onMediaChanged();
-    } catch (error) {
-      media.offer(!held);
-      // drachtio-srf counts a change that was refused as one that is under way, and holds all later ones back.
-      dialog._reinvitesInProgress.count = 0;
-      const isGlare = typeof error === 'object' && error !== null && 'status' in error && error.status === 491;
-      if (!isGlare || attemptsLeft <= 1 || this.over) {
-        this.session.log.debug('The media could not be changed', { reason: messageOf(error) });
-        return;
-      }
-      const [fromMs, toMs] = this.plan.incoming ? GLARE_OTHER_MS : GLARE_OWNER_MS;
-      this.session.timers.after(fromMs + Math.random() * (toMs - fromMs), () => this.session.background(this.#hold(held, attemptsLeft - 1)));
-    }
+  /** Sends a request in the dialog, with credentials where they are asked for. */
+  async #send(dialog: SrfDialog, request: DialogRequest): Promise<SrfResponse> {
+    const attempt = (added: SrfHeaders): ReturnType<typeof within> => within(this.#services.srf(), dialog, { ...request, headers: { ...request.headers, ...added } });
+    return (await withCredentials(request.method, credentialsOf(this.plan.account), attempt)).response;
+  }
+
+  #newTransfer(state: TransferState): Transfer {
+    return new Transfer(state, (target, status) => {
+      if (this.over) return;
+      this.#services.onTransfer(this, target, status);
+      // The peer talks to somebody else. @see RFC 5589 section 6.1
+      if (status === 'COMPLETED') this.hangUp();
+    });
   }
 
   /** False where the descriptions don't fit together. */
   #agree(work: () => void): boolean {
-    try {
-      work();
-      return true;
-    } catch (error) {
-      if (!(error instanceof ProtocolError || error instanceof WcsError)) throw error;
-      this.session.log.debug('A description of the other side is refused', { reason: messageOf(error) });
-      return false;
-    }
+    return guarded(this.#onRefused, () => (work(), true)) === true;
   }
 
+  readonly #onRefused = (reason: string): void => this.session.log.debug('A description of the other side is refused', { reason });
+
   /** A request that fails because the call is over is no fault. */
-  async #unlessOver(work: Promise<void>): Promise<void> {
+  async #unlessOver(work: Promise<unknown>): Promise<void> {
     try {
       await work;
     } catch (error) {
@@ -316,14 +342,15 @@ export class Call {
     const [dialog, nowMs] = [this.#dialog, this.#services.nowMs()];
     if (dialog === undefined || nowMs < this.#fastUpdateDueMs) return;
     this.#fastUpdateDueMs = nowMs + FAST_UPDATE_MS;
-    this.session.background(this.#unlessOver(sendFastUpdate(dialog)));
+    this.session.background(this.#unlessOver(this.#send(dialog, FAST_UPDATE_REQUEST)));
   }
 
   #bye(dialog: SrfDialog): void {
     this.#dialog = undefined;
     dialog.removeAllListeners();
     // Whatever becomes of the BYE: the call is over.
-    this.#services.ctx.background(dialog.destroy().then(() => undefined, () => undefined));
+    const bye = (): Promise<void> => dialog.destroy().then(() => undefined, () => undefined);
+    this.#services.ctx.background(this.#lastWords?.then(bye) ?? bye());
   }
 
   #over(outcome: Outcome): void {
@@ -353,34 +380,19 @@ export class Call {
 
   #describe(): void {
     const { incoming, caller, callee, streamName, clientId } = this.plan;
-    this.session.entry.update({
-      role: 'publish+play',
-      state: this.#status,
-      user: caller,
-      streamName,
-      info: { callee, incoming, clientId },
-      bytesIn: () => this.#media?.bytesIn ?? 0,
-      bytesOut: () => this.#media?.bytesOut ?? 0,
-    });
+    const bytes = { bytesIn: () => this.#media?.bytesIn ?? 0, bytesOut: () => this.#media?.bytesOut ?? 0 };
+    this.session.entry.update({ role: 'publish+play', state: this.#status, user: caller, streamName, info: { callee, incoming, clientId }, ...bytes });
   }
 
   #mediaRequest(): CallMediaRequest {
-    const { hasAudio, hasVideo, codecs, account, streamName, callId } = this.plan;
-    return {
-      session: this.session,
-      audio: hasAudio,
-      video: hasVideo,
-      ...(codecs === undefined ? {} : { codecs }),
-      peerHost: addressesOf(account).host,
-      streamName,
-      owner: `call:${callId}`,
-      meta: { plugin: 'sip', protocol: 'sip', sessionId: this.session.id, params: {} },
-      sink: {
-        onKey: () => this.#services.onKey(),
-        onKeyFrameWanted: () => this.#requestKeyFrame(),
-        onPlayEnded: () => this.#services.onPlayEnded(this),
-        onTerminated: (reason) => this.hangUp(reason),
+    return mediaRequestOf(this.session, this.plan, {
+      onKey: () => this.#services.onKey(),
+      onKeyFrameWanted: () => this.#requestKeyFrame(),
+      onPlayEnded: () => this.#services.onPlayEnded(this),
+      onTerminated: (reason) => {
+        this.#left = this.#services.isSucceeded(this);
+        if (!this.#left) this.hangUp(reason);
       },
-    };
+    });
   }
 }

@@ -3,7 +3,8 @@ import type { CallMediaPort } from './call-media.ts';
 import { Call } from './call.ts';
 import type { CallPlan, CallServices, CallState } from './call-facts.ts';
 import { exportDialog, importDialog, type SrfDialogState } from './dialog-state.ts';
-import type { SrfAgent } from './srf.ts';
+import { Referrals, type ReferralRules, type ReferredCalls } from './referrals.ts';
+import type { SrfAgent, SrfResponse } from './srf.ts';
 
 /** How often calls are looked after: packets out of order wait no longer than half of it beyond their time. */
 const TICK_MS = 50;
@@ -15,12 +16,18 @@ export interface CallsOptions {
   readonly nowMs: () => number;
   readonly rtpTimeoutMs: number;
   readonly maxCalls: number;
+  readonly referrals: ReferralRules;
   /** Those of a client are told to it. */
-  readonly events: Pick<CallServices, 'onStatus' | 'onMedia' | 'onTransfer' | 'onPlayEnded'> & { onOver(call: Call): void };
+  readonly events: Pick<CallServices, 'onStatus' | 'onMedia' | 'onText' | 'onTransfer' | 'onPlayEnded'> & {
+    /** Another call has its place, under its id. */
+    onReplaced(call: Call, successor: Call): void;
+    onOver(call: Call): void;
+  };
 }
 
 /** All calls of this version of the plugin, by the ids that clients have chosen. */
-export class Calls {
+export class Calls implements ReferredCalls {
+  readonly referrals: Referrals;
   readonly #ctx: PluginContext;
   readonly #options: CallsOptions;
   readonly #services: CallServices;
@@ -31,19 +38,30 @@ export class Calls {
     const { srf, media, nowMs, rtpTimeoutMs, events } = options;
     this.#ctx = ctx;
     this.#options = options;
+    this.referrals = new Referrals(this, options.referrals);
     this.#ended = ctx.metrics.counter({ name: 'sip_calls_ended', group: 'sip_stats', help: 'Calls that have ended, by cause.', labelNames: ['cause'] });
     const keys = ctx.metrics.counter({ name: 'sip_keys_received', group: 'sip_stats', help: 'Keys that other sides of calls have pressed.' });
     this.#services = {
       ...{ ctx, srf, media, nowMs, rtpTimeoutMs },
-      onStatus: (call) => events.onStatus(call),
+      onStatus: (call) => {
+        this.referrals.onStatus(call);
+        if (this.#isKnown(call)) events.onStatus(call);
+      },
       onMedia: (call) => events.onMedia(call),
       onKey: () => keys.inc(),
+      onText: (call, request) => events.onText(call, request),
       onTransfer: (call, target, status) => events.onTransfer(call, target, status),
+      onRefer: (call, request, response) => this.referrals.onRefer(call, request, response),
+      onEstablished: (call) => this.referrals.onEstablished(call),
+      isSucceeded: (call) => this.referrals.isSucceeded(call),
       onPlayEnded: (call) => events.onPlayEnded(call),
-      onOver: (call, { cause, statusCode }) => {
-        if (this.#calls.get(call.plan.callId) === call) this.#calls.delete(call.plan.callId);
+      onOver: (call, outcome) => {
+        const { cause, statusCode } = outcome;
         this.#ended.inc(1, { cause });
         call.session.log.info('A call has ended', { callId: call.plan.callId, callee: call.plan.callee, cause, statusCode });
+        if (!this.#isKnown(call)) return;
+        this.#calls.delete(call.plan.callId);
+        this.referrals.onOver(call, outcome);
         events.onOver(call);
       },
     };
@@ -87,6 +105,23 @@ export class Calls {
     return call;
   }
 
+  openFor(response: SrfResponse, plan: CallPlan): Call | undefined {
+    try {
+      return this.open(plan);
+    } catch (error) {
+      if (!(error instanceof WcsError)) throw error;
+      response.send(error.code === 'OPERATION_E_CONFLICT' ? 482 : 503);
+      return undefined;
+    }
+  }
+
+  replace(call: Call, successor: Call): void {
+    this.#calls.delete(successor.plan.callId);
+    successor.succeed(call);
+    this.#calls.set(successor.plan.callId, successor);
+    this.#options.events.onReplaced(call, successor);
+  }
+
   /** All dialogs, to be known before the first of their requests comes to the next version. */
   exportDialogs(): readonly SrfDialogState[] {
     return this.all.flatMap(({ dialog }) => (dialog === undefined ? [] : (exportDialog(dialog) ?? [])));
@@ -103,5 +138,10 @@ export class Calls {
   importSession(session: PluginSession, state: CallState): void {
     const call = Call.restore(this.#services, session, state);
     this.#calls.set(state.plan.callId, call);
+  }
+
+  /** False for a call whose place another has taken. */
+  #isKnown(call: Call): boolean {
+    return this.#calls.get(call.plan.callId) === call;
   }
 }

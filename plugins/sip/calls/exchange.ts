@@ -6,8 +6,14 @@ export interface CallAttempt extends Attempt {
   readonly dialog: SrfDialog | undefined;
 }
 
+/** A request in a dialog. */
+export type DialogRequest = Pick<SrfRequestOptions, 'method' | 'headers' | 'body'>;
+
+/** Stands for where the other side of a dialog is, which the engine knows. */
+const REMOTE_TARGET = 'sip:placeholder';
+
 /**
- * Sends a request outside of dialogs and waits for its final response.
+ * Sends a request, and waits for its final response; a 2xx to an INVITE is acknowledged.
  *
  * @throws what the engine says when it cannot be sent
  */
@@ -15,11 +21,21 @@ export function exchange(srf: SrfAgent, uri: string, options: SrfRequestOptions)
   return new Promise((resolve, reject) => {
     srf.request(uri, options, (error, request) => {
       if (request === undefined) return reject(asError(error));
-      request.on('response', (response: SrfResponse) => {
-        if (response.status >= 200) resolve({ request, response });
+      request.on('response', (response: SrfResponse, acknowledge: () => void) => {
+        if (response.status < 200) return;
+        if (response.status < 300) acknowledge();
+        resolve({ request, response });
       });
     });
   });
+}
+
+/**
+ * Sends a request in a dialog as `exchange` does. drachtio-srf's own `Dialog.modify` counts a change that was refused as one that
+ * is under way, and holds all later ones back.
+ */
+export function within(srf: SrfAgent, { id }: SrfDialog, request: DialogRequest): Promise<Attempt> {
+  return exchange(srf, REMOTE_TARGET, { ...request, stackDialogId: id });
 }
 
 /**

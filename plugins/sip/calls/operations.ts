@@ -1,36 +1,13 @@
-import { looseBoolean, looseNumber, parseStreamName, WcsError, type KeyMethod, type PluginContext } from 'wcs-core';
+import { parseStreamName, WcsError, type KeyMethod, type PluginContext } from 'wcs-core';
 import { z } from 'zod';
 import type { Call } from './call.ts';
+import { accountFields, accountOf, callFields, callId, rowOf } from './operation-fields.ts';
 import type { Switchboard } from './switchboard.ts';
 
-const id = z.string().min(1).max(128);
 const METHODS = ['RFC2833', 'INFO', 'INFO_RELAY'] as const satisfies readonly KeyMethod[];
-const startup = z.object({
-  callId: id.optional(),
-  callee: z.string().min(1),
-  toStream: z.string().min(1).optional(),
-  rtmpUrl: z.string().min(1).optional(),
-  rtmpStream: z.string().min(1).optional(),
-  hasAudio: looseBoolean().default(true),
-  hasVideo: looseBoolean().default(false),
-  sipLogin: z.string().min(1),
-  sipAuthenticationName: z.string().default(''),
-  sipPassword: z.string().default(''),
-  sipDomain: z.string().min(1),
-  sipOutboundProxy: z.string().default(''),
-  sipPort: looseNumber().pipe(z.number().int().min(0).max(65_535)).default(0),
-  appKey: z.string().optional(),
-  sipRegisterRequired: looseBoolean().default(false),
-  visibleName: z.string().default(''),
-});
+const startup = z.object({ ...callFields, ...accountFields, appKey: z.string().optional() });
 const filter = z.object({ callId: z.string().optional(), callee: z.string().optional(), status: z.string().optional(), rtmpUrl: z.string().optional() });
-const injection = z.object({ callId: id, streamName: z.string().min(1) });
-
-/** The WCS answer. */
-function row(call: Call): Readonly<Record<string, unknown>> {
-  const { statusCode, ...facts } = call.facts;
-  return { ...facts, sipStatus: statusCode, mediaProvider: 'SIP', toStream: call.plan.streamName, sessionId: call.session.id };
-}
+const injection = z.object({ callId, streamName: z.string().min(1) });
 
 /** `call.*`: calls without a browser, streams in and out of calls. @see WCS REST section 10 */
 export function registerCallOperations(operations: PluginContext['operations'], board: Switchboard): void {
@@ -41,7 +18,7 @@ export function registerCallOperations(operations: PluginContext['operations'], 
     role: 'admin',
     input: startup,
     cli: { positional: ['callee', 'toStream'] },
-    handler: async (wish, { caller }) => row(await board.startup({ ...wish, toStream: wish.toStream === undefined ? undefined : parseStreamName(wish.toStream) }, caller.address)),
+    handler: async (wish, { caller }) => rowOf(await board.startup(wish, accountOf(wish), caller.address)),
   });
   operations.register({
     name: 'call.find',
@@ -56,15 +33,15 @@ export function registerCallOperations(operations: PluginContext['operations'], 
     name: 'call.terminate',
     summary: 'Hang up',
     role: 'admin',
-    input: z.object({ callId: id }),
+    input: z.object({ callId }),
     cli: { positional: ['callId'] },
-    handler: ({ callId }) => calls.get(callId).hangUp(),
+    handler: (wish) => calls.get(wish.callId).hangUp(),
   });
   operations.register({
     name: 'call.send_dtmf',
     summary: 'Press keys in a call: RFC2833 within the media, INFO and INFO_RELAY beside it',
     role: 'admin',
-    input: z.object({ callId: id, dtmf: z.union([z.string(), z.number()]).transform(String).pipe(z.string().regex(/^[0-9A-Da-d*#]{1,64}$/, 'keys are 0-9, *, # and A-D')), type: z.enum(METHODS).default('RFC2833') }),
+    input: z.object({ callId, dtmf: z.union([z.string(), z.number()]).transform(String).pipe(z.string().regex(/^[0-9A-Da-d*#]{1,64}$/, 'keys are 0-9, *, # and A-D')), type: z.enum(METHODS).default('RFC2833') }),
     cli: { positional: ['callId', 'dtmf'] },
     handler: ({ callId, dtmf, type }) => calls.get(callId).pressKeys(dtmf, type),
   });
@@ -87,7 +64,7 @@ function registerInjections(operations: PluginContext['operations'], board: Swit
     name: 'call.inject_sound',
     summary: 'Let the other side of a call hear a file of the media folder; 404 when it is not there',
     role: 'admin',
-    input: z.object({ callId: id, fileName: z.string().min(1).max(1024) }),
+    input: z.object({ callId, fileName: z.string().min(1).max(1024) }),
     cli: { positional: ['callId', 'fileName'] },
     handler: ({ callId, fileName }, { caller, signal }) => board.inject(calls.get(callId), parseStreamName(`vod://${fileName.split('/').map(encodeURIComponent).join('/')}`), caller.address, signal),
   });
@@ -95,7 +72,7 @@ function registerInjections(operations: PluginContext['operations'], board: Swit
     name: 'call.inject_stream.terminate',
     summary: 'End what `inject_stream` has begun',
     role: 'admin',
-    input: z.object({ callId: id, streamName: z.string().optional() }),
+    input: z.object({ callId, streamName: z.string().optional() }),
     cli: { positional: ['callId'] },
     handler: ({ callId }) => board.endInjection(calls.get(callId)),
   });
@@ -103,5 +80,5 @@ function registerInjections(operations: PluginContext['operations'], board: Swit
 
 function found(matching: readonly Call[]): readonly Readonly<Record<string, unknown>>[] {
   if (matching.length === 0) throw new WcsError('SESSION_E_NOT_FOUND', 'Call not found');
-  return matching.map(row);
+  return matching.map(rowOf);
 }

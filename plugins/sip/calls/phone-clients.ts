@@ -1,16 +1,17 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { messageOf, OFFER_ANSWER, ProtocolError, WcsError, type Codec, type CallWish, type KeyMethod, type MediaSessionEvent, type MediaSessionListener, type OfferAnswer, type PluginContext, type Stream, type StreamMeta, type TelephoneAccount, type Telephony, type TelephonyClient, type TelephonyEvent, type TelephonyListener } from 'wcs-core';
-import { CALL_CODECS, codecsIn } from '../media/wire/formats.ts';
+import { randomUUID } from 'node:crypto';
+import { messageOf, OFFER_ANSWER, WcsError, type CallWish, type KeyMethod, type MediaSessionEvent, type MediaSessionListener, type MessageStatus, type OfferAnswer, type PluginContext, type Stream, type StreamMeta, type TelephoneAccount, type Telephony, type TelephonyClient, type TelephonyEvent, type TelephonyListener, type TextMessage, type TransferStatus } from 'wcs-core';
+import { codecsIn } from '../media/wire/formats.ts';
 import { readSdp } from '../media/wire/read-sdp.ts';
-import { parseNameAddr } from '../engine/wire/name-addr.ts';
-import { addressesOf, calleeUri, userOf } from './addresses.ts';
+import { addressesOf, calleeUri, callerOf, callIdOf } from './addresses.ts';
 import type { Call } from './call.ts';
-import type { CallPlan } from './call-facts.ts';
 import type { Calls } from './calls.ts';
+import { checkText, receivedText, sendText } from './messages.ts';
+import { offeredMedia, type OfferedMedia } from './offered-media.ts';
 import { NORMAL } from './outcome.ts';
 import { newToken, type Registrar } from './registrar.ts';
 import type { Registration } from './registration.ts';
-import type { SrfRequest, SrfResponse } from './srf.ts';
+import type { SrfAgent, SrfRequest, SrfResponse } from './srf.ts';
+import { replacing } from './transfer.ts';
 
 /** Capability through which the media side of clients tells what happens. */
 export const TELEPHONY_MEDIA = 'telephony-media';
@@ -41,10 +42,13 @@ export interface PhoneClientsState {
 /** What clients are served with. */
 export interface PhoneClientsOptions {
   readonly ctx: PluginContext;
+  readonly srf: () => SrfAgent;
   readonly calls: Calls;
   readonly registrar: Registrar;
   /** Where calls among clients without an exchange go; undefined: there are none. */
   readonly localPlace: (() => string) | undefined;
+  /** Ends a registration unless somebody wants it. */
+  release(registration: Registration): void;
 }
 
 /** The clients that telephone, by the signalling of other plugins: their accounts, and their side of calls. */
@@ -96,16 +100,14 @@ export class PhoneClients implements Telephony, MediaSessionListener {
     for (const { callId, clientId: owner } of [...this.#lines.values()]) if (owner === clientId) this.hangUp(clientId, callId);
     if (client !== undefined && this.#localClients(client.account.login).length === 0) this.#localTokens.delete(client.account.login);
     const registration = client === undefined ? undefined : this.#options.registrar.find(client.account);
-    const isWanted = registration === undefined || [...this.#clients.values()].some(({ account }) => account.registerRequired && this.#options.registrar.find(account) === registration);
-    if (!isWanted) registration.session.close('Nobody is here any more');
+    if (registration !== undefined) this.#options.release(registration);
   }
 
   call(clientId: string, { callId, callee, visibleName, hasAudio, hasVideo, sdp }: CallWish): void {
     const { account, peer } = this.#client(clientId);
     const { calls, registrar } = this.#options;
     const isLocal = this.#isLocal(account);
-    const called = isLocal ? this.#localTokens.get(callee) : callee;
-    if (called === undefined) throw new WcsError('SESSION_E_NOT_FOUND', `Nobody of the name ${callee} is here`);
+    const called = isLocal ? this.#localNumber(callee) : callee;
     calleeUri(called, addressesOf(account));
     const token = registrar.find(account)?.plan.token ?? newToken();
     const call = calls.open({
@@ -123,16 +125,13 @@ export class PhoneClients implements Telephony, MediaSessionListener {
 
   /** Somebody calls an account: it rings at all clients that have it. */
   receive(account: TelephoneAccount, token: string, request: SrfRequest, response: SrfResponse): void {
-    const registration = this.#options.registrar.byToken(token);
-    const clients = registration === undefined ? this.#localClients(account.login) : [...this.#clients.values()].filter((client) => client.account.registerRequired && this.#options.registrar.find(client.account) === registration);
+    const clients = this.#clientsOf(account, token);
     if (clients.length === 0) return response.send(480);
-    const offered = describedMedia(request.body);
+    const offered = offeredMedia(request.body);
     if (offered === undefined) return response.send(488);
-    const from = parseNameAddr(request.get('from') ?? '');
-    const caller = userOf(from?.uri ?? '');
-    const call = this.#opened(response, {
-      ...{ callId: callIdOf(request), incoming: true, account, caller, callee: account.login, calledUser: account.login, clientId: undefined, token, callerAddress: undefined },
-      ...{ visibleName: (from?.display ?? '').replaceAll('"', '') || caller, hasAudio: true, hasVideo: offered.kinds.includes('video'), codecs: offered.codecs, streamName: `call-${randomUUID()}` },
+    const call = this.#options.calls.openFor(response, {
+      ...{ callId: callIdOf(request), incoming: true, account, ...callerOf(request), callee: account.login, calledUser: account.login, clientId: undefined, token, callerAddress: undefined },
+      ...{ hasAudio: true, hasVideo: offered.kinds.includes('video'), codecs: offered.codecs, streamName: `call-${randomUUID()}` },
     });
     if (call === undefined) return;
     const rings = this.#linesOf(call).length > 0;
@@ -141,29 +140,55 @@ export class PhoneClients implements Telephony, MediaSessionListener {
     if (!rings) for (const client of clients) this.#ring(call, client, offered);
   }
 
+  /** A text for an account; false when nobody has it. */
+  receiveText(account: TelephoneAccount, token: string, request: SrfRequest): boolean {
+    const message = receivedText(request, account);
+    const clients = this.#clientsOf(account, token);
+    for (const { id } of clients) this.#tell(id, { type: 'message', message, status: 'RECEIVED' });
+    return clients.length > 0;
+  }
+
+  /** A text within a call; false when the call is no client's. */
+  onText({ plan: { clientId, account } }: Call, request: SrfRequest): boolean {
+    if (clientId !== undefined) this.#tell(clientId, { type: 'message', message: receivedText(request, account), status: 'RECEIVED' });
+    return clientId !== undefined;
+  }
+
   /** The account that a token of a local call stands for. */
   localAccount(token: string): TelephoneAccount | undefined {
     const login = [...this.#localTokens].find(([, known]) => known === token)?.[0];
     return login === undefined ? undefined : this.#localClients(login)[0]?.account;
   }
 
+  /** Those that have the account which is called by that token. */
+  #clientsOf({ login }: TelephoneAccount, token: string): readonly TelephonyClient[] {
+    const { registrar } = this.#options;
+    const registration = registrar.byToken(token);
+    return registration === undefined ? this.#localClients(login) : this.#registered(registration);
+  }
+
+  /** Whether a client has that registration. */
+  wants(registration: Registration): boolean {
+    return this.#registered(registration).length > 0;
+  }
+
+  #registered(registration: Registration): readonly TelephonyClient[] {
+    return [...this.#clients.values()].filter(({ account }) => account.registerRequired && this.#options.registrar.find(account) === registration);
+  }
+
   #localClients(login: string): readonly TelephonyClient[] {
     return [...this.#clients.values()].filter(({ account }) => account.login === login && this.#isLocal(account));
   }
 
-  #isLocal({ domain }: TelephoneAccount): boolean {
-    return domain === this.#options.localPlace?.();
+  /** What a client without an exchange is called by. @throws WcsError SESSION_E_NOT_FOUND */
+  #localNumber(login: string): string {
+    const token = this.#localTokens.get(login);
+    if (token === undefined) throw new WcsError('SESSION_E_NOT_FOUND', `Nobody of the name ${login} is here`);
+    return token;
   }
 
-  /** Undefined, and refused, where there is no room for another call. */
-  #opened(response: SrfResponse, plan: CallPlan): Call | undefined {
-    try {
-      return this.#options.calls.open(plan);
-    } catch (error) {
-      if (!(error instanceof WcsError)) throw error;
-      response.send(error.code === 'OPERATION_E_CONFLICT' ? 482 : 503);
-      return undefined;
-    }
+  #isLocal({ domain }: TelephoneAccount): boolean {
+    return domain === this.#options.localPlace?.();
   }
 
   answer(clientId: string, callId: string, sdp: string): void {
@@ -194,7 +219,23 @@ export class PhoneClients implements Telephony, MediaSessionListener {
   }
 
   transfer(clientId: string, callId: string, target: string): void {
-    this.#call(clientId, callId).transfer(target);
+    const call = this.#call(clientId, callId);
+    const other = [...this.#lines.values()].flatMap((line) => (line.clientId === clientId ? (this.#options.calls.find(line.callId) ?? []) : [])).find((one) => one !== call && otherSideOf(one) === target && one.dialog !== undefined);
+    if (other?.dialog !== undefined) return call.transfer(target, replacing(other.dialog));
+    const { account } = call.plan;
+    call.transfer(target, this.#isLocal(account) ? calleeUri(this.#localNumber(target), addressesOf(account)) : undefined);
+  }
+
+  sendMessage(clientId: string, wish: Omit<TextMessage, 'from'>): void {
+    const { account, peer } = this.#client(clientId);
+    const isLocal = this.#isLocal(account);
+    const uri = calleeUri(isLocal ? this.#localNumber(wish.to) : wish.to, addressesOf(account));
+    checkText(wish);
+    const message: TextMessage = { ...wish, from: account.login };
+    const tell = (status: MessageStatus, statusCode?: number, info?: string): void => this.#tell(clientId, { type: 'message', message, status, statusCode, info });
+    tell('SENT');
+    const sent = sendText(this.#options.srf(), account, uri, message, isLocal ? undefined : peer.address);
+    this.#options.ctx.background(sent.then(({ status, reason }) => tell(status < 300 ? 'ACCEPTED' : 'FAILED', status, `${status} ${reason}`), (error: unknown) => tell('FAILED', undefined, messageOf(error))));
   }
 
   /** The media of a client says what happens. */
@@ -210,10 +251,8 @@ export class PhoneClients implements Telephony, MediaSessionListener {
   }
 
   onRegistration(registration: Registration): void {
-    for (const { id, account } of this.#clients.values()) {
-      if (!account.registerRequired || this.#options.registrar.find(account) !== registration) continue;
-      this.#tell(id, registration.registered ? { type: 'registered' } : { type: 'registrationFailed', info: `Registration failed: ${registration.failure ?? 'no answer'}` });
-    }
+    const event: TelephonyEvent = registration.registered ? { type: 'registered' } : { type: 'registrationFailed', info: `Registration failed: ${registration.failure ?? 'no answer'}` };
+    for (const { id } of this.#registered(registration)) this.#tell(id, event);
   }
 
   /** Media is agreed on with the other side: the client's offer can be answered so that nothing needs to be converted. */
@@ -237,7 +276,7 @@ export class PhoneClients implements Telephony, MediaSessionListener {
     else this.#options.ctx.background(answer.then(() => (call.over ? undefined : tell())));
   }
 
-  onTransfer(call: Call, target: string, status: 'TRYING' | 'COMPLETED' | 'FAILED'): void {
+  onTransfer(call: Call, target: string, status: TransferStatus): void {
     const { clientId, callId } = call.plan;
     if (clientId !== undefined) this.#tell(clientId, { type: 'transfer', callId, target, status });
   }
@@ -256,7 +295,7 @@ export class PhoneClients implements Telephony, MediaSessionListener {
     }
   }
 
-  #ring(call: Call, client: TelephonyClient, { kinds, codecs }: DescribedMedia): void {
+  #ring(call: Call, client: TelephonyClient, { kinds, codecs }: OfferedMedia): void {
     const { callId } = call.plan;
     const line: Line = { mediaId: randomUUID(), callId, clientId: client.id, sdp: '', streamName: `call-${randomUUID()}`, answered: false };
     this.#lines.set(line.mediaId, line);
@@ -352,26 +391,6 @@ export class PhoneClients implements Telephony, MediaSessionListener {
   }
 }
 
-/** Kinds and codecs of a caller's offer. */
-interface DescribedMedia {
-  readonly kinds: readonly ('audio' | 'video')[];
-  readonly codecs: readonly Codec[];
-}
-
-/** What a caller offers; without an offer, sound in any codec; undefined where it makes no sense. */
-function describedMedia(body: string): DescribedMedia | undefined {
-  if (body === '') return { kinds: ['audio'], codecs: CALL_CODECS };
-  try {
-    const sections = readSdp(body).filter(({ port }) => port > 0);
-    const kinds = (['audio', 'video'] as const).filter((kind) => sections.some((section) => section.kind === kind));
-    return kinds.length === 0 ? undefined : { kinds, codecs: codecsIn(sections) };
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined;
-    throw error;
-  }
-}
-
-/** The same for the same INVITE, whichever version takes it; of no use to who reads it. */
-function callIdOf(request: SrfRequest): string {
-  return createHash('sha256').update(request.get('call-id') ?? '').digest('hex').slice(0, 32);
+function otherSideOf({ plan: { incoming, caller, callee } }: Call): string {
+  return incoming ? caller : callee;
 }

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { WcsError, type Counter, type PluginContext, type PluginSession, type TelephoneAccount } from 'wcs-core';
+import type { Target } from '../engine/session/target.ts';
 import { addressesOf } from './addresses.ts';
+import { FlowKeeper, type FlowKeeperOptions } from './flow-keeper.ts';
+import { instanceOf } from './instance-id.ts';
 import { Registration, type RegistrationServices, type RegistrationState } from './registration.ts';
 import type { SrfAgent } from './srf.ts';
 
@@ -13,6 +16,9 @@ export interface RegistrarOptions {
   readonly expiresS: number;
   readonly maxRegistrations: number;
   readonly nowMs: () => number;
+  /** Of this server. */
+  readonly serverId: string;
+  readonly keepAlive: Pick<FlowKeeperOptions, 'method' | 'intervalMs' | 'ping'>;
   /** An account is registered now, or isn't any more. */
   onState(registration: Registration): void;
 }
@@ -23,7 +29,9 @@ export class Registrar {
   readonly #options: RegistrarOptions;
   readonly #services: RegistrationServices;
   readonly #byToken = new Map<string, Registration>();
+  readonly #byKey = new Map<string, Registration>();
   readonly #failures: Counter;
+  readonly #flows: FlowKeeper;
 
   constructor(ctx: PluginContext, options: RegistrarOptions) {
     this.#ctx = ctx;
@@ -33,17 +41,25 @@ export class Registrar {
       srf: options.srf,
       expiresS: options.expiresS,
       nowMs: options.nowMs,
+      instanceOf: (account) => instanceOf(options.serverId, account),
       onState: (registration) => options.onState(registration),
       onFailure: (_registration, status) => this.#failures.inc(1, { status: String(status) }),
-      onClosed: ({ plan }) => void this.#byToken.delete(plan.token),
+      onClosed: (registration) => this.#forget(registration),
     };
+    this.#flows = new FlowKeeper({ ...options.keepAlive, accounts: () => this.#byToken.values(), background: (work) => ctx.background(work) });
   }
 
   start(): void {
     this.#ctx.timers.every(TICK_MS, () => {
       const nowMs = this.#options.nowMs();
       for (const registration of [...this.#byToken.values()]) registration.tick(nowMs);
+      this.#flows.tick(nowMs);
     });
+  }
+
+  /** A connection has gone. */
+  onFlowLost(flow: Target): void {
+    this.#flows.onLost(flow);
   }
 
   get size(): number {
@@ -61,8 +77,7 @@ export class Registrar {
 
   /** The registration of that account, with the same password; undefined when there is none. */
   find(account: TelephoneAccount): Registration | undefined {
-    const key = keyOf(account);
-    return [...this.#byToken.values()].find(({ plan }) => keyOf(plan.account) === key);
+    return this.#byKey.get(keyOf(account));
   }
 
   /**
@@ -78,8 +93,7 @@ export class Registrar {
     if (this.#byToken.size >= maxRegistrations) throw new WcsError('PROTOCOL_E_LIMIT', `${maxRegistrations} telephone accounts are registered; raise plugins.sip.registration.max.`);
     const token = newToken();
     const session = this.#ctx.sessions.open({ protocol: 'sip', kind: 'internal' });
-    const registration = new Registration(this.#services, session, { account, token, callerAddress });
-    this.#byToken.set(token, registration);
+    const registration = this.#keep(new Registration(this.#services, session, { account, token, callerAddress }));
     registration.tick(nowMs());
     return registration;
   }
@@ -93,7 +107,20 @@ export class Registrar {
   }
 
   importSession(session: PluginSession, state: RegistrationState): void {
-    this.#byToken.set(state.plan.token, new Registration(this.#services, session, state.plan, state));
+    this.#keep(new Registration(this.#services, session, state.plan, state));
+  }
+
+  #keep(registration: Registration): Registration {
+    const { token, account } = registration.plan;
+    this.#byToken.set(token, registration);
+    this.#byKey.set(keyOf(account), registration);
+    return registration;
+  }
+
+  #forget(registration: Registration): void {
+    const { token, account } = registration.plan;
+    this.#byToken.delete(token);
+    if (this.#byKey.get(keyOf(account)) === registration) this.#byKey.delete(keyOf(account));
   }
 }
 

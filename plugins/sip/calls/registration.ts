@@ -1,10 +1,11 @@
 import { messageOf, type PluginSession, type TelephoneAccount } from 'wcs-core';
-import { CALLER_HEADER } from '../engine/session/uac.ts';
-import { addressesOf, contactHeader, fromHeader } from './addresses.ts';
-import { withCredentials, type Attempt } from './authenticated.ts';
+import type { Target, Transport } from '../engine/session/target.ts';
+import { addressesOf, contactHeader, requestHeaders } from './addresses.ts';
+import { credentialsOf, withCredentials, type Attempt } from './authenticated.ts';
 import { exchange } from './exchange.ts';
+import type { KeptAccount } from './flow-keeper.ts';
 import { grantedS, refreshAfterMs, retryAfterMs } from './registration-times.ts';
-import type { SrfAgent, SrfHeaders } from './srf.ts';
+import type { SrfAgent, SrfHeaders, SrfRequestOptions, SrfResponse } from './srf.ts';
 
 /** How often a registrar may ask for a longer time, one after the other. */
 const TOO_BRIEF_MAX = 2;
@@ -24,6 +25,8 @@ export interface RegistrationServices {
   readonly srf: () => SrfAgent;
   readonly expiresS: number;
   readonly nowMs: () => number;
+  /** URN that the registrar knows an account by. */
+  instanceOf(account: TelephoneAccount): string;
   onState(registration: Registration): void;
   onFailure(registration: Registration, statusCode: number): void;
   onClosed(registration: Registration): void;
@@ -34,19 +37,21 @@ export interface RegistrationState {
   readonly plan: RegistrationPlan;
   readonly call: { readonly id: string; readonly from: string; readonly seq: number } | undefined;
   readonly registered: boolean;
+  readonly flow: Target | undefined;
   readonly dueInMs: number;
   readonly failures: number;
   readonly expiresS: number;
 }
 
 /** One account at its registrar: registered, refreshed, tried again, and taken out. @see RFC 3261 section 10 */
-export class Registration {
+export class Registration implements KeptAccount {
   readonly session: PluginSession;
   readonly plan: RegistrationPlan;
   readonly #services: RegistrationServices;
   /** Call-ID, From and number of the last request: refreshes go on from there. */
   #call: RegistrationState['call'];
   #registered = false;
+  #flow: Target | undefined;
   #failure: string | undefined;
   #dueAtMs = 0;
   #failures = 0;
@@ -62,7 +67,7 @@ export class Registration {
     session.onGoodbye = () => this.#takeOut();
     if (state !== undefined) {
       this.#call = state.call;
-      this.#registered = state.registered;
+      [this.#registered, this.#flow] = [state.registered, state.flow];
       this.#failures = state.failures;
       this.#dueAtMs = services.nowMs() + state.dueInMs;
     }
@@ -73,6 +78,23 @@ export class Registration {
     return this.#registered;
   }
 
+  get flow(): Target | undefined {
+    return this.#registered ? this.#flow : undefined;
+  }
+
+  renew(delayMs: number): void {
+    this.#dueAtMs = Math.min(this.#dueAtMs, this.#services.nowMs() + delayMs);
+  }
+
+  async probe(): Promise<boolean> {
+    try {
+      const { response } = await this.#exchange({ method: 'OPTIONS', headers: this.#headers });
+      return response.status !== 408 && response.status !== 503;
+    } catch {
+      return false;
+    }
+  }
+
   /** Why it is not registered, in words for people. */
   get failure(): string | undefined {
     return this.#failure;
@@ -80,7 +102,7 @@ export class Registration {
 
   exportState(): RegistrationState | undefined {
     if (this.#busy) return undefined;
-    return { plan: this.plan, call: this.#call, registered: this.#registered, dueInMs: this.#dueAtMs - this.#services.nowMs(), failures: this.#failures, expiresS: this.#expiresS };
+    return { plan: this.plan, call: this.#call, registered: this.#registered, flow: this.#flow, dueInMs: this.#dueAtMs - this.#services.nowMs(), failures: this.#failures, expiresS: this.#expiresS };
   }
 
   /** To be called about every second, and at the beginning. */
@@ -121,6 +143,7 @@ export class Registration {
     this.#dueAtMs = this.#services.nowMs() + refreshAfterMs(granted, Math.random());
     this.#failures = 0;
     this.#failure = undefined;
+    this.#flow = sourceOf(response);
     const isNew = !this.#registered;
     this.#registered = true;
     this.#describe();
@@ -128,22 +151,29 @@ export class Registration {
   }
 
   async #request(expiresS: number): Promise<Attempt> {
-    const { account, token, callerAddress } = this.plan;
-    const { own, registrar, proxy } = addressesOf(account);
+    const { account, token } = this.plan;
     const call = this.#call;
     const headers: SrfHeaders = {
-      from: call?.from ?? fromHeader('', own),
-      To: `<${own}>`,
-      ...contactHeader(token),
+      ...this.#headers,
+      ...contactHeader(token, this.#services.instanceOf(account)),
       Expires: String(expiresS),
-      ...(call === undefined ? {} : { 'call-id': call.id, CSeq: `${call.seq + 1} REGISTER` }),
-      ...(callerAddress === undefined ? {} : { [CALLER_HEADER]: callerAddress }),
+      ...(call === undefined ? {} : { from: call.from, 'call-id': call.id, CSeq: `${call.seq + 1} REGISTER` }),
     };
-    const credentials = { username: account.authenticationName || account.login, password: account.password };
-    const made = await withCredentials('REGISTER', registrar, credentials, (added) => exchange(this.#services.srf(), registrar, { method: 'REGISTER', headers: { ...headers, ...added }, ...(proxy === undefined ? {} : { proxy }) }));
+    const made = await withCredentials('REGISTER', credentialsOf(account), (added) => this.#exchange({ method: 'REGISTER', headers: { ...headers, ...added } }));
     const { request } = made;
     this.#call = { id: request.get('call-id') ?? '', from: request.get('from') ?? '', seq: Number.parseInt(request.get('cseq') ?? '1', 10) };
     return made;
+  }
+
+  get #headers(): SrfHeaders {
+    const { account, callerAddress } = this.plan;
+    return requestHeaders(account, addressesOf(account).own, '', callerAddress);
+  }
+
+  /** A request to the registrar. */
+  #exchange(options: SrfRequestOptions): Promise<Attempt> {
+    const { registrar, proxy } = addressesOf(this.plan.account);
+    return exchange(this.#services.srf(), registrar, { ...options, ...(proxy === undefined ? {} : { proxy }) });
   }
 
   #fail(statusCode: number, reason: string): void {
@@ -169,4 +199,8 @@ export class Registration {
     const { login, domain } = this.plan.account;
     this.session.entry.update({ role: 'control', state: this.#registered ? 'REGISTERED' : this.#failure === undefined ? 'PENDING' : 'FAILED', user: login, info: { what: 'telephone account', domain, ...(this.#failure === undefined ? {} : { reason: this.#failure }) } });
   }
+}
+
+function sourceOf({ protocol, source_address: address, source_port: port }: SrfResponse): Target {
+  return { transport: protocol as Transport, address, port: Number(port) };
 }

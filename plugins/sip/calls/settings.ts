@@ -9,10 +9,21 @@ export const callSettings = {
   localCalls: z.boolean().default(false),
   /** Calls at one time. */
   maxCalls: z.number().int().min(1).default(1000),
+  /** The other side of a call may send us to somebody else (REFER). */
+  acceptTransfers: z.boolean().default(true),
   /** Milliseconds without a packet after which a call is over, unless it is held; 0: never. */
   rtpTimeoutMs: z.number().int().min(0).default(60_000),
-  /** `expiresS`: how long we ask to be registered; `max`: accounts at one time. */
-  registration: z.strictObject({ expiresS: z.number().int().min(10).max(86_400).default(600), max: z.number().int().min(1).default(5000) }).prefault({}),
+  registration: z
+    .strictObject({
+      /** How long we ask to be registered. */
+      expiresS: z.number().int().min(10).max(86_400).default(600),
+      /** Accounts at one time. */
+      max: z.number().int().min(1).default(5000),
+      /** How the way to a registrar is kept open, and how often: by CRLF CRLF, or by OPTIONS. */
+      keepAlive: z.enum(['crlf', 'options', 'off']).default('crlf'),
+      keepAliveS: z.number().int().min(1).max(3600).default(25),
+    })
+    .prefault({}),
   media: z
     .strictObject({
       /** What is offered to the other side, best first. */

@@ -30,6 +30,10 @@ export interface SrfRequest extends EventEmitter, SrfMessage {
 export interface SrfResponse extends SrfMessage {
   readonly status: number;
   readonly reason: string;
+  /** Where it came from. */
+  readonly source_address: string;
+  readonly source_port: string;
+  readonly protocol: string;
   readonly finalResponseSent: boolean;
   send(status: number, options?: { readonly headers?: SrfHeaders; readonly body?: string }, done?: (error: unknown, sent?: SrfMessage) => void, acknowledged?: (request: SrfRequest) => void): void;
   send(status: number, reason: string, options?: { readonly headers?: SrfHeaders; readonly body?: string }): void;
@@ -44,8 +48,6 @@ export interface SrfDialog extends EventEmitter {
   remote: { uri: string; sdp: string };
   onHold: boolean;
   readonly connected: boolean;
-  /** Changes of the media that are under way. */
-  readonly _reinvitesInProgress: { count: number };
   readonly req: SrfRequest;
   readonly res: SrfResponse;
   destroy(options?: { readonly headers?: SrfHeaders }): Promise<unknown>;
@@ -53,13 +55,14 @@ export interface SrfDialog extends EventEmitter {
   request(options: { readonly method: string; readonly headers?: SrfHeaders; readonly body?: string }): Promise<SrfResponse>;
 }
 
-/** A request outside of dialogs. */
+/** A request, and the dialog that it belongs to, if any. */
 export interface SrfRequestOptions {
   readonly method: string;
   readonly headers?: SrfHeaders;
   readonly body?: string;
   /** Where to send it, in place of what its URI says. */
   readonly proxy?: string;
+  readonly stackDialogId?: string;
 }
 
 /** What a call is begun with. */

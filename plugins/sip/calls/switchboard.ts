@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { messageOf, WcsError, type PluginContext, type PluginSession, type Stream, type TelephoneAccount } from 'wcs-core';
-import { parseSipUri } from '../engine/wire/sip-uri.ts';
+import { messageOf, parseStreamName, WcsError, type PluginContext, type PluginSession, type Stream, type TelephoneAccount } from 'wcs-core';
+import type { SipEngine } from '../engine/server/sip-engine.ts';
+import { parseSipUri, type SipUri } from '../engine/wire/sip-uri.ts';
 import { addressesOf, calleeUri } from './addresses.ts';
 import type { Call } from './call.ts';
 import type { CallPlan, CallState } from './call-facts.ts';
@@ -8,8 +9,10 @@ import { PhoneClients, type PhoneClientsState } from './phone-clients.ts';
 import type { SrfDialogState } from './dialog-state.ts';
 import type { CallMediaPort } from './call-media.ts';
 import { Calls } from './calls.ts';
+import { openServerId } from './instance-id.ts';
 import { newToken, Registrar } from './registrar.ts';
 import type { Registration, RegistrationState } from './registration.ts';
+import { RestSessions, type RestSession } from './rest-sessions.ts';
 import type { SrfAgent, SrfHandler, SrfRequest, SrfResponse } from './srf.ts';
 import type { CallSettings } from './settings.ts';
 
@@ -25,13 +28,6 @@ export interface StartupWish {
   readonly rtmpStream?: string | undefined;
   readonly hasAudio: boolean;
   readonly hasVideo: boolean;
-  readonly sipLogin: string;
-  readonly sipAuthenticationName: string;
-  readonly sipPassword: string;
-  readonly sipDomain: string;
-  readonly sipOutboundProxy: string;
-  readonly sipPort: number;
-  readonly sipRegisterRequired: boolean;
   readonly visibleName: string;
 }
 
@@ -42,6 +38,7 @@ export type BoardSession = { readonly type: 'call'; readonly state: CallState } 
 export interface BoardShared {
   readonly dialogs: readonly SrfDialogState[];
   readonly clients: PhoneClientsState;
+  readonly sessions: readonly RestSession[];
 }
 
 /** All telephony of this version of the plugin: accounts and calls, whoever asks for them. */
@@ -49,44 +46,63 @@ export class Switchboard {
   readonly calls: Calls;
   readonly registrar: Registrar;
   readonly clients: PhoneClients;
+  readonly sessions: RestSessions;
   readonly #ctx: PluginContext;
+  readonly #engine: Pick<SipEngine, 'ownPlace' | 'isOwnPlace'>;
   readonly #pushes = new Map<Call, { readonly rtmpUrl: string; begun: boolean }>();
   readonly #registering = new Set<(registration: Registration) => void>();
   #srf: SrfAgent | undefined;
 
-  /** @param ownPlace host and port of our own engine */
-  constructor(ctx: PluginContext, settings: CallSettings, media: CallMediaPort, nowMs: () => number, ownPlace: () => string) {
+  constructor(ctx: PluginContext, settings: CallSettings, media: CallMediaPort, nowMs: () => number, engine: Pick<SipEngine, 'ownPlace' | 'isOwnPlace' | 'ping'>) {
     const srf = (): SrfAgent => this.#agent();
     this.#ctx = ctx;
-    this.registrar = new Registrar(ctx, { srf, nowMs, expiresS: settings.registration.expiresS, maxRegistrations: settings.registration.max, onState: (registration) => this.#onRegistration(registration) });
+    this.#engine = engine;
+    this.registrar = new Registrar(ctx, {
+      ...{ srf, nowMs, serverId: openServerId(ctx.stateFolder()), expiresS: settings.registration.expiresS, maxRegistrations: settings.registration.max },
+      keepAlive: { method: settings.registration.keepAlive, intervalMs: settings.registration.keepAliveS * 1000, ping: (flow) => engine.ping(flow) },
+      onState: (registration) => this.#onRegistration(registration),
+    });
     this.calls = new Calls(ctx, {
       srf,
       media,
       nowMs,
       rtpTimeoutMs: settings.rtpTimeoutMs,
       maxCalls: settings.maxCalls,
+      referrals: { isObeyed: settings.acceptTransfers, isAllowed: (call, uri) => this.#mayGoTo(call, uri) },
       events: {
         onStatus: (call) => this.clients.onStatus(call),
         onMedia: (call) => {
           this.#push(call);
           this.clients.onMedia(call);
         },
+        onText: (call, request) => this.clients.onText(call, request),
         onTransfer: (call, target, status) => this.clients.onTransfer(call, target, status),
         onPlayEnded: (call) => this.clients.onPlayEnded(call),
+        onReplaced: (call, successor) => {
+          const push = this.#pushes.get(call);
+          this.#pushes.delete(call);
+          if (push !== undefined) this.#pushes.set(successor, push);
+        },
         onOver: (call) => {
           this.#pushes.delete(call);
           this.clients.onOver(call);
         },
       },
     });
-    this.clients = new PhoneClients({ ctx, calls: this.calls, registrar: this.registrar, localPlace: settings.localCalls ? ownPlace : undefined });
+    this.clients = new PhoneClients({ ctx, srf, calls: this.calls, registrar: this.registrar, localPlace: settings.localCalls ? () => engine.ownPlace : undefined, release: (registration) => this.#release(registration) });
+    this.sessions = new RestSessions(this.calls, this.registrar, (registration) => this.#release(registration));
   }
 
   /** What comes from outside of dialogs, by method. */
   get handlers(): Readonly<Record<string, SrfHandler>> {
     return {
-      options: (_request, response) => response.send(200),
+      options: (_request, response) => response.send(200, { headers: { Accept: 'application/sdp, text/plain' } }),
       invite: (request, response) => this.#onInvite(request, response),
+      message: (request, response) => this.#onMessage(request, response),
+      // Nobody is sent anywhere but from within a call, and nothing is told that was not asked for.
+      refer: (_request, response) => response.send(603),
+      notify: (_request, response) => response.send(489),
+      subscribe: (_request, response) => response.send(489),
     };
   }
 
@@ -100,11 +116,10 @@ export class Switchboard {
   }
 
   /** Begins a call; what becomes of it is found by its id. @throws WcsError OPERATION_E_CONFLICT, OPERATION_E_INPUT, MEDIA_E_NAME_IN_USE, or why the account can't be registered */
-  async startup(wish: StartupWish, callerAddress: string | undefined): Promise<Call> {
-    const account = accountOf(wish);
+  async startup(wish: StartupWish, account: TelephoneAccount, callerAddress: string | undefined): Promise<Call> {
     calleeUri(wish.callee, addressesOf(account));
     const callId = wish.callId ?? randomUUID();
-    const streamName = wish.toStream ?? wish.rtmpStream ?? `call-${randomUUID()}`;
+    const streamName = wish.toStream === undefined ? (wish.rtmpStream ?? `call-${randomUUID()}`) : parseStreamName(wish.toStream);
     if (this.calls.find(callId) !== undefined) throw new WcsError('OPERATION_E_CONFLICT', 'A call with this id exists already.');
     if (this.#ctx.media.find(streamName)?.state === 'live') throw new WcsError('MEDIA_E_NAME_IN_USE', 'Stream name is already in use');
     if (wish.rtmpUrl !== undefined && [...this.#pushes.values()].some(({ rtmpUrl }) => rtmpUrl === wish.rtmpUrl)) throw new WcsError('OPERATION_E_CONFLICT', 'A call to this rtmpUrl exists already.');
@@ -134,10 +149,11 @@ export class Switchboard {
 
   /** What belongs to no session, and is known before the first of them. */
   exportShared(): BoardShared {
-    return { dialogs: this.calls.exportDialogs(), clients: this.clients.exportState() };
+    return { dialogs: this.calls.exportDialogs(), clients: this.clients.exportState(), sessions: this.sessions.all };
   }
 
-  importShared({ dialogs, clients }: BoardShared): void {
+  importShared({ dialogs, clients, sessions }: BoardShared): void {
+    this.sessions.importState(sessions);
     this.calls.importDialogs(dialogs);
     this.clients.importState(clients);
   }
@@ -157,9 +173,28 @@ export class Switchboard {
   /** Only who knows the Contact of an account is heard: it stands in nobody's directory. */
   #onInvite(request: SrfRequest, response: SrfResponse): void {
     const token = parseSipUri(request.uri)?.user ?? '';
-    const account = this.registrar.byToken(token)?.plan.account ?? this.clients.localAccount(token);
+    const account = this.#accountOf(token);
     if (account === undefined) response.send(404);
+    else if (request.has('replaces')) this.calls.referrals.receive(token, request, response);
     else this.clients.receive(account, token, request, response);
+  }
+
+  #onMessage(request: SrfRequest, response: SrfResponse): void {
+    const token = parseSipUri(request.uri)?.user ?? '';
+    const account = this.#accountOf(token);
+    if (account === undefined) response.send(404);
+    else response.send(this.clients.receiveText(account, token, request) ? 200 : 480);
+  }
+
+  #accountOf(token: string): TelephoneAccount | undefined {
+    return this.registrar.byToken(token)?.plan.account ?? this.clients.localAccount(token);
+  }
+
+  /** A call goes on with anybody but ourselves; clients without an exchange are all at our own place. */
+  #mayGoTo({ plan: { account } }: Call, { user, host, port }: SipUri): boolean {
+    if (this.#engine.isOwnPlace(host, port)) return ![undefined, account.login].includes(this.clients.localAccount(user ?? '')?.login);
+    const own = parseSipUri(addressesOf(account).own);
+    return own?.user !== user || own?.host !== host || own.port !== port;
   }
 
   /** The stream of a call goes to an RTMP server as soon as there is one. */
@@ -206,21 +241,12 @@ export class Switchboard {
     this.clients.onRegistration(registration);
   }
 
+  #release(registration: Registration): void {
+    if (!this.clients.wants(registration) && !this.sessions.wants(registration)) registration.session.close('Nobody is here any more');
+  }
+
   #agent(): SrfAgent {
     if (this.#srf === undefined) throw new Error('The SIP engine is not connected');
     return this.#srf;
   }
-}
-
-function accountOf(wish: StartupWish): TelephoneAccount {
-  return {
-    login: wish.sipLogin,
-    authenticationName: wish.sipAuthenticationName,
-    password: wish.sipPassword,
-    domain: wish.sipDomain,
-    outboundProxy: wish.sipOutboundProxy,
-    port: wish.sipPort,
-    registerRequired: wish.sipRegisterRequired,
-    visibleName: wish.visibleName,
-  };
 }

@@ -320,6 +320,8 @@ export class ClientPeer {
         return this.#services.perform({ type: 'roomCommand', by: this.#member(), operationId: effect.operationId, command: effect.command });
       case 'call':
         return this.#phone.receive(effect);
+      case 'sendMessage':
+        return this.#phone.send(effect.message);
       default:
         return this.#requests.answer(effect);
     }

@@ -1,4 +1,4 @@
-import { messageOf, TELEPHONY, type CallFacts, type KeyMethod, type PluginContext, type PluginSession, type TelephoneAccount, type Telephony, type TelephonyEvent } from 'wcs-core';
+import { messageOf, TELEPHONY, WcsError, type AccessDecision, type AccessRequest, type CallFacts, type KeyMethod, type PluginContext, type PluginSession, type TelephoneAccount, type Telephony, type TelephonyEvent, type TextMessage } from 'wcs-core';
 import type { ClientSession, Effect } from '../session/client-session.ts';
 import type { CallEventName, CallFacts as CallObject, ServerMessage } from '../wire/server-message.ts';
 import { paramsOf } from './params.ts';
@@ -79,6 +79,26 @@ export class PhoneDesk {
     }
   }
 
+  /** Sends a text, if the access chain lets it go. */
+  send(message: Omit<TextMessage, 'from'>): void {
+    const sent = async (): Promise<void> => {
+      this.#underWay++;
+      try {
+        const telephony = this.#telephony();
+        if (telephony === undefined) throw new WcsError('PLUGIN_E_REQUIRES', NO_CALLS);
+        const decision = await this.#ask('message', { to: message.to });
+        if (this.#host.session.closed) return;
+        if (!decision.allowed) throw new WcsError('ACCESS_E_REFUSED', decision.reason);
+        telephony.sendMessage(this.#host.session.id, message);
+      } catch (error) {
+        this.#host.deliver({ type: 'notifyMessage', message: { ...message, from: '' }, status: 'FAILED', info: messageOf(error) });
+      } finally {
+        this.#underWay--;
+      }
+    };
+    this.#host.session.background(sent());
+  }
+
   onEvent(event: TelephonyEvent): void {
     switch (event.type) {
       case 'registered':
@@ -92,17 +112,29 @@ export class PhoneDesk {
       case 'status':
         return this.#host.deliver({ type: 'call', name: STATUS_MESSAGES[event.call.status], call: callObject(event.call) });
       case 'transfer':
-        return this.#host.deliver({ type: 'call', name: 'notifyTransferEvent', call: { callId: event.callId, incoming: false, status: event.status, target: event.target } });
+        return this.#onTransfer(event);
+      case 'message': {
+        const { message, status, statusCode: sipStatus, info } = event;
+        return this.#host.deliver({ type: 'notifyMessage', message, status, sipStatus, info });
+      }
     }
   }
 
+  /**
+   * Tells only how it ends. Any other status makes the SDK put the media of the call aside for whichever call comes next,
+   * until the transfer is COMPLETED; it never hears of one that FAILED but by a warning.
+   */
+  #onTransfer({ callId, target, status }: Extract<TelephonyEvent, { type: 'transfer' }>): void {
+    if (status === 'COMPLETED') this.#host.deliver({ type: 'call', name: 'notifyTransferEvent', call: { callId, incoming: false, status, target } });
+    else if (status === 'FAILED') this.#fail('TransferStatusEvent', `The call could not be transferred to ${target}`, callId);
+  }
+
   async #call(telephony: Telephony, { callId, call }: CallRequest): Promise<void> {
-    const { ctx, session, machine, peer } = this.#host;
+    const { session } = this.#host;
     const [callee, sdp] = [textOf(call['callee']), textOf(call['sdp'])];
     this.#underWay++;
     try {
-      const params = { ...paramsOf(call['custom']), callee };
-      const decision = await ctx.access.authorise({ action: 'call', protocol: 'websocket', app: machine.request?.appKey ?? '', params, peer, sessionId: session.id }, session.scope.signal);
+      const decision = await this.#ask('call', { ...paramsOf(call['custom']), callee });
       if (session.closed) return;
       if (!decision.allowed) {
         this.#finish(callId, decision.reason);
@@ -133,6 +165,11 @@ export class PhoneDesk {
         return telephony.transfer(id, callId, textOf(call['target']));
       case 'call':
     }
+  }
+
+  #ask(action: AccessRequest['action'], params: AccessRequest['params']): Promise<AccessDecision> {
+    const { ctx, session, machine, peer } = this.#host;
+    return ctx.access.authorise({ action, protocol: 'websocket', app: machine.request?.appKey ?? '', params, peer, sessionId: session.id }, session.scope.signal);
   }
 
   #telephony(): Telephony | undefined {

@@ -1,4 +1,4 @@
-import type { MediaSessionEvent, TelephoneAccount } from 'wcs-core';
+import type { MediaSessionEvent, TelephoneAccount, TextMessage } from 'wcs-core';
 import type { CallMessageName, ClientMessage, ConnectionRequest, StreamEventType, StreamRequest } from '../wire/client-message.ts';
 import { loginOf, parseRoomCommand, type RoomCommand } from '../wire/room-command.ts';
 import type { ServerMessage, StreamStatus } from '../wire/server-message.ts';
@@ -30,6 +30,7 @@ export type Effect =
   | { readonly type: 'askData'; readonly data: DataOperation }
   | { readonly type: 'roomCommand'; readonly operationId: string; readonly command: RoomCommand }
   | { readonly type: 'call'; readonly name: CallMessageName; readonly callId: string; readonly call: Readonly<Record<string, unknown>> }
+  | { readonly type: 'sendMessage'; readonly message: Omit<TextMessage, 'from'> }
   | { readonly type: 'debug'; readonly command: 'start' | 'stop' }
   | { readonly type: 'bugReport'; readonly report: unknown }
   | { readonly type: 'logs'; readonly logs: string }
@@ -247,7 +248,10 @@ export class ClientSession {
       case 'sendData':
         return this.#sendData(message);
       case 'call':
+      case 'sendMessage':
         return [message];
+      case 'notificationResult':
+        return [];
       case 'sessionDebug':
         return [{ type: 'debug', command: message.command }];
       case 'submitBugReport':

@@ -1,4 +1,4 @@
-import type { TelephoneAccount } from 'wcs-core';
+import type { TelephoneAccount, TextMessage } from 'wcs-core';
 import { isRecord, parseEnvelope } from './envelope.ts';
 import { MAX_ID_LENGTH, MAX_SDP_LENGTH, MAX_WORD_LENGTH } from './limits.ts';
 
@@ -65,6 +65,10 @@ export type ClientMessage =
   | { readonly type: 'sendStreamEvent'; readonly mediaSessionId: string; readonly event: StreamEventType; readonly payload: unknown }
   | { readonly type: 'sendData'; readonly operationId: string; readonly payload: unknown }
   | { readonly type: 'call'; readonly name: CallMessageName; readonly callId: string; readonly call: Readonly<Record<string, unknown>> }
+  /** A text to a telephone; a word of the first-generation API. @see WebSocket signalling section 11 */
+  | { readonly type: 'sendMessage'; readonly message: Omit<TextMessage, 'from'> }
+  /** A text has been shown: nobody waits for that. */
+  | { readonly type: 'notificationResult' }
   | { readonly type: 'sessionDebug'; readonly command: 'start' | 'stop' }
   | { readonly type: 'submitBugReport'; readonly report: unknown }
   | { readonly type: 'pushLogs'; readonly logs: string }
@@ -102,6 +106,8 @@ const PARSERS: ReadonlyMap<string, (fields: Fields) => ClientMessage | undefined
   ['sendStreamEvent', streamEvent],
   ['sendData', ({ operationId, payload }) => ({ type: 'sendData', operationId: id(operationId), payload })],
   ...CALL_MESSAGES.map((name) => [name, (call: Fields): ClientMessage => ({ type: 'call', name, callId: id(call.callId), call })] as const),
+  ['sendMessage', (fields) => ({ type: 'sendMessage', message: { id: id(fields.id), to: word(fields.to), body: string(fields.body, MAX_SDP_LENGTH), contentType: word(fields.contentType) || 'text/plain' } })],
+  ['notificationResult', () => ({ type: 'notificationResult' })],
   ['sessionDebug', ({ command }) => (command === 'start' || command === 'stop' ? { type: 'sessionDebug', command } : undefined)],
   ['submitBugReport', (report) => ({ type: 'submitBugReport', report })],
   ['pushLogs', ({ logs }) => ({ type: 'pushLogs', logs: string(logs, MAX_SDP_LENGTH) })],

@@ -1,3 +1,4 @@
+import type { MessageStatus, TextMessage } from 'wcs-core';
 import { encodeEnvelope } from './envelope.ts';
 
 /** State of a stream as the client knows it; the last three are final. */
@@ -48,6 +49,8 @@ export type ServerMessage =
   | { readonly type: 'OnDataEvent'; readonly operationId: string; readonly payload: unknown }
   | { readonly type: 'notifySessionDebugEvent'; readonly status: 'STARTED' | 'STOPPED'; readonly file: string }
   | { readonly type: 'call'; readonly name: CallEventName; readonly call: CallFacts }
+  /** Only clients of the first-generation API know it. @see WebSocket signalling section 11 */
+  | { readonly type: 'notifyMessage'; readonly message: TextMessage; readonly status: MessageStatus; readonly sipStatus?: number | undefined; readonly info?: string | undefined }
   | { readonly type: 'fail'; readonly apiMethod: string; readonly id?: string; readonly info: string };
 
 /** The text frame of a message. */
@@ -79,6 +82,11 @@ export function encodeServerMessage(message: ServerMessage): string {
       return encodeEnvelope('notifySessionDebugEvent', [{ status: message.status, file: message.file }]);
     case 'call':
       return encodeEnvelope(message.name, [message.call]);
+    case 'notifyMessage': {
+      const { message: text, status, sipStatus, info } = message;
+      // The client says by the second object that it has shown the text.
+      return encodeEnvelope('notifyMessage', [{ ...text, status, sipStatus, info }, { id: text.id }]);
+    }
     case 'fail':
       return encodeEnvelope('fail', [{ apiMethod: message.apiMethod, ...(message.id === undefined ? {} : { id: message.id }), status: 'FAILED', info: message.info }]);
   }

@@ -58,7 +58,7 @@ const callee = ['uas-answer', 'uas-early-media', 'uas-hold', 'uas-transfer', 'ua
 for (const scenario of callee) {
   peerTest(`SIPp plays the called side: ${scenario}`, ['sipp'], async (t) => {
     const app = await startSipApp(t);
-    const sipp = await startSipp(t, { scenario });
+    const sipp = await startSipp(t, { scenario, more: ['-key', 'refer_to', 'sip:1003@127.0.0.1:9'] });
     const { status, id } = await app.call<{ status: number; id: string }>('call', { uri: `sip:1002@127.0.0.1:${sipp.port}` });
     t.is(status, 200);
     if (scenario === 'uas-info') t.is(await app.call('within', { id, method: 'INFO', headers: { 'Content-Type': 'application/dtmf-relay' }, body: 'Signal=5\r\nDuration=160\r\n' }), 200);

@@ -4,10 +4,9 @@ import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts'
 import { FakeOfferAnswer } from '../../support/fake-offer-answer.ts';
 import { peerTest } from '../../support/peers.ts';
 import { sipEntry, startCallServer } from '../../support/sip/call-server.ts';
+import { BROWSER_SDP } from '../../support/sip/web-phones.ts';
 import { startSipp } from '../../support/sipp.ts';
 import { until } from '../../support/until.ts';
-
-const OFFER = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 't=0 0', 'm=audio 9 UDP/TLS/RTP/SAVPF 111 0', 'c=IN IP4 0.0.0.0', 'a=rtpmap:111 opus/48000/2', 'a=rtpmap:0 PCMU/8000', ''].join('\r\n');
 
 peerTest("a client's call is answered before it is established, and goes on through a swap under its signalling", ['sipp'], async (t) => {
   const plugin = new PluginUnderTest('sip', sipEntry);
@@ -22,8 +21,8 @@ peerTest("a client's call is answered before it is established, and goes on thro
   const sipp = await startSipp(t, { scenario: 'uas-answer' });
   const account = { login: 'us', authenticationName: '', password: '', domain: '127.0.0.1', outboundProxy: '', port: sipp.port, registerRequired: false, visibleName: 'Us' };
   telephony().connect({ id: 'client', listener: 'listener', account, peer: { address: '127.0.0.1', port: 1 } });
-  t.throws(() => telephony().call('client', { callId: 'c', callee: 'a@b?x=y', visibleName: '', hasAudio: true, hasVideo: false, sdp: OFFER }), { code: 'OPERATION_E_INPUT' });
-  telephony().call('client', { callId: 'c', callee: 'peer', visibleName: '', hasAudio: true, hasVideo: false, sdp: OFFER });
+  t.throws(() => telephony().call('client', { callId: 'c', callee: 'a@b?x=y', visibleName: '', hasAudio: true, hasVideo: false, sdp: BROWSER_SDP }), { code: 'OPERATION_E_INPUT' });
+  telephony().call('client', { callId: 'c', callee: 'peer', visibleName: '', hasAudio: true, hasVideo: false, sdp: BROWSER_SDP });
   await until(() => told().includes('ESTABLISHED'), 'the answer', 30_000);
   t.deepEqual(told(), ['TRYING', 'RING', 'description', 'ESTABLISHED']);
   t.like(media.offers[0], { id: 'c', direction: 'both', codecs: ['pcmu'] });

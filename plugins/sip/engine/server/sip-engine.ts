@@ -13,7 +13,7 @@ import { FloodGuard, isScanner } from './flood-guard.ts';
 import { Location, systemNameService, type NameService } from './location.ts';
 import { completeVia, replyTarget } from './received-via.ts';
 import type { EngineSettings } from './settings.ts';
-import { Streams, type StreamState } from './streams.ts';
+import { PING, PONG, Streams, type StreamState } from './streams.ts';
 
 /** Bytes of a datagram beyond which a request goes over a connection where there is one. @see RFC 3261 section 18.1.1 */
 const DATAGRAM_BYTES_MAX = 1300;
@@ -23,8 +23,8 @@ const DRAIN_LOOK_MS = 100;
 const WARNING_PERIOD_MS = 10_000;
 const UDP_BUFFER_BYTES = 1024 * 1024;
 const SECRET_BYTES = 32;
-/** Answers to CRLF CRLF on UDP keep the way through an address translator open. @see RFC 5626 section 4.4.1 */
-const KEEP_ALIVE_BYTES_MAX = 4;
+/** Of a URI that names none. @see RFC 3261 section 19.1.2 */
+const SIP_PORT = 5060;
 
 /** All that is going on, for the next version of the plugin. */
 export interface EngineState {
@@ -48,6 +48,8 @@ export interface EngineCounters {
 
 /** The embedded SIP engine: sockets, user agent and the control protocol on top. */
 export class SipEngine {
+  /** Told of each connection that has gone, or could not be made. */
+  onConnectionLost: ((target: Target) => void) | undefined;
   readonly #ctx: PluginContext;
   readonly #settings: EngineSettings;
   readonly #log: Log;
@@ -74,7 +76,10 @@ export class SipEngine {
     this.#guard = new FloodGuard(settings.messagesPerSecond);
     this.#streams = new Streams(ctx, { ...settings, verifyTls: settings.tls.verify }, () => this.#ownSession(), nowMs, {
       onMessage: (parsed, source) => this.#receive(parsed, source),
-      onGone: (target) => this.#agent.onTargetFailed(target),
+      onGone: (target) => {
+        this.#agent.onTargetFailed(target);
+        this.onConnectionLost?.(target);
+      },
     });
     this.#control = new ControlServer(ctx, { send: (command, done) => this.#send(command, done), hostPorts: () => this.#hostPorts() }, this.#secret);
     const { timing, sessionExpiresS, userAgent } = settings;
@@ -116,6 +121,19 @@ export class SipEngine {
   /** Host and port that calls to ourselves go to. */
   get ownPlace(): string {
     return formatHostPort(this.hostTowards('127.0.0.1'), this.#ports.udp);
+  }
+
+  /** Sends CRLF CRLF, so that an address translator does not forget us; false where there is no connection any more. @see RFC 5626 section 4.4.1 */
+  ping(target: Target): boolean {
+    if (target.transport !== 'udp') return this.#streams.ping(target);
+    this.#udp?.send(PING, target.port, target.address);
+    return true;
+  }
+
+  /** Whether requests to that host and port would come back to us. */
+  isOwnPlace(host: string, port: number | undefined): boolean {
+    const { udp, tcp, tls } = this.#ports;
+    return [udp, tcp, tls].includes(port ?? SIP_PORT) && [this.#settings.publicAddress, 'localhost', this.hostTowards(host)].includes(host);
   }
 
   /** Resolves when the application takes these methods. */
@@ -224,8 +242,8 @@ export class SipEngine {
   }
 
   #onDatagram(data: Buffer, { address, port }: UdpPeer): void {
-    if (data.length <= KEEP_ALIVE_BYTES_MAX) {
-      if (data.toString('latin1') === '\r\n\r\n') this.#udp?.send(Buffer.from('\r\n'), port, address);
+    if (data.length <= PING.length) {
+      if (PING.equals(data)) this.#udp?.send(PONG, port, address);
       return;
     }
     try {

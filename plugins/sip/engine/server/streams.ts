@@ -7,7 +7,11 @@ import { StreamFramer } from '../wire/stream-framer.ts';
 const BACKLOG_BYTES_MAX = 512 * 1024;
 /** A connection without a whole message for so long is closed; keep-alives count. */
 const IDLE_MS = 900_000;
-const PONG = new TextEncoder().encode('\r\n');
+/** Keep-alives and their answers. @see RFC 5626 section 4.4.1 */
+export const PING = Buffer.from('\r\n\r\n');
+export const PONG = Buffer.from('\r\n');
+/** A peer that has answered keep-alives and does not any more has gone. */
+const PONG_MS = 10_000;
 
 /** A connection as plain data; the connections themselves go along with their session, in the same order. */
 export interface StreamState {
@@ -21,6 +25,8 @@ interface Stream {
   readonly transport: Transport;
   readonly framer: StreamFramer;
   lastSeenMs: number;
+  /** It has answered a keep-alive: not every peer does. */
+  answersPings: boolean;
 }
 
 /** Told what comes over connections. */
@@ -82,6 +88,19 @@ export class Streams {
     else if (target.connectionId === undefined) this.#open(target, bytes);
   }
 
+  /** Asks for a sign of life; false where there is no connection. */
+  ping(target: Target): boolean {
+    const stream = this.#byKey.get(targetKey(target));
+    if (stream === undefined) return false;
+    const sentAtMs = this.#nowMs();
+    stream.framer.expectPong();
+    this.#write(stream, PING);
+    this.#ctx.timers.after(PONG_MS, () => {
+      if (stream.answersPings && stream.lastSeenMs < sentAtMs) stream.connection.destroy();
+    });
+    return true;
+  }
+
   /** Closes connections over which nothing has come for long. */
   closeIdle(): void {
     for (const { connection, lastSeenMs } of [...this.#byId.values()]) if (this.#nowMs() - lastSeenMs > IDLE_MS) connection.destroy();
@@ -103,7 +122,7 @@ export class Streams {
   }
 
   #take(connection: Connection, transport: Transport, pending?: Uint8Array): Stream {
-    const stream: Stream = { connection, transport, framer: new StreamFramer(), lastSeenMs: this.#nowMs() };
+    const stream: Stream = { connection, transport, framer: new StreamFramer(), lastSeenMs: this.#nowMs(), answersPings: false };
     const target = targetOf(stream);
     this.#byId.set(connection.id, stream);
     this.#byKey.set(targetKey(target), stream);
@@ -125,6 +144,7 @@ export class Streams {
     try {
       stream.framer.feed(chunk, (framed) => {
         if (framed.type === 'ping') this.#write(stream, PONG);
+        else if (framed.type === 'pong') stream.answersPings = true;
         else if (!stream.connection.destroyed) this.#listener.onMessage(framed.parsed, targetOf(stream));
       });
     } catch (error) {

@@ -231,15 +231,17 @@ export class Uas {
     nameUs(headers, this.#core.network.addressTowards(source), source.transport, ['Contact', 'P-Asserted-Identity']);
     const type = contentTypeOf(response);
     if (type !== undefined && type !== '' && !headers.has('Content-Type')) headers.set('Content-Type', type);
-    if (given.status < 300 && given.status >= 200 && request.method === 'INVITE') this.#dressAnswer(request, response);
+    if (given.status < 300 && given.status >= 200) this.#dressAnswer(request, response);
     return response;
   }
 
+  /** @see RFC 3261 sections 11.2 and 13.3.1.4 */
   #dressAnswer(request: SipRequest, response: SipResponse): void {
     const { headers } = response;
+    if (request.method !== 'INVITE' && request.method !== 'OPTIONS') return;
     if (!headers.has('Allow')) headers.add('Allow', ALLOWED_METHODS.join(', '));
     if (!headers.has('Supported')) headers.add('Supported', SUPPORTED.join(', '));
-    this.#friends.keeper.answer(request, response);
+    if (request.method === 'INVITE') this.#friends.keeper.answer(request, response);
   }
 
   #send(incoming: Incoming, response: SipResponse): void {

@@ -23,7 +23,7 @@ export function canonicalName(name: string): string {
 
 /** Headers that an RFC allows once only. @see RFC 3261 section 7.3.1 and table 2 */
 export const SINGLE_HEADERS: ReadonlySet<string> = new Set([
-  'call-id', 'content-length', 'content-type', 'cseq', 'expires', 'from', 'max-forwards', 'min-expires', 'rack', 'refer-to', 'rseq', 'session-expires', 'to',
+  'call-id', 'content-length', 'content-type', 'cseq', 'expires', 'from', 'max-forwards', 'min-expires', 'rack', 'refer-to', 'replaces', 'rseq', 'session-expires', 'to',
 ]);
 
 /** Headers whose values are addresses, and whether a field may list several. */

@@ -7,7 +7,9 @@ import { contentLength, findHeadEnd, parseSipMessage, type ParsedMessage } from 
 export type Framed =
   | { readonly type: 'message'; readonly parsed: ParsedMessage; readonly bytes: Uint8Array }
   /** CRLF CRLF, which wants a CRLF. @see RFC 5626 section 4.4.1 */
-  | { readonly type: 'ping' };
+  | { readonly type: 'ping' }
+  /** CRLF, the answer to one of ours. */
+  | { readonly type: 'pong' };
 
 const CR = 13;
 const LF = 10;
@@ -22,10 +24,17 @@ export class StreamFramer {
   #messageBytes: number | undefined;
   /** Bytes of empty lines since the last message. */
   #emptyBytes = 0;
+  /** A keep-alive of ours has no answer yet. */
+  #pingIsOut = false;
 
   /** What has arrived and is no whole message yet: fed to another framer, it goes on from here. */
   get pending(): Uint8Array {
     return this.#queue.view.slice();
+  }
+
+  /** A keep-alive goes out: the next CRLF may be its answer, and no half of the peer's own. */
+  expectPong(): void {
+    this.#pingIsOut = true;
   }
 
   /**
@@ -47,9 +56,16 @@ export class StreamFramer {
   }
 
   #skipEmptyLines(onFramed: (framed: Framed) => void): void {
-    for (let view = this.#queue.view; view.length >= 2 && view[0] === CR && view[1] === LF; view = this.#queue.view) {
+    for (let view = this.#queue.view; startsEmpty(view); view = this.#queue.view) {
+      // Two empty lines at once are the peer's own keep-alive.
+      const isPong = this.#pingIsOut && this.#emptyBytes % PING_BYTES === 0 && !startsEmpty(view.subarray(2));
       this.#queue.skip(2);
       this.#searched = 0;
+      if (isPong) {
+        this.#pingIsOut = false;
+        onFramed({ type: 'pong' });
+        continue;
+      }
       this.#emptyBytes += 2;
       if (this.#emptyBytes % PING_BYTES === 0) onFramed({ type: 'ping' });
     }
@@ -70,4 +86,8 @@ export class StreamFramer {
     if (headEnd + length > MESSAGE_BYTES_MAX) throw new ProtocolError(`A message of more than ${MESSAGE_BYTES_MAX} bytes`);
     return headEnd + length;
   }
+}
+
+function startsEmpty(view: Uint8Array): boolean {
+  return view.length >= 2 && view[0] === CR && view[1] === LF;
 }

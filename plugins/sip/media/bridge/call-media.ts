@@ -69,6 +69,10 @@ export class BusCallMedia implements CallMedia {
     return agreed.length > 0 && agreed.every(({ sends }) => !sends);
   }
 
+  get playing(): Stream | undefined {
+    return this.#stream;
+  }
+
   get lastPacketMs(): number | undefined {
     return this.#ingest?.lastPacketMs;
   }

@@ -170,7 +170,7 @@ class SipApp implements PluginInstance {
   async #call({ uri, username = '', password = '', headers = {} }: { uri: string; username?: string | undefined; password?: string | undefined; headers?: SrfHeaders | undefined }): Promise<unknown> {
     const onProvisional = (response: SrfResponse): void => void this.#events.push(`provisional ${response.status}`);
     const attempt = (added: SrfHeaders): Promise<CallAttempt> => call(this.#srf, uri, { localSdp: sdp(), headers: { ...headers, ...added } }, { onProvisional, onDialog: (dialog) => this.#keep(dialog) });
-    const { response, dialog } = await withCredentials('INVITE', uri, { username, password }, attempt);
+    const { response, dialog } = await withCredentials('INVITE', { username, password }, attempt);
     return dialog === undefined ? { status: response.status } : { status: 200, id: dialog.id, sdp: dialog.remote.sdp };
   }
 
@@ -193,7 +193,7 @@ class SipApp implements PluginInstance {
       attempts++;
       return exchange(this.#srf, uri, { method, headers: { ...headers, ...added }, ...(body === undefined ? {} : { body }), ...(proxy === undefined ? {} : { proxy }) });
     };
-    const { response } = await withCredentials(method, uri, { username, password }, attempt);
+    const { response } = await withCredentials(method, { username, password }, attempt);
     return { status: response.status, attempts, contact: response.get('contact') };
   }
 }
