@@ -42,11 +42,11 @@ async function register({ server, pbx, page }: Setup): Promise<void> {
   await seen(page, /^session REGISTERED/);
 }
 
-inBrowser("the unmodified SDK registers at kamailio and calls baresip's echo: the tone comes back, is held, and ends", async (t) => {
+inBrowser("the unmodified SDK registers at kamailio and calls baresip's echo: the tone comes back, is held, and sent on to another", async (t) => {
   t.timeout(90_000);
   const setup = await start(t);
   const { server, page } = setup;
-  await Promise.all([startBaresip(t, 'echo', setup.pbx), register(setup)]);
+  const [, tone] = await Promise.all([startBaresip(t, 'echo', setup.pbx), startBaresip(t, 'tone', setup.pbx), register(setup)]);
   await page.evaluate(`useTone(${TONE_HZ}); dial('call', { callee: '1002', visibleName: 'Tester' })`);
   await seen(page, /^call ESTABLISHED/);
   const [call] = (await server.kernel.call('call.find_all')) as { toStream: string }[];
@@ -64,8 +64,9 @@ inBrowser("the unmodified SDK registers at kamailio and calls baresip's echo: th
   await seen(page, /^call HOLD/);
   await page.evaluate('calls.call.unhold()');
   await until(async () => (await logOf(page)).filter((line) => line.startsWith('call ESTABLISHED')).length === 2, 'the call to go on');
-  await page.evaluate('calls.call.hangup()');
+  await page.evaluate(`calls.call.transfer('sip:1003@127.0.0.1:${setup.pbx.port}')`);
   await seen(page, /^call FINISH/);
+  t.regex(tone.log(), /Call established/);
   t.deepEqual((await logOf(page)).filter((line) => /page error|unhandled/.test(line)), []);
   await until(() => server.kernel.kernel.parts.sessions.list({ protocol: 'webrtc' }).length === 0, 'the media to end');
   for (const plugin of ['sip', 'websocket', 'webrtc']) t.is(server.kernel.kernel.host.slot(plugin).faultsSeen, 0, plugin);
