@@ -39,3 +39,24 @@ peerTest(`${CALLS} calls with media go on through two swaps, and each BYE finds 
   t.is(status, 0, stderr);
   t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
 });
+
+peerTest('a transfer goes on through a swap: who sent us on has hung up, who we are sent to rings, and is given up in the new version', ['sipp'], async (t) => {
+  const plugin = new PluginUnderTest('sip', sipEntry);
+  t.teardown(() => plugin.remove());
+  const server = await startCallServer(t, { media: { codecs: ['pcmu'] } }, {}, plugin.folder);
+  const next = await startSipp(t, { scenario: 'uas-cancel' });
+  const referrer = await startSipp(t, { scenario: 'uas-transfer', more: ['-key', 'refer_to', `sip:next@127.0.0.1:${next.port}`] });
+  await server.call('call.startup', { callId: 'one', callee: 'referrer', toStream: 'heard', sipLogin: 'us', sipDomain: `127.0.0.1:${referrer.port}` });
+  t.is((await referrer.finished).status, 0, (await referrer.finished).stderr);
+  const calls = (): Promise<{ callee: string; status: string }[]> => server.call('call.find_all');
+  await until(async () => (await calls()).some(({ callee, status }) => callee === 'next' && status === 'RING'), 'ringing');
+  const stream = server.kernel.kernel.parts.media.find('heard')?.id;
+  plugin.writeGood();
+  await server.call('plugin.reload', { name: 'sip' });
+  await until(async () => (await calls()).map(({ status }) => status).sort().join() === 'ESTABLISHED,RING', 'both in the new version');
+  t.is(server.kernel.kernel.parts.media.find('heard')?.id, stream);
+  await server.call('call.terminate', { callId: 'one' });
+  t.is((await next.finished).status, 0, (await next.finished).stderr);
+  await t.throwsAsync(calls(), { code: 'SESSION_E_NOT_FOUND' });
+  t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
+});

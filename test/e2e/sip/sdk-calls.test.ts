@@ -101,6 +101,26 @@ inBrowser('the SDK is called by SIPp through kamailio, answers, and is heard', a
   for (const plugin of ['sip', 'websocket', 'webrtc']) t.is(server.kernel.kernel.host.slot(plugin).faultsSeen, 0, plugin);
 });
 
+inBrowser('who is called by the SDK sends it on: it hears the next one in the same call, and knows of no other', async (t) => {
+  t.timeout(60_000);
+  const [sipPort = 0] = await freePorts(1);
+  const [server, [page], next] = await Promise.all([startBrowserServer(t, { plugins: { sip: { enabled: true, engine: { port: sipPort }, media: { codecs: ['pcmu'] } } } }), openSdkPages(t, 1), startSipp(t, { scenario: 'uas-answer', more: ['-rtp_echo'] })]);
+  const referrer = await startSipp(t, { scenario: 'uas-transfer', holdMs: 1000, more: ['-key', 'refer_to', `sip:next@127.0.0.1:${next.port}`] });
+  const sipOptions = { login: 'us', authenticationName: 'us', password: '', domain: `127.0.0.1:${referrer.port}`, outboundProxy: '', port: 0, registerRequired: false };
+  await page!.evaluate(`connect('${server.webSocketUrl}', ${JSON.stringify({ sipOptions })})`);
+  await seen(page!, /^session ESTABLISHED/);
+  await page!.evaluate(`useTone(${TONE_HZ}); dial('call', { callee: 'referrer' })`);
+  t.is((await referrer.finished).status, 0, (await referrer.finished).stderr);
+  // The first one returned nothing.
+  await until(async () => Number(await page!.evaluate('loudness("call")')) > 0.05, 'the browser to hear its tone from the next one', 20_000);
+  t.is((await logOf(page!)).filter((line) => line.startsWith('call ESTABLISHED')).length, 2);
+  await page!.evaluate('calls.call.hangup()');
+  await seen(page!, /^call FINISH/);
+  t.is((await next.finished).status, 0, (await next.finished).stderr);
+  t.deepEqual((await logOf(page!)).filter((line) => /page error|unhandled/.test(line)), []);
+  for (const plugin of ['sip', 'websocket', 'webrtc']) t.is(server.kernel.kernel.host.slot(plugin).faultsSeen, 0, plugin);
+});
+
 inBrowser('two browsers call each other without an exchange', async (t) => {
   t.timeout(60_000);
   const [sipPort = 0] = await freePorts(1);
