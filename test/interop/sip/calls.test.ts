@@ -66,6 +66,21 @@ peerTest('keys within the media come back from an echo each once, and keys besid
   await passes(t, info);
 });
 
+peerTest('a key in the sound is heard once where the other side takes no key events, and not where it does', ['sipp'], async (t) => {
+  const heard = async (scenario: string): Promise<number> => {
+    const echo = await callSipp(t, scenario, ['-rtp_echo']);
+    await until(async () => (await echo.server.statusOf('one')) === 'ESTABLISHED', 'the answer', 30_000);
+    echo.server.publishTone('five', [770, 1336], 6000);
+    await echo.server.call('call.inject_stream', { callId: 'one', streamName: 'five' });
+    t.true(toneShare(await echo.server.hear('heard', 400), 8000, 1336) > 0.4, 'it has come back');
+    const keys = await keysReceived(echo.server);
+    await echo.server.call('call.terminate', { callId: 'one' });
+    await passes(t, echo);
+    return keys;
+  };
+  t.deepEqual([await heard('uas-no-events'), await heard('uas-answer')], [1, 0]);
+});
+
 peerTest('SIPp holds and goes on, sends early media, and hangs up', ['sipp'], async (t) => {
   const held = await callSipp(t, 'uas-hold');
   await until(async () => (await held.server.statusOf('one')) === 'HOLD', 'the hold');

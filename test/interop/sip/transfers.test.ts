@@ -1,4 +1,4 @@
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { startBaresip } from '../../support/baresip.ts';
 import { startKamailio } from '../../support/kamailio.ts';
 import { peerTest } from '../../support/peers.ts';
@@ -82,5 +82,21 @@ peerTest('a browser brings two others together: their exchange passes it on, and
   anna!.client.send('hangup', { callId: annasCall });
   await Promise.all([anna!.status('finish', annasCall), ben!.status('finish', bensCall)]);
   await until(async () => (await metric(phones, 'sip_dialogs')) === 0, 'the dialogs to end');
+  t.is(phones.kernel.kernel.host.slot('sip').faultsSeen, 0);
+});
+
+test('a browser sends the other side of its call to a third, without an exchange; nobody is sent to who is not there', async (t) => {
+  const phones = await startWebPhones(t, { localCalls: true });
+  const [anna, ben, carl] = await Promise.all(['anna', 'ben', 'carl'].map((sipLogin) => phones.connect({ sipLogin, sipRegisterRequired: true })));
+  const [, bensCall] = await Promise.all([anna!.call('a', 'ben'), ben!.take()]);
+  anna!.client.send('transfer', { callId: 'a', target: 'nobody' });
+  t.like(await anna!.client.next('fail'), { apiMethod: 'transfer', id: 'a', info: 'Nobody of the name nobody is here' });
+  anna!.client.send('transfer', { callId: 'a', target: 'carl' });
+  const carlsCall = await carl!.take();
+  t.like(await anna!.client.next('notifyTransferEvent'), { callId: 'a', status: 'COMPLETED', target: 'carl' });
+  await anna!.status('finish', 'a');
+  t.like(await phones.call('call.find', { callId: bensCall }), [{ status: 'ESTABLISHED', incoming: true }]);
+  carl!.client.send('hangup', { callId: carlsCall });
+  await Promise.all([ben!.status('finish', bensCall), carl!.status('finish', carlsCall)]);
   t.is(phones.kernel.kernel.host.slot('sip').faultsSeen, 0);
 });

@@ -20,8 +20,8 @@ export interface CallServer {
   call<T>(operation: string, input?: unknown): Promise<T>;
   /** The status of a call, or undefined when it is over. */
   statusOf(callId: string): Promise<string | undefined>;
-  /** Publishes a tone in G.711 until the test ends. */
-  publishTone(name: string, frequencyHz: number, amplitude?: number): void;
+  /** Publishes a tone in G.711, or several at once, until the test ends. */
+  publishTone(name: string, frequencyHz: number | readonly number[], amplitude?: number): void;
   /** The next samples of a stream in G.711. */
   hear(name: string, ms: number): Promise<Int16Array>;
 }
@@ -46,13 +46,14 @@ export async function startCallServer(t: ExecutionContext, settings: Readonly<Re
   };
 }
 
-function publishTone(t: ExecutionContext, { kernel }: TestKernel, name: string, frequencyHz: number, amplitude: number): void {
+function publishTone(t: ExecutionContext, { kernel }: TestKernel, name: string, frequencyHz: number | readonly number[], amplitude: number): void {
+  const angles = [frequencyHz].flat().map((hz) => (2 * Math.PI * hz) / RATE_HZ);
   const publication = kernel.parts.media.publish({ name, owner: name, tracks: [TRACK], meta: { plugin: 'test', protocol: 'test', sessionId: name, params: {} } });
   const beganMs = performance.now();
   let frames = 0;
   const timer = setInterval(() => {
     for (; frames * FRAME_MS <= performance.now() - beganMs; frames++) {
-      const data = Uint8Array.from({ length: FRAME_SAMPLES }, (_unused, index) => toMuLaw(Math.round(amplitude * Math.sin((2 * Math.PI * frequencyHz * (frames * FRAME_SAMPLES + index)) / RATE_HZ))));
+      const data = Uint8Array.from({ length: FRAME_SAMPLES }, (_unused, index) => toMuLaw(Math.round(amplitude * angles.reduce((sum, angle) => sum + Math.sin(angle * (frames * FRAME_SAMPLES + index)), 0))));
       const timeUs = frames * FRAME_MS * 1000;
       publication.write({ track: TRACK, ptsUs: timeUs, dtsUs: timeUs, key: true, data, receivedAtMs: performance.now() });
     }

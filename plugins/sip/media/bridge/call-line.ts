@@ -1,11 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { ProtocolError, type RtpLineState, type RtpPortPair, type RtpViewer, type Stream } from 'wcs-core';
+import { A_LAW_SAMPLES, MU_LAW_SAMPLES } from 'wcs-core/formats/g711';
 import { ntpOfUnixMs } from 'wcs-core/rtp/ntp';
 import { encodeRtp, parseRtp, rtpPayloadType } from 'wcs-core/rtp/packet';
 import { DTMF_KEYS, TelephoneEventReader } from 'wcs-core/rtp/payload/telephone-event';
 import { encodeRtcp, parseRtcp, SDES_CNAME, type RtcpPacket, type WritableRtcp } from 'wcs-core/rtp/rtcp';
 import { KeyPresser } from '../session/key-presser.ts';
 import type { AgreedSection } from '../session/sdp-dialogue.ts';
+import { ToneKeyDetector } from '../session/tone-keys.ts';
 import { PeerPath, type PathHost, type PeerPathState } from './peer-path.ts';
 
 /** How often the peer is told what we send. @see RFC 3550 section 6.2 */
@@ -35,6 +37,7 @@ export class CallLine {
   readonly #path: PeerPath;
   readonly #keys: KeyPresser;
   readonly #events: TelephoneEventReader;
+  readonly #tones: ToneKeyDetector;
   #agreed: AgreedSection | undefined;
   #stream: Stream | undefined;
   #viewer: RtpViewer | undefined;
@@ -47,6 +50,7 @@ export class CallLine {
     this.#ssrc = state?.ssrc ?? randomInt(1, SSRC_MAX);
     this.#sent = state?.sent ?? nothingSent(this.#ssrc);
     this.#events = new TelephoneEventReader(({ event }) => host.onKey(DTMF_KEYS[event] ?? ''));
+    this.#tones = new ToneKeyDetector((key) => host.onKey(key));
     this.#keys = new KeyPresser({
       timers: host.session.timers,
       begin: () => this.#pausePlaying(),
@@ -124,10 +128,15 @@ export class CallLine {
   }
 
   #onRtp(packet: Uint8Array, receivedAtMs: number): void {
-    if (rtpPayloadType(packet) !== this.#agreed?.events?.receiveType) return this.#host.onRtp(packet, receivedAtMs);
+    const isEvent = rtpPayloadType(packet) === this.#agreed?.events?.receiveType;
+    if (!isEvent) this.#host.onRtp(packet, receivedAtMs);
+    // Who has agreed on events presses no keys in the sound.
+    const samples = this.#agreed?.events === undefined ? samplesOf(this.#agreed) : undefined;
+    if (!isEvent && samples === undefined) return;
     try {
       const { payload, timestamp } = parseRtp(packet);
-      this.#events.push(payload, timestamp);
+      if (isEvent) this.#events.push(payload, timestamp);
+      else if (samples !== undefined) this.#tones.push(payload, samples);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
     }
@@ -211,6 +220,12 @@ export class CallLine {
     this.#path.sender?.sendRtp(packet, nextSequence);
     this.#sent = { ...this.#sent, nextSequence: nextSequence + 1 };
   }
+}
+
+/** Samples of the octets of sound in G.711; undefined for any other. */
+function samplesOf(agreed: AgreedSection | undefined): Int16Array | undefined {
+  const codec = agreed?.format.track.codec;
+  return codec === 'pcmu' ? MU_LAW_SAMPLES : codec === 'pcma' ? A_LAW_SAMPLES : undefined;
 }
 
 function nothingSent(ssrc: number): RtpLineState {
