@@ -48,6 +48,7 @@ peerTest('a transfer goes on through a swap: who sent us on has hung up, who we 
   const referrer = await startSipp(t, { scenario: 'uas-transfer', more: ['-key', 'refer_to', `sip:next@127.0.0.1:${next.port}`] });
   await server.call('call.startup', { callId: 'one', callee: 'referrer', toStream: 'heard', sipLogin: 'us', sipDomain: `127.0.0.1:${referrer.port}` });
   t.is((await referrer.finished).status, 0, (await referrer.finished).stderr);
+  await server.call('api.create-session', { sipLogin: 'us', sipDomain: 'pbx.test' });
   const calls = (): Promise<{ callee: string; status: string }[]> => server.call('call.find_all');
   await until(async () => (await calls()).some(({ callee, status }) => callee === 'next' && status === 'RING'), 'ringing');
   const stream = server.kernel.kernel.parts.media.find('heard')?.id;
@@ -55,6 +56,7 @@ peerTest('a transfer goes on through a swap: who sent us on has hung up, who we 
   await server.call('plugin.reload', { name: 'sip' });
   await until(async () => (await calls()).map(({ status }) => status).sort().join() === 'ESTABLISHED,RING', 'both in the new version');
   t.is(server.kernel.kernel.parts.media.find('heard')?.id, stream);
+  t.like(await server.call('api.find_all'), [{ sipLogin: 'us', status: 'ESTABLISHED' }]);
   await server.call('call.terminate', { callId: 'one' });
   t.is((await next.finished).status, 0, (await next.finished).stderr);
   await t.throwsAsync(calls(), { code: 'SESSION_E_NOT_FOUND' });

@@ -62,7 +62,7 @@ test('the way to a registrar is kept open by CRLF, and an account whose connecti
   t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
 });
 
-test('or by OPTIONS; and ours are answered with what we take', async (t) => {
+test('or by OPTIONS; and ours are answered with what we take, of which nothing is done for strangers', async (t) => {
   const registrar = await startRegistrar(t);
   const server = await startCallServer(t, { registration: { ...KEPT, keepAlive: 'options' } });
   await server.call('api.create-session', session(registrar.port));
@@ -72,6 +72,7 @@ test('or by OPTIONS; and ours are answered with what we take', async (t) => {
   t.teardown(() => client.close());
   const { status, headers } = await client.request('OPTIONS', rawCall('sip:127.0.0.1'));
   t.deepEqual([status, headers.tokens('Supported').includes('replaces'), headers.get('Allow')?.includes('REFER'), headers.get('Accept')], [200, true, true, 'application/sdp, text/plain']);
+  for (const [method, refusal] of [['REFER', 603], ['NOTIFY', 489], ['SUBSCRIBE', 489], ['MESSAGE', 404]] as const) t.is((await client.request(method, rawCall('sip:nobody@127.0.0.1'))).status, refusal, method);
 });
 
 peerTest('an account of the REST interface registers at kamailio over TCP, calls, and hangs up', ['kamailio'], async (t) => {

@@ -3,7 +3,7 @@ import { startBaresip } from '../../support/baresip.ts';
 import { startKamailio } from '../../support/kamailio.ts';
 import { peerTest } from '../../support/peers.ts';
 import { startWebPhones } from '../../support/sip/web-phones.ts';
-import { sippPasses } from '../../support/sipp.ts';
+import { sippPasses, startSipp } from '../../support/sipp.ts';
 
 peerTest('a browser sends texts to baresip and gets one of SIPp, through kamailio', ['kamailio', 'baresip', 'sipp'], async (t) => {
   const [phones, pbx] = await Promise.all([startWebPhones(t), startKamailio(t)]);
@@ -39,4 +39,14 @@ test('clients without an exchange send each other texts', async (t) => {
   anna!.client.send('sendMessage', { id: 'n', to: 'nobody', body: 'hello' });
   t.like(await anna!.client.next('notifyMessage', ({ id }) => id === 'n'), { status: 'FAILED', info: 'Nobody of the name nobody is here' });
   t.is(phones.kernel.kernel.host.slot('sip').faultsSeen, 0);
+});
+
+peerTest('a text within a call goes to the browser whose call it is', ['sipp'], async (t) => {
+  const [phones, sipp] = await Promise.all([startWebPhones(t), startSipp(t, { scenario: 'uas-text' })]);
+  const [phone, other] = await Promise.all([phones.connect({ sipLogin: 'us', sipDomain: `127.0.0.1:${sipp.port}` }), phones.connect({ sipLogin: 'us', sipDomain: `127.0.0.1:${sipp.port}` })]);
+  await phone.call('one', 'peer');
+  t.like(await phone.client.next('notifyMessage'), { from: 'peer', to: 'us', body: 'hello from within', status: 'RECEIVED' });
+  phone.client.send('hangup', { callId: 'one' });
+  t.is((await sipp.finished).status, 0, (await sipp.finished).stderr);
+  t.deepEqual(other.client.all('notifyMessage'), []);
 });
