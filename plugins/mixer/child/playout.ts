@@ -44,6 +44,8 @@ export class Playout {
   /** In samples of one channel on the input's clock: what is played next, and the end of what came. */
   #position: number | undefined;
   #end = 0;
+  /** End of the last piece that was not known to be silence. */
+  #soundEnd = 0;
   /** What was played when, by the last tick. */
   #played: { ms: number; atMs: number } | undefined;
 
@@ -60,12 +62,16 @@ export class Playout {
 
   /** @param samples interleaved; copied */
   push(ptsMs: number, samples: Int16Array, nowMs: number): void {
-    this.#noteTransit(nowMs - ptsMs);
-    const { sampleRateHz, channels } = this.#options;
-    const stamped = Math.round((ptsMs * sampleRateHz) / 1000);
-    const isContinuous = Math.abs(stamped - this.#end) <= (SLIP_MS * sampleRateHz) / 1000;
-    if (!isContinuous) this.#jumpTo(stamped);
-    this.#write(samples, samples.length / channels);
+    this.#begin(ptsMs, nowMs);
+    this.#write(samples, samples.length / this.#options.channels);
+    this.#soundEnd = this.#end;
+  }
+
+  /** The same as samples that are all zero. @param frames samples of each channel */
+  pushSilence(ptsMs: number, frames: number, nowMs: number): void {
+    this.#begin(ptsMs, nowMs);
+    this.#clear(this.#end, this.#end + frames);
+    this.#end += frames;
   }
 
   /** Where on the input's clock its sound is at a time, so that pictures can be shown with it; undefined while none is played. */
@@ -73,7 +79,7 @@ export class Playout {
     return this.#played === undefined ? undefined : this.#played.ms + nowMs - this.#played.atMs;
   }
 
-  /** Fills one tick. False when there was nothing to play: `out` is silence then. */
+  /** Fills one tick. False when there was nothing to play, or silence alone: `out` is silence then. */
   read(out: Int16Array, nowMs: number): boolean {
     const frames = out.length / this.#options.channels;
     const { sampleRateHz } = this.#options;
@@ -88,11 +94,20 @@ export class Playout {
     if (depthMs > this.#delayMs + SKIP_MS + tickMs) this.#position = Math.round(((dueMs - this.#delayMs) * sampleRateHz) / 1000);
     else if (depthMs > this.#delayMs + SKIP_MS) this.#position += frames;
     this.#note(this.#position, nowMs);
-    const has = this.#position < this.#end && this.#position + this.#frames > this.#end;
+    const has = this.#position < this.#soundEnd && this.#position + this.#frames > this.#end;
     if (has) this.#copy(this.#position, out, frames);
     else out.fill(0);
     this.#position += frames;
     return has;
+  }
+
+  /** A piece of sound begins at a stamp. */
+  #begin(ptsMs: number, nowMs: number): void {
+    this.#noteTransit(nowMs - ptsMs);
+    const { sampleRateHz } = this.#options;
+    const stamped = Math.round((ptsMs * sampleRateHz) / 1000);
+    const isContinuous = Math.abs(stamped - this.#end) <= (SLIP_MS * sampleRateHz) / 1000;
+    if (!isContinuous) this.#jumpTo(stamped);
   }
 
   #note(position: number, atMs: number): void {
@@ -124,6 +139,7 @@ export class Playout {
   /** The input's clock goes on elsewhere: what was kept is of no use. */
   #jumpTo(stamped: number): void {
     const ahead = stamped - this.#end;
+    this.#soundEnd = Math.min(this.#soundEnd, stamped);
     const isNear = ahead < this.#frames && ahead > (-REPEAT_MS * this.#options.sampleRateHz) / 1000;
     if (this.#position !== undefined && isNear) {
       this.#clear(this.#end, stamped);

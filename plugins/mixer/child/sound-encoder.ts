@@ -72,6 +72,13 @@ export class SoundEncoder {
     this.#count -= length;
   }
 
+  /** Hears what its listener heard before the first tick: what is made of that tick then goes on from there, without a click. */
+  prime(before: readonly Int16Array[]): void {
+    if (!this.isTickwise) return;
+    const { samplesPerFrame } = this.#encoder;
+    before.forEach((samples, index) => this.#encoder.encode(samples, (index - before.length) * samplesPerFrame, () => undefined));
+  }
+
   close(): void {
     this.#encoder.close();
   }
