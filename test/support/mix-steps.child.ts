@@ -1,3 +1,4 @@
+import { loadAudioEncoders } from '../../core/process/av/open-audio-encoder.ts';
 import { serveJobs } from '../../core/process/child-jobs.ts';
 import { Input } from '../../plugins/mixer/child/mix-input.ts';
 import { formOf, TICK_MS } from '../../plugins/mixer/child/sound-encoder.ts';
@@ -13,7 +14,8 @@ export type StepCommand =
   | { readonly type: 'end' };
 
 // The sound of a mix without a clock: a test says when a tick is.
-serveJobs((spec, output) => {
+serveJobs(async (spec, output) => {
+  await loadAudioEncoders();
   const audio = (spec as MixSpec).audio!;
   const form = { ...formOf(audio), silenceDb: audio.silenceDb, maxDelayMs: audio.maxDelayMs };
   const sound = new SoundMix(audio, output);

@@ -147,6 +147,8 @@ export class Playout {
       return;
     }
     this.#end = stamped;
+    // What is played first may lie before what comes now.
+    this.#ring.fill(0);
     this.#position = undefined;
     this.#played = undefined;
     // Transits of the old clock say nothing about the new one.
