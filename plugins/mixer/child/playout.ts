@@ -28,6 +28,9 @@ const SLIP_MS = 8;
 const REPEAT_MS = 200;
 const BUFFER_MS = 2000;
 
+/** Where transits are sorted: of one input after the other. */
+const SORTED = new Float64Array(TRANSITS);
+
 /**
  * Plays one input's sound at the pace of the mixer, whatever the pace at which it comes: pieces go in with their stamps,
  * a tick's worth comes out. The delay follows what the network does; nothing here reads a clock.
@@ -70,7 +73,8 @@ export class Playout {
   /** The same as samples that are all zero. @param frames samples of each channel */
   pushSilence(ptsMs: number, frames: number, nowMs: number): void {
     this.#begin(ptsMs, nowMs);
-    this.#clear(this.#end, this.#end + frames);
+    // After two seconds of it there is nothing else left.
+    if (this.#end - this.#soundEnd < this.#frames) this.#clear(this.#end, this.#end + frames);
     this.#end += frames;
   }
 
@@ -130,7 +134,9 @@ export class Playout {
     this.#sinceJudged += 1;
     if (this.#transitCount > JUDGE_EVERY && this.#sinceJudged < JUDGE_EVERY) return;
     this.#sinceJudged = 0;
-    const sorted = this.#transitsMs.slice(0, Math.min(TRANSITS, this.#transitCount)).sort();
+    const sorted = SORTED.subarray(0, Math.min(TRANSITS, this.#transitCount));
+    sorted.set(this.#transitsMs.subarray(0, sorted.length));
+    sorted.sort();
     const spread = (sorted[Math.floor((sorted.length - 1) * PERCENTILE)] ?? 0) - (sorted[0] ?? 0);
     const target = Math.min(this.#options.maxDelayMs, Math.max(MIN_DELAY_MS, spread + RESERVE_MS));
     this.#delayMs += (target - this.#delayMs) * (target > this.#delayMs ? RISE : FALL);
