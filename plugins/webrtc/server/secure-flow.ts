@@ -1,11 +1,14 @@
-import type { Destination, RtpSender, SenderOptions } from 'wcs-core/rtp/fanout/engine';
-import { SrtpReceiver } from 'wcs-core/rtp/srtp/receiver';
+import type { Destination, FanoutEngine, RtpSender } from 'wcs-core/rtp/fanout/engine';
+import type { SrtpReceiver } from 'wcs-core/rtp/srtp/receiver';
 import { closeNotify, readRemnant, type RemnantEvent } from '../session/dtls-remnant.ts';
 import type { SecureState } from '../session/peer-state.ts';
 import type { TransportFlow } from './transport-flow.ts';
 
 /** Repetitions of our last flight that one peer may ask for: a client gives up long before. */
 const LAST_FLIGHT_REPEATS_MAX = 10;
+
+/** What sends to peers and opens what they send; both are closed by their taker. */
+export type RtpEnds = Pick<FanoutEngine, 'openSender' | 'openReceiver'>;
 
 /** A connected peer's keys at work: SRTP both ways and what is left of DTLS. */
 export class SecureFlow {
@@ -15,11 +18,11 @@ export class SecureFlow {
   #flow: TransportFlow | undefined;
   #repeats = 0;
 
-  constructor(state: SecureState, openSender: (options: SenderOptions) => RtpSender, flow: TransportFlow | undefined) {
+  constructor(state: SecureState, rtp: RtpEnds, flow: TransportFlow | undefined) {
     this.#state = state;
     this.#flow = flow;
-    this.receiver = new SrtpReceiver(state.remoteKeys, state.receiver);
-    this.sender = openSender({ destination: flow?.destination ?? NOWHERE, keys: state.localKeys, srtcpIndex: state.srtcpIndex });
+    this.receiver = rtp.openReceiver(state.remoteKeys, { state: state.receiver });
+    this.sender = rtp.openSender({ destination: flow?.destination ?? NOWHERE, keys: state.localKeys, srtcpIndex: state.srtcpIndex });
   }
 
   /** Everything goes there from now on. */
@@ -48,6 +51,7 @@ export class SecureFlow {
   }
 
   close(): void {
+    this.receiver.close();
     this.sender.close();
   }
 }

@@ -76,7 +76,7 @@ export class PeerPath {
     this.#agreed = agreed;
     if (!mayStay) {
       this.close();
-      this.#srtp = keys === undefined ? undefined : new SrtpReceiver(keys.remote, srtp);
+      this.#srtp = keys === undefined ? undefined : new SrtpReceiver(keys.remote, { state: srtp });
       this.#agreed = agreed;
     }
     this.#follow();
