@@ -29,6 +29,8 @@ export const OPUS_CODEC_STRING = 'opus';
 
 const MAGIC = 'OpusHead';
 const MAX_PACKET_SAMPLES = 5760;
+/** From this table of contents on, the frames are of the transform coder alone. */
+const FIRST_CELT_TOC = 16 << 3;
 /** Samples at 48 kHz of one frame by the two low bits of the configuration. @see RFC 6716 table 2 */
 const SILK_FRAME_SAMPLES: readonly number[] = [480, 960, 1920, 2880];
 const HYBRID_FRAME_SAMPLES: readonly number[] = [480, 960, 480, 960];
@@ -83,6 +85,13 @@ export function opusPacketSamples(packet: Uint8Array): number {
 /** Duration of a packet in microseconds. @see RFC 6716 section 3.1 */
 export function opusPacketDurationUs(packet: Uint8Array): number {
   return (opusPacketSamples(packet) * 125) / 6;
+}
+
+/** True for a packet with one frame of digital silence, which its first symbol says: fifteen ones. @see RFC 6716 sections 4.1.2 and 4.3 */
+export function isSilentOpusPacket(packet: Uint8Array): boolean {
+  const toc = packet[0] ?? 0;
+  const isSingleCeltFrame = toc >= FIRST_CELT_TOC && (toc & 0x03) === 0;
+  return isSingleCeltFrame && packet[1] === 0xff && ((packet[2] ?? 0) & 0xfe) === 0xfe;
 }
 
 /** Whether a packet is coded in stereo. */

@@ -10,6 +10,10 @@ export interface TrackTarget {
   readonly bitrateBps?: number;
   /** Distance of key frames in microseconds, on a grid of the stream's clock: equal grids meet in all tracks made of one. */
   readonly keyFrameIntervalUs?: number;
+  /** Turned clockwise; width and height are those of what comes out. */
+  readonly rotationDegrees?: 90 | 180 | 270;
+  /** Name of a picture to put on it; the transcoder knows where that is. */
+  readonly watermark?: string;
   readonly sampleRateHz?: number;
   readonly channels?: number;
 }
@@ -73,10 +77,11 @@ function needOf(track: TrackDescriptor, entries: readonly Acceptance[]): Convers
 /** A text that is equal for equal targets, part of the ids of tracks; empty where nothing is stated. */
 export function targetId(target: TrackTarget | undefined): string {
   if (target === undefined) return '';
-  const { width, height, frameRate, bitrateBps, keyFrameIntervalUs, sampleRateHz, channels } = target;
-  const part = (value: number | undefined, unit: string): string => (value === undefined ? '' : `.${value}${unit}`);
+  const { width, height, frameRate, bitrateBps, keyFrameIntervalUs, rotationDegrees, watermark, sampleRateHz, channels } = target;
+  const part = (value: number | string | undefined, unit: string): string => (value === undefined ? '' : `.${value}${unit}`);
   const media = part(width, 'w') + part(height, 'h') + part(frameRate, 'fps') + part(sampleRateHz, 'hz') + part(channels, 'ch');
-  return media + part(bitrateBps, 'bps') + part(keyFrameIntervalUs, 'us');
+  const look = part(rotationDegrees, 'deg') + part(watermark === undefined ? undefined : encodeURIComponent(watermark), '');
+  return media + look + part(bitrateBps, 'bps') + part(keyFrameIntervalUs, 'us');
 }
 
 /** What would give the reader the track, as a sentence. */

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { messageOf } from '../errors/wcs-error.ts';
-import { encodeFrame, FrameReader, type ChildFrame, type JobPacket } from './framing.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { FrameReader, type ChildFrame, type JobPacket } from './framing.ts';
 
 /** File descriptor of the channel to the parent. */
 export const CHANNEL_FD = 3;
@@ -39,7 +40,8 @@ interface Entry {
 /** Serves the parent's jobs over file descriptor 3 until the parent ends it. The one call of a child's module. */
 export function serveJobs(open: OpenJob): void {
   const socket = new Socket({ fd: CHANNEL_FD });
-  const jobs = new JobTable(open, (frame) => socket.write(encodeFrame(frame)));
+  const writer = new FrameWriter(socket);
+  const jobs = new JobTable(open, (frame) => writer.write(frame));
   const reader = new FrameReader((frame) => jobs.take(frame));
   socket.on('data', (chunk) => reader.push(chunk));
   // Without a parent there is nobody to work for.

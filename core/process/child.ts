@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '../errors/wcs-error.ts';
-import { encodeFrame, FrameReader, type ChildFrame, type JobPacket } from './framing.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { FrameReader, type ChildFrame, type JobPacket } from './framing.ts';
 
 /** What a job tells its owner. Nothing is told after `onEnd`, or after the owner closed the job. */
 export interface JobEvents {
@@ -56,6 +57,7 @@ interface ChildMessage {
 export class Child {
   readonly #process: ChildProcess;
   readonly #channel: Duplex;
+  readonly #writer: FrameWriter;
   readonly #host: ChildHost;
   readonly #jobs = new Map<number, JobEvents>();
   #load = { cores: 0, rssBytes: 0 };
@@ -71,6 +73,7 @@ export class Child {
     this.#process = childProcess;
     this.#host = host;
     this.#channel = childProcess.stdio[3] as Duplex;
+    this.#writer = new FrameWriter(this.#channel);
     const reader = new FrameReader((frame) => this.#take(frame));
     this.#channel.on('data', (chunk: Buffer) => {
       try {
@@ -146,7 +149,7 @@ export class Child {
   }
 
   #write(frame: ChildFrame): void {
-    if (!this.#gone && this.#channel.writable) this.#channel.write(encodeFrame(frame));
+    if (!this.#gone && this.#channel.writable) this.#writer.write(frame);
   }
 
   #take(frame: ChildFrame): void {

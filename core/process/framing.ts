@@ -87,36 +87,62 @@ export class FrameReader {
 
   /** @throws ProtocolError for what is no frame: the other side is broken, and so is everything after it */
   push(chunk: Buffer): void {
-    this.#queue.push(chunk);
+    const rest = this.#queue.length === 0 ? this.#readWhole(chunk) : 0;
+    if (rest === chunk.length) return;
+    this.#queue.push(rest === 0 ? chunk : chunk.subarray(rest));
     for (let bytes = this.#queue.peek(this.#wantedBytes); bytes !== undefined; bytes = this.#queue.peek(this.#wantedBytes)) {
-      const length = bytes.readUInt32LE(0);
-      if (length < FRAME_HEADER_BYTES || length > FRAME_MAX_BYTES) throw new ProtocolError(`A frame of ${length} bytes`);
+      const length = lengthAt(bytes, 0);
       this.#wantedBytes = length;
       if (bytes.length < length) continue;
       // Taken away before the call: what it throws must not bring the frame back.
       this.#queue.skip(length);
       this.#wantedBytes = FRAME_HEADER_BYTES;
-      this.#onFrame(parseFrame(bytes.subarray(0, length)));
+      this.#onFrame(parseFrame(bytes, 0, length));
     }
+  }
+
+  /** Reads the frames that a chunk has whole where they lie, as nearly all come; answers where the rest begins. */
+  #readWhole(chunk: Buffer): number {
+    let at = 0;
+    try {
+      while (chunk.length - at >= FRAME_HEADER_BYTES) {
+        const length = lengthAt(chunk, at);
+        if (at + length > chunk.length) break;
+        // Counts as taken before the call: what it throws must not bring the frame back, nor take the next ones away.
+        at += length;
+        this.#onFrame(parseFrame(chunk, at - length, length));
+      }
+    } catch (error) {
+      if (at < chunk.length) this.#queue.push(chunk.subarray(at));
+      throw error;
+    }
+    return at;
   }
 }
 
-function parseFrame(bytes: Buffer): ChildFrame {
-  const job = bytes.readUInt32LE(8);
-  const payload = bytes.subarray(FRAME_HEADER_BYTES);
-  if (bytes[4] === KIND.json) return { kind: 'json', job, value: parseJson(payload) };
-  if (bytes[4] !== KIND.packet) throw new ProtocolError(`A frame of kind ${bytes[4] ?? 0}`);
-  const flags = bytes[5] ?? 0;
-  const ptsUs = readInt64(bytes, 12);
+/** @throws ProtocolError for a length that no frame has */
+function lengthAt(bytes: Buffer, at: number): number {
+  const length = bytes.readUInt32LE(at);
+  if (length < FRAME_HEADER_BYTES || length > FRAME_MAX_BYTES) throw new ProtocolError(`A frame of ${length} bytes`);
+  return length;
+}
+
+function parseFrame(bytes: Buffer, at: number, length: number): ChildFrame {
+  const [kind, flags] = [bytes[at + 4], bytes[at + 5] ?? 0];
+  const job = bytes.readUInt32LE(at + 8);
+  const payload = bytes.subarray(at + FRAME_HEADER_BYTES, at + length);
+  if (kind === KIND.json) return { kind: 'json', job, value: parseJson(payload) };
+  if (kind !== KIND.packet) throw new ProtocolError(`A frame of kind ${kind ?? 0}`);
+  const ptsUs = readInt64(bytes, at + 12);
   return {
     kind: 'packet',
     job,
-    port: bytes.readUInt16LE(6),
+    port: bytes.readUInt16LE(at + 6),
     key: (flags & FLAG.key) !== 0,
     ...((flags & FLAG.discontinuity) === 0 ? {} : { discontinuity: true }),
     ptsUs,
-    dtsUs: ptsUs - bytes.readInt32LE(20),
-    stampMs: bytes.readUInt32LE(24),
+    dtsUs: ptsUs - bytes.readInt32LE(at + 20),
+    stampMs: bytes.readUInt32LE(at + 24),
     data: payload,
   };
 }

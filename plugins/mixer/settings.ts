@@ -21,6 +21,7 @@ export const mixSettings = z.object({
   audioChannels: z.number().int().min(1).max(2).default(2),
   maxDelayMs: z.number().int().min(20).max(1000).default(200),
   mcuAudio: z.boolean().default(true),
+  mcuVideo: z.boolean().default(false),
   displayStreamNames: z.boolean().default(false),
   captionSizePx: z.number().int().min(8).max(200).default(20),
   captionAudioOnlySizePx: z.number().int().min(8).max(200).default(40),
@@ -32,6 +33,8 @@ export const configSchema = mixSettings.extend({
   captionFont: z.string().default('/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'),
   /** Where watermarks, backgrounds and avatars are; relative to the working folder. */
   picturesFolder: z.string().min(1).default('./pictures'),
+  /** Where folders of layouts are; relative to the working folder. */
+  layoutsFolder: z.string().min(1).default('./layouts'),
   autoStart: z.boolean().default(true),
   idleMs: z.number().int().min(1000).max(3_600_000).default(10_000),
   maxMixers: z.number().int().min(1).max(1000).default(20),

@@ -13,6 +13,8 @@ export const settingsSchema = z.strictObject({
   maxCpuPercent: z.number().min(1).max(100).default(90),
   /** How long a child process without work stays. */
   idleMs: z.number().int().min(100).max(3_600_000).default(10_000),
+  /** Where watermarks are; relative to the working folder. */
+  picturesFolder: z.string().min(1).default('./pictures'),
   /** Of x264. */
   preset: z.enum(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium']).default('veryfast'),
   /** Between two key frames that nobody asked for. */

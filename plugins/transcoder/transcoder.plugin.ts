@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { definePlugin, messageOf, type PluginContext, type PluginInstance } from 'wcs-core';
 import { ChildPool, MEDIA_CHILD_ENV } from 'wcs-core/process/child-pool';
+import { PictureFiles } from 'wcs-core/process/picture-files';
 import type { RepublishState } from './bridge/republisher.ts';
 import { TrackTranscoder } from './bridge/track-transcoder.ts';
 import childModule from './child/transcoder.child.ts?text';
@@ -25,10 +26,11 @@ export default definePlugin({
       async prepare() {
         const processor = await openProcessor(ctx);
         if (processor === undefined) return;
-        transcoder = new TrackTranscoder(ctx, processor);
+        const pictures = new PictureFiles(ctx.settings.picturesFolder);
+        transcoder = new TrackTranscoder(ctx, processor, pictures);
         ctx.media.registerTranscoder(transcoder);
         ctx.media.registerResolver({ name: 'transcoder profiles', order: PROFILE_ORDER, resolve: (name) => managed.resolveProfile(name) });
-        registerOperations(ctx, managed);
+        registerOperations(ctx, managed, pictures);
         registerMetrics(ctx, transcoder, processor);
       },
       exportSession: (session) => managed.find(session)?.state,

@@ -112,7 +112,7 @@ async function sound(talking: number, clips: { readonly talk: Clip; readonly sil
   const inputs = Array.from({ length: PARTICIPANTS }, (_, index) => ({ port: inputPort(index, 'audio'), clip: index < talking ? clips.talk : clips.silence, phaseMs: index % 20 }));
   inputs.forEach((_, index) => {
     mix.add(index, 'audio', { codec: 'opus', sampleRateHz: 48_000, channels: 1 });
-    mix.tell({ type: 'addSound', port: OUTPUT_PORT.firstSound + index, without: `in${index}` });
+    mix.tell({ type: 'addSound', port: OUTPUT_PORT.firstOwn + index, without: `in${index}` });
   });
   const feed = new Feed(mix.job, inputs);
   const percent = await mix.percent();

@@ -9,7 +9,7 @@ programs="ffmpeg chromium openssh-client:ssh sshpass rtmpdump nginx gstreamer1.0
 # What those programs load; nothing of them is on the PATH.
 parts="libnginx-mod-rtmp gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
     gstreamer1.0-libav gstreamer1.0-rtsp gir1.2-gst-rtsp-server-1.0 python3-gi vlc-plugin-base kamailio-extra-modules
-    kamailio-presence-modules kamailio-tls-modules kamailio-websocket-modules baresip-ffmpeg"
+    kamailio-presence-modules kamailio-tls-modules kamailio-websocket-modules baresip-ffmpeg libbcg729-0"
 
 missing=""
 for entry in $programs; do

@@ -3,6 +3,18 @@ import { AV_CODEC_FLAG_GLOBAL_HEADER, AV_SAMPLE_FMT_FLTP, AV_SAMPLE_FMT_S16 } fr
 import { WcsError } from '../../errors/wcs-error.ts';
 import { drainPackets, failure, findFirst, setOption } from './native.ts';
 
+/** Makes units of a codec of samples. */
+export interface SampleEncoder {
+  /** Samples of each channel that are taken at a time. */
+  readonly samplesPerFrame: number;
+  /**
+   * @param samples interleaved, exactly `samplesPerFrame` times the channels
+   * @param pts in samples
+   */
+  encode(samples: Int16Array, pts: number, onPacket: (data: Uint8Array, pts: number) => void): void;
+  close(): void;
+}
+
 /** What an audio encoder is to make. */
 export interface AudioEncoderFormat {
   /** FFmpeg's names, best first. */
@@ -16,7 +28,7 @@ export interface AudioEncoderFormat {
 }
 
 /** Encodes interleaved 16-bit samples in frames of a fixed length. */
-export class AudioEncoder {
+export class AudioEncoder implements SampleEncoder {
   readonly samplesPerFrame: number;
   readonly #channels: number;
   readonly #context = new CodecContext();
@@ -53,10 +65,6 @@ export class AudioEncoder {
     }
   }
 
-  /**
-   * @param samples exactly `samplesPerFrame` times the channels
-   * @param pts in samples
-   */
   encode(samples: Int16Array, pts: number, onPacket: (data: Uint8Array, pts: number) => void): void {
     if (samples.length !== this.samplesPerFrame * this.#channels) throw new WcsError('MEDIA_E_PROCESSING', `${samples.length} samples for an audio frame of ${this.samplesPerFrame}`);
     const frame = this.#frame;

@@ -1,27 +1,21 @@
-import { Frame, SoftwareScaleContext } from 'node-av/lib';
+import { SoftwareScaleContext, type Frame } from 'node-av/lib';
 import { AV_PIX_FMT_YUV420P, SWS_BICUBIC, type AVPixelFormat } from 'node-av/constants';
 import { WcsError } from '../../errors/wcs-error.ts';
-import { checkSize, failure } from './native.ts';
+import { failure } from './native.ts';
+import { newPicture } from './picture-frame.ts';
 
 /** Brings pictures to one size and to YUV 4:2:0. */
 export class Scaler {
   readonly #context = new SoftwareScaleContext();
-  readonly #frame = new Frame();
+  readonly #frame: Frame;
   readonly #width: number;
   readonly #height: number;
   #source = '';
 
   constructor(width: number, height: number) {
-    checkSize(width, height);
     this.#width = width;
     this.#height = height;
-    const frame = this.#frame;
-    frame.alloc();
-    frame.width = width;
-    frame.height = height;
-    frame.format = AV_PIX_FMT_YUV420P;
-    const code = frame.getBuffer();
-    if (code < 0) throw failure('No memory for a picture', code);
+    this.#frame = newPicture(width, height);
   }
 
   /** The picture in the wanted size: the given one where it fits already, else the scaler's own, valid until the next call. */

@@ -47,8 +47,11 @@ export function registerDecorations(register: Register, mixers: Mixers): void {
   register({
     name: 'mixer.set_stream_avatar',
     summary: 'Set the picture that is shown while an input has none',
-    input: z.object({ ...ofStream, avatar: picture }),
-    handler: async (wish) => decorate(wish, { avatar: await named(wish.avatar) }),
+    input: z.object({ ...ofStream, avatar: z.string().max(2000).describe('a file in the folder of pictures, or a URL; empty takes it away') }),
+    handler: async ({ avatar, ...wish }, { caller }) => {
+      if (avatar !== '') await mixers.pictures.readAvatar(avatar, caller.address);
+      decorate(wish, { avatar: avatar === '' ? undefined : avatar, avatarCaller: caller.address });
+    },
   });
   register({
     name: 'mixer.remove_stream_avatar',

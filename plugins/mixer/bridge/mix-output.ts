@@ -47,7 +47,8 @@ export class MixOutput {
   /** @param port the one that it is for: a packet of the sound of all may be for another one too */
   onPacket({ key, ptsUs, dtsUs, data }: JobPacket, port: number): void {
     const track = this.#tracks.get(port);
-    if (track === undefined || !this.#isComplete || dtsUs <= (this.#lastDtsUs.get(port) ?? -Infinity)) return;
+    // Sound of an encoder begins a moment before its first sample: the stream's clock, which begins at zero, would hold all of that at one time.
+    if (track === undefined || !this.#isComplete || dtsUs <= (this.#lastDtsUs.get(port) ?? -1)) return;
     this.#lastDtsUs.set(port, dtsUs);
     this.publication.write({ track, ptsUs, dtsUs, key, data, receivedAtMs: performance.now() });
   }

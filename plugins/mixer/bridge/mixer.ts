@@ -1,14 +1,15 @@
-import { WcsError, type PluginContext, type PluginSession, type Publication, type Stream } from 'wcs-core';
+import { messageOf, WcsError, type PluginContext, type PluginSession, type Publication, type Stream } from 'wcs-core';
 import type { Job, ChildPool } from 'wcs-core/process/child-pool';
 import type { JobEnd } from 'wcs-core/process/child';
 import type { JobPacket } from 'wcs-core/process/framing';
+import type { LayoutFolders } from '../server/layout-folder.ts';
 import { specOf, type InputOrder, type MixerOrder } from '../server/mixer-order.ts';
 import type { MixerSettings } from '../settings.ts';
 import { OUTPUT_PORT, type MixCommand, type MixEvent, type MixFormat } from '../wire/mix-job.ts';
 import type { LayoutSpec } from '../layout/layout.ts';
 import { InputFeed } from './mix-input.ts';
-import { MixOutput, type OutputState } from './mix-output.ts';
-import type { PictureFiles } from './picture-files.ts';
+import { MixOutput, type OutputPorts, type OutputState } from './mix-output.ts';
+import type { Pictures } from './pictures.ts';
 
 /** A child that died is replaced after this long, twice as long each time until it has lived for a while. */
 const RESTART_MIN_MS = 100;
@@ -44,7 +45,8 @@ interface MixerInput {
 export interface MixerServices {
   readonly ctx: PluginContext<MixerSettings>;
   readonly pool: ChildPool;
-  readonly pictures: PictureFiles;
+  readonly pictures: Pictures;
+  readonly layouts: LayoutFolders;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
   onClosed(mixer: Mixer): void;
@@ -69,6 +71,8 @@ export class Mixer {
   /** Counts changes of what stands behind and over all places. */
   #stages = 0;
   #idleSinceMs: number | undefined;
+  /** Ends the watch over the folder of layouts. */
+  #unwatch: (() => Promise<void>) | undefined;
 
   /**
    * @param state of a mixer of the previous version
@@ -80,15 +84,17 @@ export class Mixer {
     this.#order = order;
     this.#clock = state?.clock ?? { us: 0, atMs: services.nowMs() };
     this.#idleSinceMs = state === undefined ? services.nowMs() : state.idleSinceMs;
-    session.scope.add('mixer', () => {
+    session.scope.add('mixer', async () => {
       this.#job?.close();
       services.onClosed(this);
+      await this.#unwatch?.();
     });
     session.onGoodbye = (reason) => this.#endOutputs(reason);
     session.entry.update({ role: 'publish', state: 'PROCESSED_LOCAL', streamName: order.streamName, info: { uri: order.uri } });
     if (state === undefined) this.#openOutput(order.streamName, undefined);
     else this.#restore(state);
     this.#openJob();
+    this.#watchLayouts();
   }
 
   get order(): MixerOrder {
@@ -129,10 +135,12 @@ export class Mixer {
     input.feed?.close();
     this.#command({ type: 'removeInput', id: streamName });
     for (const { output } of this.#outputs.filter(({ without }) => without === streamName)) {
-      if (output.ports.audio !== undefined) {
-        this.#command({ type: 'removeSound', port: output.ports.audio });
-        this.#followers.delete(output.ports.audio);
+      const { audio, video } = output.ports;
+      if (audio !== undefined && audio !== OUTPUT_PORT.audio) {
+        this.#command({ type: 'removeSound', port: audio });
+        this.#followers.delete(audio);
       }
+      if (video !== undefined && video !== OUTPUT_PORT.video) this.#command({ type: 'removePicture', port: video });
       output.publication.end('Stopped by publisher stop');
     }
     this.#outputs.splice(0, this.#outputs.length, ...this.#outputs.filter(({ without }) => without !== streamName));
@@ -149,13 +157,18 @@ export class Mixer {
     return true;
   }
 
-  setLayout(layout: LayoutSpec): void {
-    this.#order = { ...this.#order, layout };
+  /** @param folder that it comes from, and follows */
+  setLayout(layout: LayoutSpec, folder?: string): void {
+    const { settings } = this.#order;
+    // The usual one, which comes back when a folder is given up.
+    const usual = layout.type === 'custom' ? settings : { ...settings, layout: layout.type };
+    this.#order = { ...this.#order, settings: usual, layout, layoutFolder: folder };
     this.#command({ type: 'layout', layout });
+    this.#watchLayouts();
   }
 
   /** Changes what stands on an input's place; false when it is not in the mix. */
-  decorate(streamName: string, change: Partial<Pick<InputOrder, 'label' | 'avatar' | 'watermark'>>): boolean {
+  decorate(streamName: string, change: Partial<Pick<InputOrder, 'label' | 'avatar' | 'avatarCaller' | 'watermark'>>): boolean {
     const input = this.#inputs.get(streamName);
     if (input === undefined) return false;
     input.order = { ...input.order, ...change };
@@ -185,7 +198,7 @@ export class Mixer {
     state.outputs.forEach(({ without, ...output }, index) => {
       const publication = this.session.publications[index];
       if (publication === undefined) throw new WcsError('INTERNAL_E_FAULT', `A stream of ${state.order.uri} was not handed over.`);
-      publication.setCallbacks(this.#callbacks());
+      publication.setCallbacks(this.#callbacks(output.ports));
       this.#outputs.push({ output: new MixOutput(publication, output.ports, output), without });
     });
     for (const { port, ...order } of state.inputs) {
@@ -197,17 +210,30 @@ export class Mixer {
 
   /** @param without the stream whose participant hears it; undefined for the mix of all */
   #openOutput(streamName: string, without: string | undefined): void {
-    const { hasVideo, hasAudio, uri } = this.#order;
-    const used = this.#outputs.map(({ output }) => output.ports.audio ?? 0);
-    const audio = without === undefined ? OUTPUT_PORT.audio : Math.max(OUTPUT_PORT.firstSound - 1, ...used) + 1;
+    const { uri } = this.#order;
+    const ports = this.#portsFor(without);
     const meta = { plugin: 'mixer', protocol: 'mixer', sessionId: this.session.id, params: {} };
-    const publication: Publication = this.session.publish({ name: streamName, owner: uri, meta, ...this.#callbacks() });
-    this.#outputs.push({ output: new MixOutput(publication, { video: hasVideo ? OUTPUT_PORT.video : undefined, audio: hasAudio ? audio : undefined }), without });
+    const publication: Publication = this.session.publish({ name: streamName, owner: uri, meta, ...this.#callbacks(ports) });
+    this.#outputs.push({ output: new MixOutput(publication, ports), without });
     if (without === undefined) return;
-    if (hasAudio) this.#command({ type: 'addSound', port: audio, without });
+    this.#addOwn(ports, without);
     // The new stream learns the format of the picture with the next key frame of a new child only: it is told what is known.
     this.#repeatFormats();
-    this.#command({ type: 'keyFrame' });
+    if (ports.video !== undefined) this.#command({ type: 'keyFrame', port: ports.video });
+  }
+
+  /** What a stream is made of: for a participant sound and picture without the own, where the settings want that. */
+  #portsFor(without: string | undefined): OutputPorts {
+    const { hasVideo, hasAudio, settings } = this.#order;
+    const last = Math.max(OUTPUT_PORT.firstOwn - 1, ...this.#outputs.flatMap(({ output }) => [output.ports.video ?? 0, output.ports.audio ?? 0]));
+    const audio = without !== undefined && settings.mcuAudio ? last + 1 : OUTPUT_PORT.audio;
+    const video = without !== undefined && settings.mcuVideo ? last + 2 : OUTPUT_PORT.video;
+    return { video: hasVideo ? video : undefined, audio: hasAudio ? audio : undefined };
+  }
+
+  #addOwn({ video, audio }: OutputPorts, without: string): void {
+    if (audio !== undefined && audio !== OUTPUT_PORT.audio) this.#command({ type: 'addSound', port: audio, without });
+    if (video !== undefined && video !== OUTPUT_PORT.video) this.#command({ type: 'addPicture', port: video, without });
   }
 
   #repeatFormats(): void {
@@ -215,9 +241,11 @@ export class Mixer {
     for (const [port, format] of this.#formats) last?.onFormat(port, format);
   }
 
-  #callbacks() {
+  #callbacks({ video }: OutputPorts) {
     return {
-      onKeyFrameRequest: (): void => this.#command({ type: 'keyFrame' }),
+      onKeyFrameRequest: (): void => {
+        if (video !== undefined) this.#command({ type: 'keyFrame', port: video });
+      },
       onTerminate: (reason: string): void => this.session.close(reason),
     };
   }
@@ -232,9 +260,7 @@ export class Mixer {
       onEvent: (event) => this.#onEvent(event as MixEvent),
       onEnd: (end) => this.#onJobEnd(end),
     }, { alone: true });
-    for (const { output, without } of this.#outputs) {
-      if (without !== undefined && output.ports.audio !== undefined) this.#command({ type: 'addSound', port: output.ports.audio, without });
-    }
+    for (const { output, without } of this.#outputs) if (without !== undefined) this.#addOwn(output.ports, without);
     if (this.#order.background !== undefined || this.#order.watermark !== undefined) this.#setStage();
     for (const input of this.#inputs.values()) this.#feed(input);
   }
@@ -242,10 +268,29 @@ export class Mixer {
   #setStage(): void {
     const { ctx, pictures } = this.#services;
     const [number, job] = [++this.#stages, this.#job];
-    const order = this.#order;
-    ctx.background(pictures.readAll({ background: order.background, watermark: order.watermark }, this.session.log).then((stage) => {
+    ctx.background(pictures.ofStage(this.#order, this.session.log).then((stage) => {
       if (number === this.#stages && job === this.#job) this.#command({ type: 'stage', stage });
     }));
+  }
+
+  #watchLayouts(): void {
+    const { ctx, layouts } = this.#services;
+    const before = this.#unwatch;
+    if (before !== undefined) ctx.background(before());
+    const folder = this.#order.layoutFolder;
+    this.#unwatch = folder === undefined ? undefined : layouts.watch(folder, () => ctx.background(this.#readLayouts(folder)), (ms, work) => (this.session.closed ? () => undefined : this.session.timers.after(ms, work)));
+  }
+
+  /** A folder that has become unusable changes nothing. */
+  async #readLayouts(folder: string): Promise<void> {
+    try {
+      const places = await this.#services.layouts.read(folder);
+      if (this.session.closed || this.#order.layoutFolder !== folder) return;
+      this.#order = { ...this.#order, layout: { type: 'custom', places } };
+      this.#command({ type: 'layout', layout: this.#order.layout });
+    } catch (error) {
+      this.session.log.warn('Layouts have changed to what is none; the old ones stay', { folder, reason: messageOf(error) });
+    }
   }
 
   #decorate(input: MixerInput): void {
@@ -254,7 +299,7 @@ export class Mixer {
     const job = this.#job;
     const number = ++input.decorations;
     const label = order.label ?? (this.#order.settings.displayStreamNames ? order.streamName : undefined);
-    ctx.background(pictures.readAll({ avatar: order.avatar, watermark: order.watermark }, this.session.log).then((files) => {
+    ctx.background(pictures.ofInput(order, this.session.log).then((files) => {
       const isCurrent = number === input.decorations && job === this.#job && this.#inputs.get(order.streamName) === input;
       if (isCurrent) this.#command({ type: 'decorate', id: order.streamName, decoration: { ...files, label } });
     }));

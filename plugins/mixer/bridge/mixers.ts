@@ -2,14 +2,18 @@ import { WcsError, type PluginContext, type PluginSession, type Stream } from 'w
 import { ChildPool, MEDIA_CHILD_ENV } from 'wcs-core/process/child-pool';
 import childModule from '../child/mixer.child.ts?text';
 import type { InputOrder, MixerOrder } from '../server/mixer-order.ts';
+import { MAX_PICTURE_BYTES, PictureFiles } from 'wcs-core/process/picture-files';
+import { download } from '../client/download.ts';
+import { LayoutFolders } from '../server/layout-folder.ts';
 import { mixSettings, type MixerSettings } from '../settings.ts';
-import { PictureFiles } from './picture-files.ts';
 import { Mixer, type MixerServices, type MixerState } from './mixer.ts';
+import { Pictures } from './pictures.ts';
 
 /** `USER#ROOM`: a participant of a room. */
 const PARTICIPANT = /^([^#]+)#([^#]+)$/;
 const SWEEP_MS = 1000;
 const SOURCE_TIMEOUT_MS = 10_000;
+const PICTURE_TIMEOUT_MS = 5000;
 
 /** All mixers of the server. */
 export class Mixers {
@@ -22,12 +26,22 @@ export class Mixers {
     // A mixer has a process of its own, so that many of them use many cores.
     const pool = new ChildPool({ spawn: () => ctx.spawnModule(childModule, { env: MEDIA_CHILD_ENV }), timers: ctx.timers, owner: ctx.scope, log: ctx.log, maxChildren: 0, idleMs: 0, keepsSpare: true });
     ctx.scope.add('children of mixers', () => pool.close());
-    this.#services = { ctx, pool, pictures: new PictureFiles(ctx.settings.picturesFolder), nowMs, onClosed: (mixer) => this.#forget(mixer) };
+    const pictures = new Pictures(
+      new PictureFiles(ctx.settings.picturesFolder),
+      (url, caller) => download(url, { check: (place) => ctx.targets.check(place, caller), maxBytes: MAX_PICTURE_BYTES, timeoutMs: PICTURE_TIMEOUT_MS }),
+      nowMs,
+    );
+    this.#services = { ctx, pool, pictures, layouts: new LayoutFolders(ctx.settings.layoutsFolder), nowMs, onClosed: (mixer) => this.#forget(mixer) };
   }
 
   /** Pictures that may be shown. */
-  get pictures(): PictureFiles {
+  get pictures(): Pictures {
     return this.#services.pictures;
+  }
+
+  /** Layouts of one's own. */
+  get layouts(): LayoutFolders {
+    return this.#services.layouts;
   }
 
   get all(): readonly Mixer[] {
@@ -98,7 +112,7 @@ export class Mixers {
     const settings = mixSettings.parse(this.#ctx.settings);
     try {
       const mixer = this.#byUri.get(uri) ?? this.open({ uri, streamName: room, hasVideo: true, hasAudio: true, settings, layout: { type: settings.layout }, isRoom: true });
-      const ownStreamName = mixer.order.isRoom && settings.mcuAudio ? `${room}-${user}${room}` : undefined;
+      const ownStreamName = mixer.order.isRoom && (settings.mcuAudio || settings.mcuVideo) ? `${room}-${user}${room}` : undefined;
       mixer.add({ streamName: stream.name, hasVideo: true, hasAudio: true, gain: 1, videoMuted: false, ownStreamName }, stream);
     } catch (error) {
       if (!(error instanceof WcsError)) throw error;

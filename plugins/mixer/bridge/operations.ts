@@ -1,6 +1,7 @@
-import { looseBoolean, looseNumber, messageOf, WcsError, type PluginContext } from 'wcs-core';
+import { looseBoolean, looseNumber, messageOf, shownStreamName, WcsError, type PluginContext } from 'wcs-core';
 import { z } from 'zod';
 import type { CustomLayout, LayoutSpec } from '../layout/layout.ts';
+import { placesSchema } from '../server/layout-folder.ts';
 import { mixSettings, type MixerSettings, type MixSettings } from '../settings.ts';
 import { namesLike, PATTERN_MAX_CHARS } from '../wire/names-like.ts';
 import { registerDecorations } from './decorations.ts';
@@ -8,12 +9,7 @@ import type { Mixer } from './mixer.ts';
 import type { Mixers } from './mixers.ts';
 import { notIn, type Register } from './register.ts';
 
-/** Share of a picture; rounding may bring a place a little over the edge. */
-const share = z.number().min(0).max(1);
-const places = z.record(
-  z.string().regex(/^[1-9]\d{0,2}$/, 'the number of inputs'),
-  z.array(z.object({ x: share, y: share, width: share, height: share, position: z.string().max(100).optional(), fit: z.enum(['contain', 'cover']).optional() })).min(1).max(100),
-);
+const places = z.record(z.string().regex(/^[1-9]\d{0,2}$/, 'the number of inputs'), placesSchema);
 
 /** The last word of the class names that WCS has for its layouts. */
 const LAYOUT_CLASSES: Readonly<Record<string, Exclude<LayoutSpec['type'], 'custom'>>> = {
@@ -28,6 +24,7 @@ const uri = z.string().regex(/^mixer:\/\/.+$/, 'mixer://ID').max(300);
 const layoutFields = {
   mixerLayoutClass: z.string().optional().describe('a class name of WCS, or grid, gridNoPadding, crop, pictureInPicture'),
   mixerLayout: places.optional().describe('places by the number of inputs, in shares of the picture'),
+  mixerLayoutDir: z.string().max(1000).optional().describe('a folder in the folder of layouts; empty: the layout of the class again'),
 };
 const startup = z.object({
   uri,
@@ -68,7 +65,8 @@ function registerLife(register: Register, ctx: PluginContext<MixerSettings>, mix
       const settings = settingsOf(wish, ctx.settings);
       const { background, watermark } = wish;
       for (const name of [background, watermark]) if (name !== undefined) await mixers.pictures.read(name);
-      mixers.open({ uri: wish.uri, background, watermark, streamName: wish.localStreamName, hasVideo: wish.hasVideo, hasAudio: wish.hasAudio, settings, layout: layoutOf(wish) ?? { type: settings.layout }, isRoom: false });
+      const { layout, layoutFolder } = await choiceOf(wish, mixers, settings.layout);
+      mixers.open({ uri: wish.uri, background, watermark, streamName: wish.localStreamName, hasVideo: wish.hasVideo, hasAudio: wish.hasAudio, settings, layout, layoutFolder, isRoom: false });
     },
   });
   register({
@@ -93,10 +91,10 @@ function registerChanges(register: Register, mixers: Mixers): void {
   register({
     name: 'mixer.add',
     summary: 'Add a stream to a mixer; 404 when there is no such mixer or stream',
-    input: z.object({ uri, remoteStreamName: z.string(), hasVideo: looseBoolean().default(true), hasAudio: looseBoolean().default(true), videoPositionId: z.string().optional(), streamLabel: z.string().max(200).optional(), avatar: z.string().optional() }),
+    input: z.object({ uri, remoteStreamName: z.string(), hasVideo: looseBoolean().default(true), hasAudio: looseBoolean().default(true), videoPositionId: z.string().optional(), streamLabel: z.string().max(200).optional(), avatar: z.string().max(2000).optional().describe('a file in the folder of pictures, or a URL') }),
     handler: async ({ uri: target, remoteStreamName, hasVideo, hasAudio, videoPositionId, streamLabel, avatar }, { caller }) => {
-      if (avatar !== undefined) await mixers.pictures.read(avatar);
-      await mixers.add(target, { streamName: remoteStreamName, hasVideo, hasAudio, positionId: videoPositionId, gain: 1, videoMuted: false, label: streamLabel, avatar, caller: caller.address });
+      if (avatar !== undefined) await mixers.pictures.readAvatar(avatar, caller.address);
+      await mixers.add(target, { streamName: remoteStreamName, hasVideo, hasAudio, positionId: videoPositionId, gain: 1, videoMuted: false, label: streamLabel, avatar, avatarCaller: caller.address, caller: caller.address });
     },
   });
   register({
@@ -123,11 +121,11 @@ function registerChanges(register: Register, mixers: Mixers): void {
     name: 'mixer.set_parameter',
     summary: 'Change the layout of a running mixer',
     input: z.object({ uri, ...layoutFields }),
-    handler: ({ uri: target, ...wish }) => {
-      const mixer = mixers.get(target);
-      const layout = layoutOf(wish);
-      if (layout === undefined) throw new WcsError('OPERATION_E_INPUT', 'Give mixerLayoutClass or mixerLayout.');
-      mixer.setLayout(layout);
+    handler: async ({ uri: target, ...wish }) => {
+      const { order } = mixers.get(target);
+      if (Object.values(wish).every((value) => value === undefined)) throw new WcsError('OPERATION_E_INPUT', 'Give mixerLayoutClass, mixerLayout or mixerLayoutDir.');
+      const { layout, layoutFolder } = await choiceOf(wish, mixers, order.settings.layout);
+      mixers.get(target).setLayout(layout, layoutFolder);
     },
   });
 }
@@ -142,11 +140,25 @@ function rowOf({ order, inputs, streamId, session }: Mixer) {
     status: session.entry.state,
     hasAudio,
     hasVideo,
-    mediaSessions: inputs.map((input) => ({ streamName: input.streamName, hasAudio: input.hasAudio, hasVideo: input.hasVideo, audioLevel: Math.round(input.gain * 100), videoMuted: input.videoMuted, streamLabel: input.label, avatar: input.avatar, watermark: input.watermark, ownStreamName: input.ownStreamName })),
+    mediaSessions: inputs.map((input) => ({ streamName: shownStreamName(input.streamName), hasAudio: input.hasAudio, hasVideo: input.hasVideo, audioLevel: Math.round(input.gain * 100), videoMuted: input.videoMuted, streamLabel: input.label, avatar: input.avatar === undefined ? undefined : shownStreamName(input.avatar), watermark: input.watermark, ownStreamName: input.ownStreamName })),
     layout,
+    mixerLayoutDir: order.layoutFolder,
     background: order.background,
     watermark: order.watermark,
   };
+}
+
+interface LayoutWish {
+  readonly mixerLayout?: CustomLayout | undefined;
+  readonly mixerLayoutClass?: string | undefined;
+  readonly mixerLayoutDir?: string | undefined;
+}
+
+/** The layout that is asked for, and the folder that it comes from. @throws WcsError OPERATION_E_INPUT, MEDIA_E_NOT_FOUND, ACCESS_E_REFUSED */
+async function choiceOf(wish: LayoutWish, mixers: Mixers, usual: MixSettings['layout']): Promise<{ readonly layout: LayoutSpec; readonly layoutFolder: string | undefined }> {
+  const { mixerLayoutDir: folder = '' } = wish;
+  if (folder !== '') return { layout: { type: 'custom', places: await mixers.layouts.read(folder) }, layoutFolder: folder };
+  return { layout: layoutOf(wish) ?? { type: usual }, layoutFolder: undefined };
 }
 
 /** What the start says for this mixer only, over the settings. @throws WcsError OPERATION_E_INPUT */
@@ -163,6 +175,7 @@ function settingsOf(wish: z.output<typeof startup>, defaults: MixerSettings): Mi
     audioChannels: wish.mixerAudioChannels,
     maxDelayMs: wish.mixerInBufferingMs,
     displayStreamNames: wish.mixerDisplayStreamName,
+    layout: classOf(wish.mixerLayoutClass),
   };
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
   const parsed = mixSettings.safeParse({ ...defaults, ...given });
@@ -171,13 +184,19 @@ function settingsOf(wish: z.output<typeof startup>, defaults: MixerSettings): Mi
 }
 
 /** @throws WcsError OPERATION_E_INPUT for a layout that nobody knows */
-function layoutOf({ mixerLayout, mixerLayoutClass }: { readonly mixerLayout?: CustomLayout | undefined; readonly mixerLayoutClass?: string | undefined }): LayoutSpec | undefined {
+function layoutOf({ mixerLayout, mixerLayoutClass }: LayoutWish): LayoutSpec | undefined {
   if (mixerLayout !== undefined) return { type: 'custom', places: mixerLayout };
-  if (mixerLayoutClass === undefined) return undefined;
-  const name = mixerLayoutClass.split('.').at(-1) ?? '';
+  const type = classOf(mixerLayoutClass);
+  return type === undefined ? undefined : { type };
+}
+
+/** @throws WcsError OPERATION_E_INPUT for a class that nobody knows */
+function classOf(layoutClass: string | undefined): MixSettings['layout'] | undefined {
+  if (layoutClass === undefined) return undefined;
+  const name = layoutClass.split('.').at(-1) ?? '';
   const type = LAYOUT_CLASSES[name] ?? Object.values(LAYOUT_CLASSES).find((known) => known === name);
   if (type === undefined) throw new WcsError('OPERATION_E_INPUT', `There is no layout ${name}; there are ${Object.keys(LAYOUT_CLASSES).join(', ')}.`);
-  return { type };
+  return type;
 }
 
 function chosenOf(mixer: Mixer, streams: string | readonly string[]): string[] {

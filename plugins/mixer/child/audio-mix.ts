@@ -48,6 +48,11 @@ export function withoutOwn(total: Int32Array, own: MixInput, rest: Int32Array): 
 export class Limiter {
   #gain = 1;
 
+  /** Goes on where another one is. */
+  takeOver(other: Limiter): void {
+    this.#gain = other.#gain;
+  }
+
   limit(sum: Int32Array, out: Int16Array): void {
     let peak = 0;
     for (let index = 0; index < sum.length; index += 1) peak = Math.max(peak, Math.abs(sum[index] ?? 0));

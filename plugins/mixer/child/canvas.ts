@@ -1,6 +1,6 @@
-import { Frame } from 'node-av/lib';
-import { AV_PIX_FMT_YUV420P } from 'node-av/constants';
-import { checkSize, failure } from 'wcs-core/process/av/native';
+import type { Frame } from 'wcs-core/process/av/decoder';
+import { failure } from 'wcs-core/process/av/native';
+import { newPicture } from 'wcs-core/process/av/picture-frame';
 import { putStill, type StillPicture } from 'wcs-core/process/av/still-picture';
 import type { Area } from '../layout/cells.ts';
 
@@ -13,7 +13,7 @@ export const VOICE: Yuv = [145, 54, 34];
 
 /** The picture that the inputs are painted on: YUV 4:2:0, the same memory for the whole life of a mix. */
 export class Canvas {
-  readonly frame = new Frame();
+  readonly frame: Frame;
   readonly width: number;
   readonly height: number;
   /** What is seen where nothing else is; of the canvas's size. Black without. */
@@ -23,16 +23,9 @@ export class Canvas {
 
   /** @throws WcsError for a size that no encoder takes */
   constructor(width: number, height: number) {
-    checkSize(width, height);
     this.width = width;
     this.height = height;
-    const { frame } = this;
-    frame.alloc();
-    frame.width = width;
-    frame.height = height;
-    frame.format = AV_PIX_FMT_YUV420P;
-    const code = frame.getBuffer();
-    if (code < 0) throw failure('No memory for the picture of a mix', code);
+    this.frame = newPicture(width, height);
     this.#locate();
     this.fill({ x: 0, y: 0, width, height }, BLACK);
   }

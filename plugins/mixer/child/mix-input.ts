@@ -1,11 +1,11 @@
 import { Frame } from 'node-av/lib';
 import { DECODERS } from 'wcs-core/process/av/codec-names';
 import { Decoder } from 'wcs-core/process/av/decoder';
-import { Resampler } from 'wcs-core/process/av/resampler';
 import type { JobPacket } from 'wcs-core/process/framing';
 import type { LayoutInput } from '../layout/cells.ts';
 import type { InputChange, InputTrack } from '../wire/mix-job.ts';
 import { levelDb, type MixInput as SoundOfTick } from './audio-mix.ts';
+import { InputSound } from './input-sound.ts';
 import { Playout } from './playout.ts';
 
 /** How the sound of inputs is brought to the mix. */
@@ -21,9 +21,6 @@ export interface SoundForm {
 const HANGOVER_MS = 300;
 /** A picture waits for its sound no longer than the sound may wait, and this. */
 const MAX_HOLD_OVER_MS = 100;
-/** Rates that telephone codecs do not say of themselves. */
-const RATE_HZ: Readonly<Record<string, number>> = { g722: 16_000, opus: 48_000 };
-const TELEPHONE_RATE_HZ = 8000;
 
 /** One stream that goes into a mix: its last picture, and its sound at the mix's pace. */
 export class Input implements LayoutInput, SoundOfTick {
@@ -39,15 +36,14 @@ export class Input implements LayoutInput, SoundOfTick {
   pictureAtMs: number | undefined;
   /** `wallStampMs` of when the picture came to the server. */
   pictureStampMs = 0;
-  /** The picture, or whether there is one to show, has changed since it was painted. */
-  dirty = true;
+  /** Grows when the picture, or whether there is one to show, has changed: it is to be painted anew. */
+  changes = 0;
   /** Sound of the tick. */
   readonly samples: Int16Array;
   speaking = false;
   #loudAtMs = -Infinity;
   #video: Decoder | undefined;
-  #audio: Decoder | undefined;
-  #resampler: Resampler | undefined;
+  #audio: InputSound | undefined;
   #playout: Playout;
   #awaitsKey = true;
   /** Pictures that came before their sound is played. */
@@ -79,13 +75,13 @@ export class Input implements LayoutInput, SoundOfTick {
   setTrack(kind: 'audio' | 'video', track: InputTrack | undefined): void {
     if (kind === 'video') {
       this.#video?.close();
-      this.#video = track === undefined ? undefined : openDecoder(track);
+      this.#video = track === undefined ? undefined : openVideo(track);
       this.#awaitsKey = true;
       this.#held = [];
       return;
     }
     this.#audio?.close();
-    this.#audio = track === undefined ? undefined : openDecoder(track);
+    this.#audio = track === undefined ? undefined : new InputSound(track, this.#form);
     this.#playout = new Playout(this.#form);
   }
 
@@ -93,11 +89,11 @@ export class Input implements LayoutInput, SoundOfTick {
     if (gain !== undefined) this.gain = gain;
     if (videoMuted === undefined || videoMuted === this.videoMuted) return;
     this.videoMuted = videoMuted;
-    this.dirty = true;
+    this.changes += 1;
   }
 
   push(kind: 'audio' | 'video', packet: JobPacket, nowMs: number): void {
-    if (kind === 'audio') this.#hear(packet, nowMs);
+    if (kind === 'audio') this.#audio?.push(packet, this.#playout, nowMs);
     else if (this.#held.length > 0 || this.#soundMs(nowMs) !== undefined) this.#held.push({ packet, atMs: nowMs });
     else this.#see(packet, nowMs);
   }
@@ -122,7 +118,6 @@ export class Input implements LayoutInput, SoundOfTick {
   close(): void {
     this.#video?.close();
     this.#audio?.close();
-    this.#resampler?.close();
     this.picture.free();
   }
 
@@ -138,21 +133,11 @@ export class Input implements LayoutInput, SoundOfTick {
       if (this.picture.ref(frame) < 0) return;
       this.pictureAtMs = nowMs;
       this.pictureStampMs = packet.stampMs;
-      this.dirty = true;
-    });
-  }
-
-  #hear(packet: JobPacket, nowMs: number): void {
-    const { sampleRateHz, channels } = this.#form;
-    this.#audio?.decode(packet, (frame, ptsUs) => {
-      this.#resampler ??= new Resampler(sampleRateHz, channels);
-      this.#playout.push(ptsUs / 1000, this.#resampler.resample(frame), nowMs);
+      this.changes += 1;
     });
   }
 }
 
-function openDecoder({ codec, codecConfig, sampleRateHz, channels }: InputTrack): Decoder {
-  const config = codecConfig === undefined || codec === 'opus' ? undefined : Buffer.from(codecConfig, 'base64');
-  const isSound = sampleRateHz !== undefined || channels !== undefined;
-  return new Decoder({ names: DECODERS[codec] ?? [], codecConfig: config, ...(isSound ? { sampleRateHz: sampleRateHz ?? RATE_HZ[codec] ?? TELEPHONE_RATE_HZ, channels: channels ?? 1 } : {}) });
+function openVideo({ codec, codecConfig }: InputTrack): Decoder {
+  return new Decoder({ names: DECODERS[codec] ?? [], codecConfig: codecConfig === undefined ? undefined : Buffer.from(codecConfig, 'base64') });
 }

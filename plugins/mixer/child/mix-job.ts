@@ -2,7 +2,7 @@ import type { JobHandler, JobOutput } from 'wcs-core/process/child-jobs';
 import type { JobPacket } from 'wcs-core/process/framing';
 import { inputOf, type MixCommand, type MixSpec } from '../wire/mix-job.ts';
 import { Input, type SoundForm } from './mix-input.ts';
-import { PictureMix } from './picture-mix.ts';
+import { PictureMixes } from './picture-mixes.ts';
 import { formOf, TICK_MS } from './sound-encoder.ts';
 import { SoundMix } from './sound-mix.ts';
 
@@ -20,7 +20,7 @@ export class MixJob implements JobHandler {
   readonly #byPort = new Map<number, Input>();
   readonly #form: SoundForm;
   readonly #sound: SoundMix | undefined;
-  readonly #picture: PictureMix | undefined;
+  readonly #picture: PictureMixes | undefined;
   readonly #startMs = performance.now();
   #soundTicks = 0;
   #pictureTicks = 0;
@@ -30,7 +30,7 @@ export class MixJob implements JobHandler {
     this.#spec = spec;
     this.#form = spec.audio === undefined ? NO_SOUND : { ...formOf(spec.audio), silenceDb: spec.audio.silenceDb, maxDelayMs: spec.audio.maxDelayMs };
     this.#sound = spec.audio === undefined ? undefined : new SoundMix(spec.audio, output);
-    this.#picture = spec.video === undefined ? undefined : new PictureMix(spec.video, spec.layout, output);
+    this.#picture = spec.video === undefined ? undefined : new PictureMixes(spec.video, spec.layout, output);
     this.#arm();
   }
 
@@ -77,8 +77,12 @@ export class MixJob implements JobHandler {
         return this.#sound?.addOwn(command.port, command.without);
       case 'removeSound':
         return this.#sound?.removeOwn(command.port);
+      case 'addPicture':
+        return this.#picture?.addOwn(command.port, command.without);
+      case 'removePicture':
+        return this.#picture?.removeOwn(command.port);
       case 'keyFrame':
-        return this.#picture?.requestKeyFrame();
+        return this.#picture?.requestKeyFrame(command.port);
     }
   }
 

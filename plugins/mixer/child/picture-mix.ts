@@ -1,4 +1,4 @@
-import { decodeStill, type StillPicture } from 'wcs-core/process/av/still-picture';
+import type { StillPicture } from 'wcs-core/process/av/still-picture';
 import { Scaler } from 'wcs-core/process/av/scaler';
 import { VideoEncoder } from 'wcs-core/process/av/video-encoder';
 import { avcPictureOf } from 'wcs-core/process/av/output-config';
@@ -6,9 +6,9 @@ import type { JobOutput } from 'wcs-core/process/child-jobs';
 import { stampAgeMs, wallStampMs } from 'wcs-core/process/framing';
 import { even, type Cell } from '../layout/cells.ts';
 import { layoutCells, type LayoutSpec } from '../layout/layout.ts';
-import { OUTPUT_PORT, type Decoration, type MixEvent, type MixSpec, type Stage } from '../wire/mix-job.ts';
+import type { MixEvent, MixSpec } from '../wire/mix-job.ts';
 import { Canvas, VOICE } from './canvas.ts';
-import { Decor, orTrouble } from './decor.ts';
+import type { Decor } from './decor.ts';
 import { fitInto, type Fitting } from './fit.ts';
 import type { Input } from './mix-input.ts';
 
@@ -29,63 +29,52 @@ interface Painted {
   source: string;
   isEmpty: boolean;
   hasBorder: boolean;
-  isPainted: boolean;
+  /** The `changes` of its input that were painted; -1 before the first time. */
+  changes: number;
+}
+
+/** What all pictures that are made of the same inputs share. */
+export interface Stage {
+  layout: LayoutSpec;
+  readonly decor: Map<string, Decor>;
+  /** Behind all places, of the size of the picture. */
+  background: StillPicture | undefined;
+  /** Over all of them. */
+  watermark: StillPicture | undefined;
 }
 
 /** The picture of a mix: cells on one canvas, painted where something has changed, encoded at each tick. */
 export class PictureMix {
   readonly #spec: PictureSpec;
+  readonly #stage: Stage;
   readonly #output: JobOutput;
+  readonly #port: number;
+  readonly #without: string | undefined;
   readonly #canvas: Canvas;
   readonly #encoder: VideoEncoder;
-  #layout: LayoutSpec;
   #cells: Painted[] | undefined;
-  readonly #decor = new Map<string, Decor>();
-  #watermark: StillPicture | undefined;
   #keyWanted = true;
   #ticks = 0;
   #config = '';
   /** Of the oldest new picture in this tick. */
   #stampMs = 0;
 
-  constructor(spec: PictureSpec, layout: LayoutSpec, output: JobOutput) {
+  /**
+   * @param port that its packets go out by
+   * @param without id of the input that is left out
+   */
+  constructor(spec: PictureSpec, stage: Stage, output: JobOutput, port: number, without?: string) {
     const { width, height, fps, bitrateBps, keyFrameIntervalFrames, preset } = spec;
     this.#spec = spec;
-    this.#layout = layout;
+    this.#stage = stage;
     this.#output = output;
+    this.#port = port;
+    this.#without = without;
     this.#canvas = new Canvas(width, height);
     this.#encoder = new VideoEncoder({ codec: 'h264', width, height, frameRate: fps, bitrateBps, maxGopFrames: keyFrameIntervalFrames, preset });
   }
 
-  setLayout(layout: LayoutSpec): void {
-    this.#layout = layout;
-    this.arrange();
-  }
-
-  /** Before its input is there, or while it is. */
-  decorate(id: string, decoration: Decoration): void {
-    const decor = this.#decor.get(id) ?? new Decor(this.#onTrouble);
-    this.#decor.set(id, decor);
-    decor.set(decoration);
-    this.arrange();
-  }
-
-  /** An input is gone. */
-  forget(id: string): void {
-    this.#decor.delete(id);
-    this.arrange();
-  }
-
-  setStage({ background, watermark }: Stage): void {
-    const { width, height } = this.#spec;
-    const still = (file: string | undefined, fit: 'cover' | 'within'): StillPicture | undefined =>
-      file === undefined ? undefined : orTrouble(() => decodeStill(Buffer.from(file, 'base64'), { width, height }, fit), this.#onTrouble);
-    this.#canvas.background = still(background, 'cover');
-    this.#watermark = still(watermark, 'within');
-    this.arrange();
-  }
-
-  /** Inputs came, went, or began to have pictures: the cells are made anew with the next tick. */
+  /** Inputs came, went, or began to have pictures, or the stage has changed: the cells are made anew with the next tick. */
   arrange(): void {
     for (const { scaler } of this.#cells ?? []) scaler?.close();
     this.#cells = undefined;
@@ -100,7 +89,7 @@ export class PictureMix {
     this.#canvas.begin();
     this.#stampMs = wallStampMs();
     const cells = this.#cells ?? this.#arranged(inputs);
-    const watermark = this.#watermark;
+    const { watermark } = this.#stage;
     if (watermark !== undefined) this.#canvas.clear({ x: 0, y: 0, width: watermark.width, height: watermark.height });
     // A cell that lies on others is painted again with them, and all of them under a watermark.
     let isCovered = watermark !== undefined;
@@ -124,29 +113,30 @@ export class PictureMix {
 
   #arranged(inputs: ReadonlyMap<string, Input>): Painted[] {
     const { width, height, desktopName, desktopAlign } = this.#spec;
-    const seen = [...inputs.values()].filter(({ id, hasVideo }) => hasVideo || this.#decor.get(id)?.standsAlone === true);
+    const { layout, decor, background } = this.#stage;
+    const seen = [...inputs.values()].filter(({ id, hasVideo }) => id !== this.#without && (hasVideo || decor.get(id)?.standsAlone === true));
+    this.#canvas.background = background;
     this.#canvas.clear({ x: 0, y: 0, width, height });
-    const cells = layoutCells(this.#layout, seen, { width, height, desktopName, desktopAlign });
-    for (const input of seen) input.dirty = true;
-    return (this.#cells = cells.map((cell) => ({ cell, fitting: undefined, scaler: undefined, source: '', isEmpty: true, hasBorder: false, isPainted: false })));
+    const cells = layoutCells(layout, seen, { width, height, desktopName, desktopAlign });
+    return (this.#cells = cells.map((cell) => ({ cell, fitting: undefined, scaler: undefined, source: '', isEmpty: true, hasBorder: false, changes: -1 })));
   }
 
   /** True when the cell was painted. */
   #paint(painted: Painted, input: Input, nowMs: number, isCovered: boolean): boolean {
     const isShown = !input.videoMuted && input.pictureAtMs !== undefined && nowMs - input.pictureAtMs < STALE_MS;
     const hasBorder = this.#spec.voiceActivity && input.speaking;
-    const isDue = isCovered || !painted.isPainted || hasBorder !== painted.hasBorder || (isShown ? input.dirty : !painted.isEmpty);
+    const isChanged = painted.changes !== input.changes;
+    const isDue = isCovered || painted.changes < 0 || hasBorder !== painted.hasBorder || (isShown ? isChanged : !painted.isEmpty);
     if (!isDue) return false;
     if (isShown) {
       this.#show(painted, input);
-      if (input.dirty && stampAgeMs(input.pictureStampMs) > stampAgeMs(this.#stampMs)) this.#stampMs = input.pictureStampMs;
+      if (isChanged && stampAgeMs(input.pictureStampMs) > stampAgeMs(this.#stampMs)) this.#stampMs = input.pictureStampMs;
     } else this.#canvas.clear(painted.cell);
     this.#decorated(painted.cell, input, isShown);
     if (hasBorder) this.#canvas.border(painted.cell, VOICE_BORDER_PX, VOICE);
     painted.isEmpty = !isShown;
     painted.hasBorder = hasBorder;
-    painted.isPainted = true;
-    input.dirty = false;
+    painted.changes = input.changes;
     return true;
   }
 
@@ -160,14 +150,14 @@ export class PictureMix {
       painted.isEmpty = true;
     }
     // Bars beside a picture that fills its cell less than the one before.
-    if (painted.isEmpty || painted.hasBorder || this.#decor.has(id)) this.#canvas.clear(painted.cell);
+    if (painted.isEmpty || painted.hasBorder || this.#stage.decor.has(id)) this.#canvas.clear(painted.cell);
     const { from, to } = painted.fitting;
     this.#canvas.copy(painted.scaler?.scale(picture) ?? picture, from, to);
   }
 
   /** Avatar, watermark and label of an input, the label in the middle where there are never pictures. */
   #decorated(cell: Cell, { id, hasVideo }: Input, isShown: boolean): void {
-    const decor = this.#decor.get(id);
+    const decor = this.#stage.decor.get(id);
     if (decor === undefined) return;
     const { fontFile, sizePx, audioOnlySizePx } = this.#spec.caption;
     const avatar = isShown ? undefined : decor.avatar(cell);
@@ -181,15 +171,13 @@ export class PictureMix {
     else this.#canvas.put(caption, cell.x + even((cell.width - caption.width) / 2), cell.y + even((cell.height - caption.height) / 2));
   }
 
-  readonly #onTrouble = (reason: string): void => this.#output.event({ type: 'trouble', reason } satisfies MixEvent);
-
   #emit(stream: Uint8Array, key: boolean, ptsUs: number): void {
     const { width, height, fps } = this.#spec;
     const { sample, codecConfig } = avcPictureOf(stream);
     if (codecConfig !== undefined && codecConfig !== this.#config) {
       this.#config = codecConfig;
-      this.#output.event({ type: 'format', port: OUTPUT_PORT.video, format: { codec: 'h264', codecConfig, width, height, frameRate: fps } } satisfies MixEvent);
+      this.#output.event({ type: 'format', port: this.#port, format: { codec: 'h264', codecConfig, width, height, frameRate: fps } } satisfies MixEvent);
     }
-    this.#output.packet({ port: OUTPUT_PORT.video, key, ptsUs, dtsUs: ptsUs, stampMs: this.#stampMs, data: sample });
+    this.#output.packet({ port: this.#port, key, ptsUs, dtsUs: ptsUs, stampMs: this.#stampMs, data: sample });
   }
 }

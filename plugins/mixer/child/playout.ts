@@ -28,6 +28,9 @@ const SLIP_MS = 8;
 const REPEAT_MS = 200;
 const BUFFER_MS = 2000;
 
+/** Where transits are sorted: of one input after the other. */
+const SORTED = new Float64Array(TRANSITS);
+
 /**
  * Plays one input's sound at the pace of the mixer, whatever the pace at which it comes: pieces go in with their stamps,
  * a tick's worth comes out. The delay follows what the network does; nothing here reads a clock.
@@ -44,6 +47,8 @@ export class Playout {
   /** In samples of one channel on the input's clock: what is played next, and the end of what came. */
   #position: number | undefined;
   #end = 0;
+  /** End of the last piece that was not known to be silence. */
+  #soundEnd = 0;
   /** What was played when, by the last tick. */
   #played: { ms: number; atMs: number } | undefined;
 
@@ -60,12 +65,17 @@ export class Playout {
 
   /** @param samples interleaved; copied */
   push(ptsMs: number, samples: Int16Array, nowMs: number): void {
-    this.#noteTransit(nowMs - ptsMs);
-    const { sampleRateHz, channels } = this.#options;
-    const stamped = Math.round((ptsMs * sampleRateHz) / 1000);
-    const isContinuous = Math.abs(stamped - this.#end) <= (SLIP_MS * sampleRateHz) / 1000;
-    if (!isContinuous) this.#jumpTo(stamped);
-    this.#write(samples, samples.length / channels);
+    this.#begin(ptsMs, nowMs);
+    this.#write(samples, samples.length / this.#options.channels);
+    this.#soundEnd = this.#end;
+  }
+
+  /** The same as samples that are all zero. @param frames samples of each channel */
+  pushSilence(ptsMs: number, frames: number, nowMs: number): void {
+    this.#begin(ptsMs, nowMs);
+    // After two seconds of it there is nothing else left.
+    if (this.#end - this.#soundEnd < this.#frames) this.#clear(this.#end, this.#end + frames);
+    this.#end += frames;
   }
 
   /** Where on the input's clock its sound is at a time, so that pictures can be shown with it; undefined while none is played. */
@@ -73,7 +83,7 @@ export class Playout {
     return this.#played === undefined ? undefined : this.#played.ms + nowMs - this.#played.atMs;
   }
 
-  /** Fills one tick. False when there was nothing to play: `out` is silence then. */
+  /** Fills one tick. False when there was nothing to play, or silence alone: `out` is silence then. */
   read(out: Int16Array, nowMs: number): boolean {
     const frames = out.length / this.#options.channels;
     const { sampleRateHz } = this.#options;
@@ -88,11 +98,20 @@ export class Playout {
     if (depthMs > this.#delayMs + SKIP_MS + tickMs) this.#position = Math.round(((dueMs - this.#delayMs) * sampleRateHz) / 1000);
     else if (depthMs > this.#delayMs + SKIP_MS) this.#position += frames;
     this.#note(this.#position, nowMs);
-    const has = this.#position < this.#end && this.#position + this.#frames > this.#end;
+    const has = this.#position < this.#soundEnd && this.#position + this.#frames > this.#end;
     if (has) this.#copy(this.#position, out, frames);
     else out.fill(0);
     this.#position += frames;
     return has;
+  }
+
+  /** A piece of sound begins at a stamp. */
+  #begin(ptsMs: number, nowMs: number): void {
+    this.#noteTransit(nowMs - ptsMs);
+    const { sampleRateHz } = this.#options;
+    const stamped = Math.round((ptsMs * sampleRateHz) / 1000);
+    const isContinuous = Math.abs(stamped - this.#end) <= (SLIP_MS * sampleRateHz) / 1000;
+    if (!isContinuous) this.#jumpTo(stamped);
   }
 
   #note(position: number, atMs: number): void {
@@ -115,7 +134,9 @@ export class Playout {
     this.#sinceJudged += 1;
     if (this.#transitCount > JUDGE_EVERY && this.#sinceJudged < JUDGE_EVERY) return;
     this.#sinceJudged = 0;
-    const sorted = this.#transitsMs.slice(0, Math.min(TRANSITS, this.#transitCount)).sort();
+    const sorted = SORTED.subarray(0, Math.min(TRANSITS, this.#transitCount));
+    sorted.set(this.#transitsMs.subarray(0, sorted.length));
+    sorted.sort();
     const spread = (sorted[Math.floor((sorted.length - 1) * PERCENTILE)] ?? 0) - (sorted[0] ?? 0);
     const target = Math.min(this.#options.maxDelayMs, Math.max(MIN_DELAY_MS, spread + RESERVE_MS));
     this.#delayMs += (target - this.#delayMs) * (target > this.#delayMs ? RISE : FALL);
@@ -124,6 +145,7 @@ export class Playout {
   /** The input's clock goes on elsewhere: what was kept is of no use. */
   #jumpTo(stamped: number): void {
     const ahead = stamped - this.#end;
+    this.#soundEnd = Math.min(this.#soundEnd, stamped);
     const isNear = ahead < this.#frames && ahead > (-REPEAT_MS * this.#options.sampleRateHz) / 1000;
     if (this.#position !== undefined && isNear) {
       this.#clear(this.#end, stamped);
@@ -131,6 +153,8 @@ export class Playout {
       return;
     }
     this.#end = stamped;
+    // What is played first may lie before what comes now.
+    this.#ring.fill(0);
     this.#position = undefined;
     this.#played = undefined;
     // Transits of the old clock say nothing about the new one.

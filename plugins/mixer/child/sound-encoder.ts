@@ -1,5 +1,5 @@
-import { AudioEncoder } from 'wcs-core/process/av/audio-encoder';
-import { ENCODERS } from 'wcs-core/process/av/codec-names';
+import type { SampleEncoder } from 'wcs-core/process/av/audio-encoder';
+import { openAudioEncoder } from 'wcs-core/process/av/open-audio-encoder';
 import { audioConfigOf } from 'wcs-core/process/av/output-config';
 import type { MixFormat, MixSpec } from '../wire/mix-job.ts';
 
@@ -27,7 +27,7 @@ export function formOf({ codec, channels }: SoundSpec): { readonly sampleRateHz:
 /** Encodes ticks of mixed sound; units are as long as the codec wants them. */
 export class SoundEncoder {
   readonly format: MixFormat;
-  readonly #encoder: AudioEncoder;
+  readonly #encoder: SampleEncoder;
   readonly #channels: number;
   readonly #sampleRateHz: number;
   readonly #waiting: Int16Array;
@@ -41,7 +41,7 @@ export class SoundEncoder {
     const { sampleRateHz, channels, samplesPerTick } = formOf(spec);
     const { codec } = spec;
     const bitrateBps = spec.bitrateBps ?? (codec === 'opus' || codec === 'aac' ? BITRATE_PER_CHANNEL_BPS[codec] * channels : undefined);
-    this.#encoder = new AudioEncoder({ names: ENCODERS[codec] ?? [], sampleRateHz, channels, bitrateBps, samplesPerFrame: samplesPerTick, options: codec === 'opus' ? OPUS_OPTIONS : {} });
+    this.#encoder = openAudioEncoder(codec, { sampleRateHz, channels, bitrateBps, samplesPerFrame: samplesPerTick, options: codec === 'opus' ? OPUS_OPTIONS : {} });
     this.#channels = channels;
     this.#sampleRateHz = sampleRateHz;
     this.#waiting = new Int16Array((this.#encoder.samplesPerFrame + samplesPerTick) * channels);
@@ -70,6 +70,13 @@ export class SoundEncoder {
     this.#encoded += this.#encoder.samplesPerFrame;
     this.#waiting.copyWithin(0, length, this.#count);
     this.#count -= length;
+  }
+
+  /** Hears what its listener heard before the first tick: what is made of that tick then goes on from there, without a click. */
+  prime(before: readonly Int16Array[]): void {
+    if (!this.isTickwise) return;
+    const { samplesPerFrame } = this.#encoder;
+    before.forEach((samples, index) => this.#encoder.encode(samples, (index - before.length) * samplesPerFrame, () => undefined));
   }
 
   close(): void {

@@ -30,6 +30,8 @@ export class SoundMix {
   readonly #total: Int32Array;
   readonly #rest: Int32Array;
   readonly #mixed: Int16Array;
+  /** What all have heard in the last two ticks, the older one first: as much as an encoder looks back. */
+  readonly #heard: [Int16Array, Int16Array];
 
   constructor(spec: NonNullable<MixSpec['audio']>, output: JobOutput) {
     const { samplesPerTick, channels } = formOf(spec);
@@ -39,6 +41,7 @@ export class SoundMix {
     this.#total = new Int32Array(samplesPerTick * channels);
     this.#rest = new Int32Array(samplesPerTick * channels);
     this.#mixed = new Int16Array(samplesPerTick * channels);
+    this.#heard = [new Int16Array(samplesPerTick * channels), new Int16Array(samplesPerTick * channels)];
     this.#tellFormat(OUTPUT_PORT.audio);
   }
 
@@ -57,10 +60,12 @@ export class SoundMix {
   tick(inputs: ReadonlyMap<string, Input>, ptsUs: number, nowMs: number): void {
     const all = [...inputs.values()];
     for (const input of all) input.tick(nowMs);
+    // Before this tick is in the limiter, whose gain so far an encoder of one's own begins with.
+    for (const own of this.#own.values()) this.#choose(own, inputs.get(own.without), nowMs);
     sumOf(all, this.#total);
     this.#limiter.limit(this.#total, this.#mixed);
-    for (const own of this.#own.values()) this.#choose(own, inputs.get(own.without), nowMs);
     this.#encoder.encode(this.#mixed, ptsUs, (unit) => this.#send(OUTPUT_PORT.audio, unit));
+    this.#remember();
     for (const own of this.#own.values()) if (!own.follows) this.#tickOwn(own, inputs.get(own.without), ptsUs);
   }
 
@@ -72,14 +77,26 @@ export class SoundMix {
   /** Whether a participant needs an encoder of the own; told before the first packet that it concerns. */
   #choose(own: OwnSound, input: Input | undefined, nowMs: number): void {
     const isNeeded = !this.#encoder.isTickwise || (input !== undefined && (input.speaking || (own.encoder !== undefined && input.quietMs(nowMs) < OWN_ENCODER_MS)));
-    if (isNeeded) own.encoder ??= new SoundEncoder(this.#spec);
-    else {
+    if (isNeeded && own.encoder === undefined) this.#part(own);
+    if (!isNeeded) {
       own.encoder?.close();
       own.encoder = undefined;
     }
     if (own.follows === !isNeeded) return;
     own.follows = !isNeeded;
     this.#output.event({ type: 'follows', port: own.port, follows: own.follows } satisfies MixEvent);
+  }
+
+  /** A participant begins to hear something else than all: the same sound so far. */
+  #part(own: OwnSound): void {
+    own.encoder = new SoundEncoder(this.#spec);
+    own.encoder.prime(this.#heard);
+    own.limiter.takeOver(this.#limiter);
+  }
+
+  #remember(): void {
+    this.#heard.reverse();
+    this.#heard[1].set(this.#mixed);
   }
 
   #tickOwn(own: OwnSound, input: Input | undefined, ptsUs: number): void {

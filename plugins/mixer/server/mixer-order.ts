@@ -12,6 +12,8 @@ export interface MixerOrder {
   readonly hasAudio: boolean;
   readonly settings: MixSettings;
   readonly layout: LayoutSpec;
+  /** The folder that the layout comes from, and follows. */
+  readonly layoutFolder?: string | undefined;
   /** Files in the folder of pictures: behind all places, and over them. */
   readonly background?: string | undefined;
   readonly watermark?: string | undefined;
@@ -31,8 +33,11 @@ export interface InputOrder {
   readonly videoMuted: boolean;
   /** Text on its place; undefined: the stream's name, where names are displayed. */
   readonly label?: string | undefined;
-  /** Files in the folder of pictures. */
+  /** A file in the folder of pictures, or a URL. */
   readonly avatar?: string | undefined;
+  /** IP address of who gave the avatar. */
+  readonly avatarCaller?: string | undefined;
+  /** A file in the folder of pictures. */
   readonly watermark?: string | undefined;
   /** IP address of who added it: what it may reach, the mixer may reach. */
   readonly caller?: string | undefined;

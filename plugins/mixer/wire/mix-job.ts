@@ -72,7 +72,11 @@ export type MixCommand =
   /** Sound of all inputs but one on a port of its own. */
   | { readonly type: 'addSound'; readonly port: number; readonly without: string }
   | { readonly type: 'removeSound'; readonly port: number }
-  | { readonly type: 'keyFrame' };
+  /** The picture of all inputs but one on a port of its own. */
+  | { readonly type: 'addPicture'; readonly port: number; readonly without: string }
+  | { readonly type: 'removePicture'; readonly port: number }
+  /** The next picture of a port becomes a key frame. */
+  | { readonly type: 'keyFrame'; readonly port: number };
 
 /** What a mix tells. */
 export type MixEvent =
@@ -94,8 +98,8 @@ export interface MixFormat {
   readonly channels?: number;
 }
 
-/** Ports of what comes out. */
-export const OUTPUT_PORT = { video: 0, audio: 1, firstSound: 2 } as const;
+/** Ports of what comes out: of all inputs, and the first of those that leave one out. */
+export const OUTPUT_PORT = { video: 0, audio: 1, firstOwn: 2 } as const;
 
 /** Port that an input's packets of a kind go in by; `port` is the input's own number. */
 export function inputPort(port: number, kind: 'audio' | 'video'): number {

@@ -1,4 +1,4 @@
-import { WcsError, type Acceptance, type MediaFrame, type PluginContext, type PluginSession, type Publication, type Stream, type TrackDescriptor } from 'wcs-core';
+import { WcsError, type Acceptance, type MediaFrame, type PluginContext, type PluginSession, type Publication, type Stream, type Subscription, type TrackDescriptor } from 'wcs-core';
 
 /** A stream that is made of another one; plain data, so that a newer version of the plugin goes on with it. */
 export interface RepublishState {
@@ -20,8 +20,9 @@ const IDLE_CHECK_MS = 1000;
 /** Publishes what a reader with some wishes would get of a stream, under another name. */
 export class Republisher {
   readonly session: PluginSession;
-  readonly state: RepublishState;
   readonly #publication: Publication;
+  readonly #subscription: Subscription;
+  #state: RepublishState;
   #tracks: readonly TrackDescriptor[] = [];
   #idleSinceMs: number | undefined;
 
@@ -31,7 +32,7 @@ export class Republisher {
    */
   constructor(session: PluginSession, source: Stream, state: RepublishState, publication?: Publication) {
     this.session = session;
-    this.state = state;
+    this.#state = state;
     const { localName: name } = state;
     const { plugin, protocol } = { plugin: 'transcoder', protocol: 'transcoder' };
     const meta = { plugin, protocol, sessionId: session.id, params: {} };
@@ -42,8 +43,22 @@ export class Republisher {
     });
     session.entry.update({ state: 'PROCESSED_LOCAL', role: 'publish', streamName: name, info: { source: state.sourceName } });
     session.onGoodbye = (reason) => this.#publication.end(reason);
-    this.#subscribe(source, publication !== undefined);
+    this.#subscription = this.#subscribe(source, publication !== undefined);
     if (state.idleMs !== undefined) session.timers.every(IDLE_CHECK_MS, () => this.#checkIdle(state.idleMs ?? 0));
+  }
+
+  get state(): RepublishState {
+    return this.#state;
+  }
+
+  /**
+   * Makes it in another way from now on, as the same stream.
+   *
+   * @throws WcsError when it can't be had like that, and changes nothing
+   */
+  change(accept: readonly Acceptance[], encoder: Readonly<Record<string, unknown>>): void {
+    this.#subscription.setAccept(accept);
+    this.#state = { ...this.#state, accept, encoder };
   }
 
   /** The stream that it makes. */
@@ -51,16 +66,16 @@ export class Republisher {
     return this.#publication.stream;
   }
 
-  #subscribe(source: Stream, continues: boolean): void {
-    const { accept } = this.state;
-    this.session.subscribe(source, {
+  #subscribe(source: Stream, continues: boolean): Subscription {
+    const { accept } = this.#state;
+    return this.session.subscribe(source, {
       plane: 'frames',
       accept,
       onMismatch: 'refuse',
       from: continues ? 'live' : 'gop',
       label: `transcoder of ${this.state.localName}`,
       sink: {
-        onTracks: (tracks) => this.#onTracks(tracks),
+        onTracks: (tracks) => this.#onTracks(tracks, source),
         onFrame: (frame) => this.#onFrame(frame),
         onEnd: (reason) => {
           this.#publication.end(reason);
@@ -70,7 +85,10 @@ export class Republisher {
     });
   }
 
-  #onTracks(tracks: readonly TrackDescriptor[]): void {
+  #onTracks(tracks: readonly TrackDescriptor[], source: Stream): void {
+    const isOn = (kind: string, list: readonly TrackDescriptor[]): boolean => list.some((track) => track.kind === kind);
+    // What the source still has is only about to be made in another way: readers keep the track meanwhile.
+    if (this.#tracks.some(({ kind }) => isOn(kind, source.tracks) && !isOn(kind, tracks))) return;
     this.#tracks = tracks;
     this.#publication.setTracks(tracks.map(ownTrack));
   }

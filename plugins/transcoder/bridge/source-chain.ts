@@ -110,6 +110,7 @@ export class SourceChain {
         onFormat: (port, format) => this.#onFormat(port, format),
         onPacket: (packet) => this.#onPacket(packet),
         onOutputFailed: (port, reason) => this.#fail(port, reason),
+        onTrouble: (port, reason) => this.#log.warn('A track is made without its watermark', { trackId: this.#outputs.get(port)?.job.trackId, reason }),
         onEnd: (end) => this.#onEnd(end),
       },
       alone,

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { WcsError, type Codec, type PluginContext, type TrackDescriptor, type TrackTarget, type TranscodeJob, type TranscoderCapability, type Transcoding } from 'wcs-core';
+import type { PictureFiles } from 'wcs-core/process/picture-files';
 import type { OutputSpec } from '../processor/chain-spec.ts';
 import type { MediaProcessor } from '../processor/processor.ts';
 import type { TranscoderSettings } from '../settings.ts';
@@ -12,12 +13,14 @@ export class TrackTranscoder implements TranscoderCapability {
   readonly name = 'transcoder';
   readonly #ctx: PluginContext<TranscoderSettings>;
   readonly #processor: MediaProcessor;
+  readonly #pictures: PictureFiles;
   /** By stream and track: what is decoded is decoded once. */
   readonly #chains = new Map<string, SourceChain>();
 
-  constructor(ctx: PluginContext<TranscoderSettings>, processor: MediaProcessor) {
+  constructor(ctx: PluginContext<TranscoderSettings>, processor: MediaProcessor, pictures: PictureFiles) {
     this.#ctx = ctx;
     this.#processor = processor;
+    this.#pictures = pictures;
   }
 
   /** Tracks that are made now. */
@@ -76,7 +79,15 @@ export class TrackTranscoder implements TranscoderCapability {
     const { preset, keyFrameIntervalMs } = this.#ctx.settings;
     if (track.kind === 'audio') return { kind: 'audio', codec, ...soundOf(target) };
     const keyFrameIntervalUs = target.keyFrameIntervalUs ?? keyFrameIntervalMs * 1000;
-    return { kind: 'video', codec: codec === 'vp8' ? 'vp8' : 'h264', preset, keyFrameIntervalUs, ...pictureOf(target) };
+    return { kind: 'video', codec: codec === 'vp8' ? 'vp8' : 'h264', preset, keyFrameIntervalUs, ...pictureOf(target), ...this.#lookOf(target) };
+  }
+
+  /** How it is turned, and what stands on it. @throws WcsError ACCESS_E_REFUSED for a watermark out of its folder */
+  #lookOf({ rotationDegrees, watermark }: TrackTarget) {
+    return {
+      ...(rotationDegrees === undefined ? {} : { rotationDegrees }),
+      ...(watermark === undefined ? {} : { watermarkFile: this.#pictures.pathOf(watermark) }),
+    };
   }
 }
 

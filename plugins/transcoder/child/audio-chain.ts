@@ -1,11 +1,12 @@
-import { AudioEncoder } from 'wcs-core/process/av/audio-encoder';
+import type { SampleEncoder } from 'wcs-core/process/av/audio-encoder';
 import { Decoder, type Frame } from 'wcs-core/process/av/decoder';
+import { openAudioEncoder } from 'wcs-core/process/av/open-audio-encoder';
 import { Resampler } from 'wcs-core/process/av/resampler';
 import type { JobOutput } from 'wcs-core/process/child-jobs';
 import type { JobPacket } from 'wcs-core/process/framing';
 import { audioFormatFor, type AudioFormat } from '../processor/audio-format.ts';
 import type { AudioOutputSpec, ChainInput, OutputSpec } from '../processor/chain-spec.ts';
-import { DECODERS, ENCODERS } from 'wcs-core/process/av/codec-names';
+import { DECODERS } from 'wcs-core/process/av/codec-names';
 import { configOf, type MediaChain } from './chain.ts';
 import { audioConfigOf } from 'wcs-core/process/av/output-config';
 import { SampleClock, DRIFT_STEP_SAMPLES } from './sample-clock.ts';
@@ -80,7 +81,7 @@ class AudioOutput {
   readonly #output: JobOutput;
   readonly #clock = new SampleClock();
   #format: AudioFormat | undefined;
-  #encoder: AudioEncoder | undefined;
+  #encoder: SampleEncoder | undefined;
   #resampler: Resampler | undefined;
   /** Interleaved samples that wait for a whole frame. */
   #waiting = new Int16Array(0);
@@ -120,7 +121,7 @@ class AudioOutput {
     const { codec } = this.#spec;
     const format = audioFormatFor(this.#spec, { sampleRateHz: frame.sampleRate, channels: frame.channels });
     const { sampleRateHz, channels, bitrateBps, samplesPerFrame, options } = format;
-    this.#encoder = new AudioEncoder({ names: ENCODERS[codec] ?? [], sampleRateHz, channels, bitrateBps, samplesPerFrame, options });
+    this.#encoder = openAudioEncoder(codec, { sampleRateHz, channels, bitrateBps, samplesPerFrame, options });
     this.#resampler = new Resampler(sampleRateHz, channels);
     this.#format = format;
     this.#output.event({ type: 'format', port: this.#port, format: { codec, sampleRateHz, channels, ...audioConfigOf(codec, sampleRateHz, channels) } });

@@ -1,14 +1,19 @@
 import { hasCodec } from 'wcs-core/process/av/native';
+import { loadAudioEncoders } from 'wcs-core/process/av/open-audio-encoder';
 import type { JobHandler, JobOutput } from 'wcs-core/process/child-jobs';
-import type { ChainCommand, JobSpec } from '../processor/chain-spec.ts';
+import type { Codec } from 'wcs-core';
+import type { ChainCommand, ChainEvent, JobSpec } from '../processor/chain-spec.ts';
 import { codecsOf, DECODERS, ENCODERS } from 'wcs-core/process/av/codec-names';
 import { AudioChain } from './audio-chain.ts';
 import type { MediaChain } from './chain.ts';
 import { VideoChain } from './video-chain.ts';
 
+const loadingEncoders = loadAudioEncoders();
+
 /** Opens a job: a chain, or the question which codecs there are. */
-export function openChain(spec: JobSpec, output: JobOutput): JobHandler {
-  if (spec.type === 'probe') return probe(output);
+export async function openChain(spec: JobSpec, output: JobOutput): Promise<JobHandler> {
+  const further = await loadingEncoders;
+  if (spec.type === 'probe') return probe(output, further);
   const { input } = spec;
   const chain: MediaChain = input.kind === 'audio' ? new AudioChain(input, output) : new VideoChain(input, output);
   return {
@@ -39,7 +44,8 @@ function obey(chain: MediaChain, command: ChainCommand, output: JobOutput): void
   }
 }
 
-function probe(output: JobOutput): JobHandler {
-  output.event({ type: 'codecs', decoders: codecsOf(DECODERS, (names) => hasCodec(names, 'decoder')), encoders: codecsOf(ENCODERS, (names) => hasCodec(names, 'encoder')) });
+function probe(output: JobOutput, further: readonly Codec[]): JobHandler {
+  const [decoders, encoders] = [codecsOf(DECODERS, (names) => hasCodec(names, 'decoder')), codecsOf(ENCODERS, (names) => hasCodec(names, 'encoder'))];
+  output.event({ type: 'codecs', decoders, encoders: [...encoders, ...further] } satisfies ChainEvent);
   return { onPacket: () => undefined, onCommand: () => output.end(), close: () => undefined };
 }

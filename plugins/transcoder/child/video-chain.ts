@@ -1,11 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { Decoder, type Frame } from 'wcs-core/process/av/decoder';
+import { Painter } from 'wcs-core/process/av/painter';
 import { Scaler } from 'wcs-core/process/av/scaler';
+import { decodeStill, type StillPicture } from 'wcs-core/process/av/still-picture';
 import { VideoEncoder } from 'wcs-core/process/av/video-encoder';
 import type { JobOutput } from 'wcs-core/process/child-jobs';
 import { stampAgeMs, type JobPacket } from 'wcs-core/process/framing';
-import type { ChainInput, OutputSpec, VideoOutputSpec } from '../processor/chain-spec.ts';
+import type { ChainEvent, ChainInput, OutputSpec, VideoOutputSpec } from '../processor/chain-spec.ts';
 import { DECODERS } from 'wcs-core/process/av/codec-names';
-import { defaultBitrateBps, fittedSize } from '../processor/picture-size.ts';
+import { defaultBitrateBps, fittedSize, turnedSize, type PictureSize } from '../processor/picture-size.ts';
 import { configOf, type MediaChain } from './chain.ts';
 import { avcPictureOf } from 'wcs-core/process/av/output-config';
 
@@ -116,6 +119,7 @@ class VideoOutput {
   readonly #frameRate: number;
   #encoder: VideoEncoder | undefined;
   #scaler: Scaler | undefined;
+  #painter: Painter | undefined;
   #bitrateBps: number | undefined;
   /** Of the picture that came last: another size opens encoder and scaler anew. */
   #source = '';
@@ -142,7 +146,7 @@ class VideoOutput {
     this.#keyDue = false;
     const encoder = this.#encoderFor(frame);
     const picture = this.#scaler?.scale(frame) ?? frame;
-    encoder.encode(picture, ptsUs, isKey, (packet) => this.#emit(encoder, packet.data, packet.key, ptsUs, stampMs));
+    encoder.encode(this.#painter?.paint(picture) ?? picture, ptsUs, isKey, (packet) => this.#emit(encoder, packet.data, packet.key, ptsUs, stampMs));
   }
 
   setBitrate(bitrateBps: number): void {
@@ -153,8 +157,10 @@ class VideoOutput {
   close(): void {
     this.#encoder?.close();
     this.#scaler?.close();
+    this.#painter?.close();
     this.#encoder = undefined;
     this.#scaler = undefined;
+    this.#painter = undefined;
   }
 
   /** The first picture at or after each point of the grid of the wanted rate. */
@@ -169,18 +175,36 @@ class VideoOutput {
   #encoderFor(frame: Frame): VideoEncoder {
     const source = `${frame.width}x${frame.height}`;
     if (this.#encoder !== undefined && source === this.#source) return this.#encoder;
-    const { codec, maxWidth, maxHeight, preset } = this.#spec;
-    const size = fittedSize(frame, { width: maxWidth, height: maxHeight });
+    const { codec, maxWidth, maxHeight, preset, rotationDegrees } = this.#spec;
+    const size = fittedSize(turnedSize(frame, rotationDegrees), { width: maxWidth, height: maxHeight });
     this.#source = source;
     const { format } = this.#encoder ?? {};
     const bitrateBps = this.#bitrateBps ?? defaultBitrateBps(size, this.#frameRate);
     // A source that changes its size is scaled to what is made already, where that is the same.
     if (this.#encoder !== undefined && format?.width === size.width && format.height === size.height && format.bitrateBps === bitrateBps) return this.#encoder;
     this.close();
-    this.#scaler = new Scaler(size.width, size.height);
+    const upright = turnedSize(size, rotationDegrees);
+    this.#scaler = new Scaler(upright.width, upright.height);
+    this.#painter = this.#painterFor(size);
     this.#encoder = new VideoEncoder({ codec, ...size, frameRate: this.#frameRate, bitrateBps, maxGopFrames: MAX_GOP_FRAMES, preset });
     this.#config = undefined;
     return this.#encoder;
+  }
+
+  /** Undefined where pictures go on as they are. */
+  #painterFor(size: PictureSize): Painter | undefined {
+    const { rotationDegrees = 0, watermarkFile } = this.#spec;
+    if (rotationDegrees === 0 && watermarkFile === undefined) return undefined;
+    return new Painter(size, rotationDegrees, watermarkFile === undefined ? undefined : this.#stillOf(watermarkFile, size));
+  }
+
+  #stillOf(file: string, size: PictureSize): StillPicture | undefined {
+    try {
+      return decodeStill(readFileSync(file), size, 'within');
+    } catch (error) {
+      this.#output.event({ type: 'trouble', port: this.#port, reason: String(error) } satisfies ChainEvent);
+      return undefined;
+    }
   }
 
   #emit({ format }: VideoEncoder, data: Uint8Array, key: boolean, ptsUs: number, stampMs: number): void {

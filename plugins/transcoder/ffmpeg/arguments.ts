@@ -1,10 +1,11 @@
 import { audioFormatFor } from '../processor/audio-format.ts';
 import type { AudioOutputSpec, ChainInput, OutputSpec, VideoOutputSpec } from '../processor/chain-spec.ts';
-import { defaultBitrateBps, fittedSize } from '../processor/picture-size.ts';
+import { defaultBitrateBps, fittedSize, turnedSize, type PictureSize } from '../processor/picture-size.ts';
 
 const US_PER_SECOND = 1_000_000;
 const DEFAULT_FRAME_RATE = 30;
 const DEFAULT_SIZE = { width: 1280, height: 720 };
+const TURNS = { 90: 'transpose=clock', 180: 'hflip,vflip', 270: 'transpose=cclock' } as const;
 
 /** Reads the pipe without waiting to guess what is in it; `nobuffer` would throw away what it has guessed from. */
 export const INPUT_OPTIONS: readonly string[] = ['-flags low_delay', '-probesize 32', '-analyzeduration 0', '-copyts'];
@@ -16,7 +17,7 @@ export function outputOptions(input: ChainInput, output: OutputSpec, encoder: st
 }
 
 function videoOptions(input: ChainInput, output: VideoOutputSpec, encoder: string): string[] {
-  const source = { width: input.width ?? DEFAULT_SIZE.width, height: input.height ?? DEFAULT_SIZE.height };
+  const source = turnedSize({ width: input.width ?? DEFAULT_SIZE.width, height: input.height ?? DEFAULT_SIZE.height }, output.rotationDegrees);
   const size = fittedSize(source, { width: output.maxWidth, height: output.maxHeight });
   const sourceRate = input.frameRate ?? DEFAULT_FRAME_RATE;
   const frameRate = Math.min(output.frameRate ?? sourceRate, sourceRate);
@@ -32,7 +33,7 @@ function videoOptions(input: ChainInput, output: VideoOutputSpec, encoder: strin
     `-c:v ${encoder}`,
     ...codec,
     ...rate,
-    `-s ${size.width}x${size.height}`,
+    ...sizeOptions(size, output),
     '-pix_fmt yuv420p',
     '-threads 1',
     `-b:v ${bitrateBps}`,
@@ -41,6 +42,17 @@ function videoOptions(input: ChainInput, output: VideoOutputSpec, encoder: strin
     // At the first picture after each multiple of the interval, wherever the stream was joined.
     `-force_key_frames expr:if(isnan(prev_forced_t),1,gt(floor(t/${second}),floor(prev_forced_t/${second})))`,
   ];
+}
+
+/** Brings a picture to its size, turned and painted on where that is asked for. */
+function sizeOptions({ width, height }: PictureSize, { rotationDegrees, watermarkFile }: VideoOutputSpec): string[] {
+  if (rotationDegrees === undefined && watermarkFile === undefined) return [`-s ${width}x${height}`];
+  const turn = rotationDegrees === undefined ? [] : [TURNS[rotationDegrees]];
+  const shown = [...turn, `scale=${width}:${height}`].join(',');
+  if (watermarkFile === undefined) return [`-vf ${shown}`];
+  // The file is the second input: its path needs no quoting.
+  const still = `scale=w='min(iw,${width})':h='min(ih,${height})':force_original_aspect_ratio=decrease`;
+  return [`-filter_complex [0:v]${shown}[picture];[1:v]${still}[still];[picture][still]overlay=0:0`];
 }
 
 function audioOptions(input: ChainInput, output: AudioOutputSpec, encoder: string): string[] {

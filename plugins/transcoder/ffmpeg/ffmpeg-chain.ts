@@ -133,7 +133,9 @@ export class FfmpegRun {
     this.#stdin.write(liveHead(input));
     this.#command = ffmpeg(this.#stdin, { niceness: 0 })
       .inputFormat('matroska')
-      .inputOptions([...INPUT_OPTIONS])
+      .inputOptions([...INPUT_OPTIONS]);
+    if (output.kind === 'video' && output.watermarkFile !== undefined) this.#command.input(output.watermarkFile);
+    this.#command
       .outputOptions([...outputOptions(input, output, encoder)])
       .format('matroska')
       .on('error', (error: Error) => this.#end(error.message, /SIG/.test(error.message)))

@@ -1,8 +1,9 @@
 import { looseBoolean, WcsError, type PluginContext } from 'wcs-core';
 import { z } from 'zod';
+import type { PictureFiles } from 'wcs-core/process/picture-files';
 import type { Republisher } from '../bridge/republisher.ts';
 import type { TranscoderSettings } from '../settings.ts';
-import { acceptanceOfEncoder, encoderSchema } from './encoder-input.ts';
+import { acceptanceOfEncoder, encoderSchema, watermarkSchema } from './encoder-input.ts';
 import type { ManagedStreams } from './managed-streams.ts';
 
 const startupInput = z.object({
@@ -25,51 +26,95 @@ const findInput = z.object({
 const RTP_VIDEO_RATE_HZ = 90_000;
 
 /** Registers `transcoder2.*` and the older `transcoder.*`. */
-export function registerOperations(ctx: PluginContext<TranscoderSettings>, managed: ManagedStreams): void {
-  for (const group of ['transcoder', 'transcoder2'] as const) registerGroup(ctx, managed, group);
+export function registerOperations(ctx: PluginContext<TranscoderSettings>, managed: ManagedStreams, pictures: PictureFiles): void {
+  for (const group of ['transcoder', 'transcoder2'] as const) {
+    const made = new Group(managed, group);
+    registerStart(ctx, managed, pictures, made);
+    registerFinds(ctx, made);
+    registerChanges(ctx, pictures, made);
+  }
 }
 
-function registerGroup({ operations, settings }: PluginContext<TranscoderSettings>, managed: ManagedStreams, group: 'transcoder' | 'transcoder2'): void {
-  const scheme = `${group}://`;
-  const ofGroup = (): Republisher[] => managed.all.filter(({ state }) => state.uri?.startsWith(scheme) === true);
+/** What was started by the operations of one name. */
+class Group {
+  readonly name: string;
+  readonly scheme: string;
+  readonly #managed: ManagedStreams;
+
+  constructor(managed: ManagedStreams, name: string) {
+    this.name = name;
+    this.scheme = `${name}://`;
+    this.#managed = managed;
+  }
+
+  get all(): Republisher[] {
+    return this.#managed.all.filter(({ state }) => state.uri?.startsWith(this.scheme) === true);
+  }
+
+  /** @throws WcsError SESSION_E_NOT_FOUND */
+  get(uri: string): Republisher {
+    const made = this.all.find(({ state }) => state.uri === uri);
+    if (made === undefined) throw new WcsError('SESSION_E_NOT_FOUND', `There is no ${uri}.`);
+    return made;
+  }
+}
+
+function registerStart({ operations, settings }: PluginContext<TranscoderSettings>, managed: ManagedStreams, pictures: PictureFiles, { name, scheme }: Group): void {
   operations.register({
-    name: `${group}.startup`,
+    name: `${name}.startup`,
     summary: 'Makes a stream of another one, in another codec, size or rate.',
     role: 'admin',
     input: startupInput,
     cli: { positional: ['uri', 'remoteStreamName', 'localStreamName'] },
     handler: async ({ uri, remoteStreamName, localStreamName, encoder }) => {
       if (!uri.startsWith(scheme)) throw new WcsError('OPERATION_E_INPUT', `The uri has to begin with ${scheme}`);
-      if (encoder.watermark !== undefined) throw new WcsError('OPERATION_E_INPUT', 'Watermarks are not made yet.');
       if (settings.transcodingDisabled) throw new WcsError('MEDIA_E_NO_COMMON_CODEC', 'Transcoding required, but disabled');
+      if (encoder.watermark !== undefined && encoder.watermark !== '') await pictures.read(encoder.watermark);
       return rowOf(await managed.start(remoteStreamName, localStreamName, { uri, accept: acceptanceOfEncoder(encoder), encoder }));
     },
   });
+}
+
+function registerFinds({ operations }: PluginContext<TranscoderSettings>, group: Group): void {
   operations.register({
-    name: `${group}.find`,
+    name: `${group.name}.find`,
     summary: 'Lists the made streams that match all given fields.',
     role: 'viewer',
     input: findInput,
-    handler: (wanted) => notEmpty(ofGroup().map(rowOf).filter((row) => Object.entries(wanted).every(([field, value]) => value === undefined || row[field] === value))),
+    handler: (wanted) => notEmpty(group.all.map(rowOf).filter((row) => Object.entries(wanted).every(([field, value]) => value === undefined || row[field] === value))),
   });
   operations.register({
-    name: `${group}.find_all`,
+    name: `${group.name}.find_all`,
     summary: 'Lists the streams that are made of others.',
     role: 'viewer',
     input: z.object({}),
-    handler: () => notEmpty(ofGroup().map(rowOf)),
+    handler: () => notEmpty(group.all.map(rowOf)),
+  });
+}
+
+function registerChanges({ operations }: PluginContext<TranscoderSettings>, pictures: PictureFiles, group: Group): void {
+  operations.register({
+    name: `${group.name}.set_watermark`,
+    summary: 'Puts a picture on a made stream; an empty name takes it away.',
+    role: 'admin',
+    input: z.object({ uri: z.string().min(1), watermark: watermarkSchema.describe('a file in the folder of pictures') }),
+    cli: { positional: ['uri', 'watermark'] },
+    handler: async ({ uri, watermark }) => {
+      group.get(uri);
+      if (watermark !== '') await pictures.read(watermark);
+      const made = group.get(uri);
+      // What is shown again of it is what it was started with, and what was changed since.
+      const encoder = encoderSchema.parse({ ...made.state.encoder, watermark });
+      made.change(acceptanceOfEncoder(encoder), encoder);
+    },
   });
   operations.register({
-    name: `${group}.terminate`,
+    name: `${group.name}.terminate`,
     summary: 'Ends a made stream.',
     role: 'admin',
     input: z.object({ uri: z.string().min(1) }),
     cli: { positional: ['uri'] },
-    handler: ({ uri }) => {
-      const [made] = ofGroup().filter(({ state }) => state.uri === uri);
-      if (made === undefined) throw new WcsError('SESSION_E_NOT_FOUND', `There is no ${uri}.`);
-      made.session.close('Stopped by rest /terminate');
-    },
+    handler: ({ uri }) => group.get(uri).session.close('Stopped by rest /terminate'),
   });
 }
 

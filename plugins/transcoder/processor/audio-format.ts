@@ -17,6 +17,7 @@ const FIXED: Readonly<Partial<Record<Codec, { readonly sampleRateHz: number; rea
   pcma: { sampleRateHz: 8000, channels: 1 },
   pcmu: { sampleRateHz: 8000, channels: 1 },
   g722: { sampleRateHz: 16_000, channels: 1 },
+  g729: { sampleRateHz: 8000, channels: 1 },
   speex: { sampleRateHz: 16_000, channels: 1 },
 };
 const AAC_RATES: readonly number[] = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];

@@ -27,6 +27,10 @@ export interface VideoOutputSpec {
   /** Key frames at the first picture after each multiple of this on the stream's clock. */
   readonly keyFrameIntervalUs: number;
   readonly preset: string;
+  /** Clockwise; the largest sides are those of what comes out. */
+  readonly rotationDegrees?: 90 | 180 | 270;
+  /** Absolute path of a PNG or JPEG file that stands at the upper left corner, in its own size unless it is larger. */
+  readonly watermarkFile?: string;
 }
 
 /** Sound that a chain makes. */
@@ -68,4 +72,6 @@ export type ChainCommand =
 export type ChainEvent =
   | { readonly type: 'format'; readonly port: number; readonly format: OutputFormat }
   | { readonly type: 'outputFailed'; readonly port: number; readonly reason: string }
+  /** Something is left out of an output; it goes on without. */
+  | { readonly type: 'trouble'; readonly port: number; readonly reason: string }
   | { readonly type: 'codecs'; readonly decoders: readonly Codec[]; readonly encoders: readonly Codec[] };

@@ -70,4 +70,5 @@ export class NodeAvProcessor implements MediaProcessor {
 function tell(event: ChainEvent, sink: ChainSink): void {
   if (event.type === 'format') sink.onFormat(event.port, event.format);
   else if (event.type === 'outputFailed') sink.onOutputFailed(event.port, event.reason);
+  else if (event.type === 'trouble') sink.onTrouble?.(event.port, event.reason);
 }

@@ -16,6 +16,11 @@ export function fittedSize(source: PictureSize, max: { readonly width?: number |
   return { width: even(source.width * scale), height: even(source.height * scale) };
 }
 
+/** The size of a picture after it was turned. */
+export function turnedSize({ width, height }: PictureSize, rotationDegrees = 0): PictureSize {
+  return rotationDegrees % 180 === 0 ? { width, height } : { width: height, height: width };
+}
+
 /** What a picture of that size and rate deserves, in bits a second. */
 export function defaultBitrateBps({ width, height }: PictureSize, frameRate: number): number {
   const pixels = width * height;

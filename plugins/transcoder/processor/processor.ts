@@ -11,6 +11,8 @@ export interface ChainSink {
   onPacket(packet: JobPacket): void;
   /** This output is over; the others go on. */
   onOutputFailed(port: number, reason: string): void;
+  /** This output goes on, without something that was asked for. */
+  onTrouble?(port: number, reason: string): void;
   /** `failed`: the track can't be decoded here; `lost`: the process is gone, another chain may do better. */
   onEnd(end: JobEnd): void;
 }

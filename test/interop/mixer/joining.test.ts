@@ -31,7 +31,7 @@ test('a mix that inputs join and leave without end does not grow', async (t) => 
   let cycles = 0;
   /** One comes with picture and sound and a sum without the own voice, and the one of three cycles ago goes. */
   const cycle = async (): Promise<void> => {
-    const [id, port, sound] = [`in${cycles}`, cycles % 1000, OUTPUT_PORT.firstSound + (cycles % 1000)];
+    const [id, port, sound] = [`in${cycles}`, cycles % 1000, OUTPUT_PORT.firstOwn + (cycles % 1000)];
     tell({ type: 'addInput', id, port, name: id });
     tell({ type: 'track', id, kind: 'video', track: { codec: 'h264', codecConfig: bytes(h264.config).toString('base64') } });
     tell({ type: 'track', id, kind: 'audio', track: { codec: 'opus', sampleRateHz: opus.sampleRateHz, channels: opus.channels } });
@@ -41,7 +41,7 @@ test('a mix that inputs join and leave without end does not grow', async (t) => 
     send('audio', opus.packets);
     const gone = cycles - 3;
     if (gone >= 0) {
-      tell({ type: 'removeSound', port: OUTPUT_PORT.firstSound + (gone % 1000) });
+      tell({ type: 'removeSound', port: OUTPUT_PORT.firstOwn + (gone % 1000) });
       tell({ type: 'removeInput', id: `in${gone}` });
     }
     cycles += 1;

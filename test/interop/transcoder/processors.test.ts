@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Clip } from '../../support/clip.ts';
@@ -5,6 +6,7 @@ import { readIvfClip, readMp4Clip } from '../../support/clip.ts';
 import { ffmpeg, hasFfmpeg, scratchFolder } from '../../support/ffmpeg.ts';
 import { ChainRecorder, convert, decoded, inputOf, openProcessor, outputFile, pushFrame, tonesOf, type BackEnd, type OpenProcessor } from '../../support/media-processor.ts';
 import { until } from '../../support/until.ts';
+import { loadG729 } from '../../../core/process/av/g729-encoder.ts';
 import type { MediaProcessor } from '../../../plugins/transcoder/processor/processor.ts';
 import type { AudioOutputSpec, VideoOutputSpec } from '../../../plugins/transcoder/processor/chain-spec.ts';
 
@@ -105,6 +107,26 @@ for (const name of ['node-av', 'ffmpeg'] as const) {
     t.is((await decoded(...[0, 1, 2].map((port) => outputFile(recorder, port)))).errors, '');
   });
 
+  run(`${name} turns pictures and puts a watermark on them`, async (t) => {
+    t.timeout(240_000);
+    const halves = 'color=red:size=80x120:rate=25[left];color=blue:size=80x120:rate=25[right];[left][right]hstack';
+    const clip = await clipOf('h264', '-f', 'lavfi', '-i', halves, '-c:v', 'libx264', '-bf', '0', '-g', '25', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p');
+    const watermarkFile = join(scratchFolder(), 'a green.png');
+    await ffmpeg('-f', 'lavfi', '-i', 'color=green:size=40x40', '-frames:v', '1', watermarkFile);
+    const processor = await processorOf(name);
+    const recorder = await convert(processor, inputOf(clip.track, { width: 160, height: 120, frameRate: 25 }), clip.frames, [{ ...H264, rotationDegrees: 90, watermarkFile }, { ...H264, rotationDegrees: 180 }, { ...H264, rotationDegrees: 270, maxWidth: 60 }, { ...H264, watermarkFile }]);
+    t.deepEqual([0, 1, 2, 3].map((port) => [recorder.formatOf(port)?.width, recorder.formatOf(port)?.height]), [[120, 160], [160, 120], [60, 80], [160, 120]]);
+    /** Colours at the upper left corner, the upper right one, and the lower left one. */
+    const coloursOf = async (port: number): Promise<unknown[]> => {
+      const { width = 0, height = 0 } = recorder.formatOf(port) ?? {};
+      const raw = join(scratchFolder(), 'raw');
+      await ffmpeg('-i', outputFile(recorder, port), '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', raw);
+      const bytes = readFileSync(raw);
+      return [[8, 8], [width - 8, 8], [8, height - 8]].map(([x = 0, y = 0]) => ['red', 'green', 'blue'][[0, 1, 2].sort((a, b) => bytes[(y * width + x) * 3 + b]! - bytes[(y * width + x) * 3 + a]!)[0]!]);
+    };
+    t.deepEqual(await Promise.all([0, 1, 2, 3].map(coloursOf)), [['green', 'red', 'blue'], ['blue', 'red', 'blue'], ['blue', 'blue', 'red'], ['green', 'blue', 'red']]);
+  });
+
   run(`${name} makes H.264 of VP8`, async (t) => {
     t.timeout(240_000);
     const file = join(scratchFolder(), 'clip.ivf');
@@ -144,6 +166,25 @@ for (const name of ['node-av', 'ffmpeg'] as const) {
     t.is(recorder.end, undefined);
   });
 }
+
+(hasFfmpeg ? test : test.skip)('node-av makes G.729 where libbcg729 is installed, two frames of it at a time', async (t) => {
+  t.timeout(240_000);
+  const clip = await sound();
+  const processor = await processorOf('node-av');
+  const isThere = await loadG729();
+  t.is(processor.encoders.has('g729'), isThere);
+  if (!isThere) { t.log('libbcg729 is not installed'); return; }
+  const recorder = await convert(processor, inputOf(clip.track, AAC_44100), clip.frames, [{ kind: 'audio', codec: 'g729' }]);
+  t.like(recorder.formatOf(0), { codec: 'g729', sampleRateHz: 8000, channels: 1 });
+  const packets = recorder.of(0);
+  t.true(packets.length >= SECONDS * 50 - 5 && packets.every(({ data }) => data.length === 20));
+  t.true(packets.slice(1).every(({ ptsUs }, index) => ptsUs - packets[index]!.ptsUs === 20_000));
+  const [file, wave] = [join(scratchFolder(), 'made.g729'), join(scratchFolder(), 'made.wav')];
+  writeFileSync(file, Buffer.concat(packets.map(({ data }) => data)));
+  await ffmpeg('-f', 'g729', '-i', file, wave);
+  const [toneHz = 0] = await tonesOf([wave]);
+  t.true(Math.abs(toneHz / TONE_HZ - 1) < 0.01, `a tone of ${toneHz} Hz`);
+});
 
 (hasFfmpeg ? test : test.skip)('a clock that jumps ahead, back and stands still leaves sound at the stamps of its source', async (t) => {
   t.timeout(240_000);

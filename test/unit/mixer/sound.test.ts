@@ -113,6 +113,34 @@ test('a clock that jumps, forwards or back, goes on at once', (t) => {
   t.true(heard >= 285, String(heard));
 });
 
+test('silence that is only told of is played as its zeros would be', (t) => {
+  t.plan(1);
+  // Length in ticks, whether it is silence, and how far the stamp of the next piece is off, in ticks.
+  const piece = fc.tuple(fc.integer({ min: 1, max: 3 }), fc.boolean(), fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -500, max: 500 }) }));
+  fc.assert(
+    fc.property(fc.array(piece, { minLength: 1, maxLength: 60 }), (pieces) => {
+      const [told, zeros] = [0, 1].map(() => new Playout({ sampleRateHz: RATE_HZ, channels: 1, maxDelayMs: 200 })) as [Playout, Playout];
+      const [a, b] = [new Int16Array(TICK), new Int16Array(TICK)];
+      let [ptsMs, nowMs] = [0, 1000];
+      return pieces.every(([ticks, isSilent, off], index) => {
+        ptsMs += off * 20;
+        const samples = new Int16Array(TICK * ticks).fill(isSilent ? 0 : index + 1);
+        zeros.push(ptsMs, samples, nowMs);
+        if (isSilent) told.pushSilence(ptsMs, TICK * ticks, nowMs);
+        else told.push(ptsMs, samples, nowMs);
+        let isEqual = true;
+        for (let tick = 0; tick < ticks; tick += 1, nowMs += 20, ptsMs += 20) {
+          told.read(a, nowMs);
+          zeros.read(b, nowMs);
+          isEqual &&= a.every((sample, at) => sample === b[at]) && told.timeMs(nowMs) === zeros.timeMs(nowMs);
+        }
+        return isEqual;
+      });
+    }),
+  );
+  t.pass();
+});
+
 test('any stamps and any pace keep the memory and give whole ticks', (t) => {
   t.plan(1);
   fc.assert(

@@ -1,16 +1,22 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { containedPath, messageOf, WcsError, type Log } from 'wcs-core';
+import { containedPath } from '../access/contained-path.ts';
+import { WcsError } from '../errors/wcs-error.ts';
 
 /** Largest file of a picture. */
 export const MAX_PICTURE_BYTES = 4 * 1024 * 1024;
 
-/** Watermarks, backgrounds and avatars: files below one folder. */
+/** Watermarks, backgrounds and other pictures: files below one folder. */
 export class PictureFiles {
   readonly #folder: string;
 
   constructor(folder: string) {
     this.#folder = resolve(folder);
+  }
+
+  /** Absolute path of a file that need not exist. @throws WcsError ACCESS_E_REFUSED for a path out of the folder */
+  pathOf(name: string): string {
+    return containedPath(this.#folder, name);
   }
 
   /**
@@ -19,8 +25,7 @@ export class PictureFiles {
    * @throws WcsError ACCESS_E_REFUSED for a path out of the folder, MEDIA_E_NOT_FOUND, OPERATION_E_INPUT when it is too large
    */
   async read(name: string): Promise<string> {
-    const path = containedPath(this.#folder, name);
-    const file = await open(path, 'r').catch(() => undefined);
+    const file = await open(this.pathOf(name), 'r').catch(() => undefined);
     if (file === undefined) throw new WcsError('MEDIA_E_NOT_FOUND', `There is no picture ${name}.`);
     try {
       const { size } = await file.stat();
@@ -29,20 +34,5 @@ export class PictureFiles {
     } finally {
       await file.close();
     }
-  }
-
-  /** Several by key; one that is no longer there is left out, and said. */
-  async readAll<Key extends string>(names: Readonly<Record<Key, string | undefined>>, log: Log): Promise<Partial<Record<Key, string>>> {
-    const found: Partial<Record<Key, string>> = {};
-    for (const key of Object.keys(names) as Key[]) {
-      const name = names[key];
-      if (name === undefined) continue;
-      try {
-        found[key] = await this.read(name);
-      } catch (error) {
-        log.warn('A picture cannot be shown', { name, reason: messageOf(error) });
-      }
-    }
-    return found;
   }
 }

@@ -1,0 +1,41 @@
+import { encodeFrame, type ChildFrame } from './framing.ts';
+
+/** The part of a `Writable` that is used. */
+export interface FrameSink {
+  cork(): void;
+  uncork(): void;
+  write(bytes: Uint8Array): unknown;
+}
+
+/** A frame from this size on goes out at once, with what waits: it took long enough to make, and is worth a call of its own. */
+export const LARGE_FRAME_BYTES = 2048;
+
+/**
+ * Writes frames to the other process, the small ones of one turn of the event loop together: each write of its own is a call
+ * of the system here and wakes the other side up, which costs more than most packets of sound do.
+ */
+export class FrameWriter {
+  readonly #sink: FrameSink;
+  #isCorked = false;
+
+  constructor(sink: FrameSink) {
+    this.#sink = sink;
+  }
+
+  write(frame: ChildFrame): void {
+    const bytes = encodeFrame(frame);
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      this.#sink.cork();
+      setImmediate(this.#flush);
+    }
+    this.#sink.write(bytes);
+    if (bytes.length >= LARGE_FRAME_BYTES) this.#flush();
+  }
+
+  readonly #flush = (): void => {
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    this.#sink.uncork();
+  };
+}
