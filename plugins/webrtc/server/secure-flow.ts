@@ -1,22 +1,20 @@
+import { closeNotify, FinishedAssociation, type RemnantEvent } from 'wcs-core/rtp/dtls/remnant';
 import type { Destination, RtpSender, SenderOptions } from 'wcs-core/rtp/fanout/engine';
 import { SrtpReceiver } from 'wcs-core/rtp/srtp/receiver';
-import { closeNotify, readRemnant, type RemnantEvent } from '../session/dtls-remnant.ts';
 import type { SecureState } from '../session/peer-state.ts';
 import type { TransportFlow } from './transport-flow.ts';
-
-/** Repetitions of our last flight that one peer may ask for: a client gives up long before. */
-const LAST_FLIGHT_REPEATS_MAX = 10;
 
 /** A connected peer's keys at work: SRTP both ways and what is left of DTLS. */
 export class SecureFlow {
   readonly sender: RtpSender;
   readonly receiver: SrtpReceiver;
   readonly #state: SecureState;
+  readonly #association: FinishedAssociation;
   #flow: TransportFlow | undefined;
-  #repeats = 0;
 
   constructor(state: SecureState, openSender: (options: SenderOptions) => RtpSender, flow: TransportFlow | undefined) {
     this.#state = state;
+    this.#association = new FinishedAssociation(state.dtls);
     this.#flow = flow;
     this.receiver = new SrtpReceiver(state.remoteKeys, state.receiver);
     this.sender = openSender({ destination: flow?.destination ?? NOWHERE, keys: state.localKeys, srtcpIndex: state.srtcpIndex });
@@ -30,12 +28,7 @@ export class SecureFlow {
 
   /** Takes a DTLS datagram, and says what it was. @throws ProtocolError when it is malformed */
   onDtls(datagram: Buffer): RemnantEvent {
-    const event = readRemnant(datagram, this.#state.dtls);
-    if (event === 'repeat' && this.#repeats < LAST_FLIGHT_REPEATS_MAX) {
-      this.#repeats++;
-      for (const sent of this.#state.dtls.lastFlight) this.#flow?.send(sent);
-    }
-    return event;
+    return this.#association.onDatagram(datagram, (sent) => this.#flow?.send(sent));
   }
 
   /** Tells the peer that we are closing; only as the last thing. */
