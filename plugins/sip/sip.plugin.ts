@@ -14,13 +14,13 @@ const nowMs = (): number => performance.now();
 
 /** SIP: an embedded engine, and accounts and calls on drachtio-srf on top of it. */
 export default definePlugin({
-  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', provides: [TELEPHONY, TELEPHONY_MEDIA], ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 2 },
+  manifest: { name: 'sip', version: '1.0.0', apiVersion: '^1.0.0', provides: [TELEPHONY, TELEPHONY_MEDIA], ports: { sip: 'udp:30000', sipTcp: 'tcp:30000', sips: 'tcp:30001' }, handoff: 3 },
   configSchema: settingsSchema,
   create(ctx): PluginInstance<SipSettings> {
     const { settings } = ctx;
     const engine = new SipEngine(ctx, settings.engine, nowMs);
     const { codecs, secure, symmetric, graceMs } = settings.media;
-    const media = new MediaPort({ ctx, nowMs, codecs, secure, latchMode: symmetric, graceMs, addressTowards: (host) => engine.hostTowards(host) });
+    const media = new MediaPort({ ctx, nowMs, codecs, security: secure, latchMode: symmetric, graceMs, addressTowards: (host) => engine.hostTowards(host) });
     const board = new Switchboard(ctx, settings, media, nowMs, () => engine.ownPlace);
     return {
       async prepare() {
@@ -28,6 +28,7 @@ export default definePlugin({
         registerCallOperations(ctx.operations, board);
         ctx.capabilities.provide(TELEPHONY, board.clients);
         ctx.capabilities.provide(TELEPHONY_MEDIA, board.clients);
+        await media.prepare();
         const access = await engine.prepare();
         board.connected(await connectSrf(ctx, access, board.handlers, false));
         await engine.routed(Object.keys(board.handlers));

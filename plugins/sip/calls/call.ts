@@ -60,8 +60,9 @@ export class Call {
 
   /** Undefined while something is under way that another version could not take. */
   exportState(): CallState | undefined {
-    if (this.#media === undefined || this.#outcome !== undefined || (this.#dialog === undefined && this.#pending === undefined)) return undefined;
-    return { plan: this.plan, status: this.#status, statusCode: this.#statusCode, dialogId: this.#dialog?.id, transactionId: this.#pending?.stackTxnId, establishedAtMs: this.#establishedAtMs, media: this.#media.exportState() };
+    const media = this.#media?.exportState();
+    if (media === undefined || this.#outcome !== undefined || (this.#dialog === undefined && this.#pending === undefined)) return undefined;
+    return { plan: this.plan, status: this.#status, statusCode: this.#statusCode, dialogId: this.#dialog?.id, transactionId: this.#pending?.stackTxnId, establishedAtMs: this.#establishedAtMs, media };
   }
 
   get plan(): CallPlan {
@@ -365,7 +366,7 @@ export class Call {
   }
 
   #mediaRequest(): CallMediaRequest {
-    const { hasAudio, hasVideo, codecs, account, streamName, callId } = this.plan;
+    const { hasAudio, hasVideo, codecs, account, streamName, callId, callerAddress } = this.plan;
     return {
       session: this.session,
       audio: hasAudio,
@@ -373,6 +374,7 @@ export class Call {
       ...(codecs === undefined ? {} : { codecs }),
       peerHost: addressesOf(account).host,
       streamName,
+      callerAddress,
       owner: `call:${callId}`,
       meta: { plugin: 'sip', protocol: 'sip', sessionId: this.session.id, params: {} },
       sink: {
@@ -380,6 +382,7 @@ export class Call {
         onKeyFrameWanted: () => this.#requestKeyFrame(),
         onPlayEnded: () => this.#services.onPlayEnded(this),
         onTerminated: (reason) => this.hangUp(reason),
+        onFailed: (info) => this.fail(info),
       },
     };
   }

@@ -131,7 +131,7 @@ export class PhoneClients implements Telephony, MediaSessionListener {
     const from = parseNameAddr(request.get('from') ?? '');
     const caller = userOf(from?.uri ?? '');
     const call = this.#opened(response, {
-      ...{ callId: callIdOf(request), incoming: true, account, caller, callee: account.login, calledUser: account.login, clientId: undefined, token, callerAddress: undefined },
+      ...{ callId: callIdOf(request), incoming: true, account, caller, callee: account.login, calledUser: account.login, clientId: undefined, token, callerAddress: registration?.plan.callerAddress },
       ...{ visibleName: (from?.display ?? '').replaceAll('"', '') || caller, hasAudio: true, hasVideo: offered.kinds.includes('video'), codecs: offered.codecs, streamName: `call-${randomUUID()}` },
     });
     if (call === undefined) return;
