@@ -16,7 +16,9 @@ import type { OnWebSocket, WebSocketListenOptions } from '../net/websocket-accep
 import type { Operation } from '../operations/operation.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { WebRoute } from '../web/web-routes.ts';
-import type { EngineTier, RtpSender, SenderOptions } from '../rtp/fanout/engine.ts';
+import type { EngineTier, ReceiverOptions, RtpSender, SenderOptions } from '../rtp/fanout/engine.ts';
+import type { SrtpKeys } from '../rtp/srtp/keys.ts';
+import type { SrtpReceiver } from '../rtp/srtp/receiver.ts';
 import type { Scope } from '../scope/scope.ts';
 import type { OpenSession } from '../sessions/sessions.ts';
 import type { ScopedMedia } from './scoped-media.ts';
@@ -67,6 +69,8 @@ export interface PluginContext<Settings = unknown> {
   readonly rtp: {
     readonly tier: EngineTier;
     openSender(options: SenderOptions, scope?: Scope): RtpSender;
+    /** Opens SRTP of one peer; whoever takes it closes it, at the latest the plugin's end does. */
+    openReceiver(keys: SrtpKeys, options?: ReceiverOptions): SrtpReceiver;
     /**
      * Binds a pair of ports of the media range. A session attaches it, takes it along through a swap and gives the ports back
      * when it ends; what no session has ends with the plugin.

@@ -16,7 +16,7 @@ import type { PortRanges } from '../net/port-ranges.ts';
 import type { RtpPortPair } from '../net/rtp-port-pair.ts';
 import type { RtpPortPairs } from '../net/rtp-port-pairs.ts';
 import type { Operations } from '../operations/operations.ts';
-import type { FanoutEngine, RtpSender, SenderOptions } from '../rtp/fanout/engine.ts';
+import type { FanoutEngine } from '../rtp/fanout/engine.ts';
 import type { Held, Scope } from '../scope/scope.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { WebRoutes } from '../web/web-routes.ts';
@@ -99,11 +99,7 @@ export function createContext(generation: Generation, services: KernelServices):
       has: (name) => services.capabilities.has(name),
     },
     certificates: services.certificates,
-    rtp: {
-      tier: services.rtpEngine.tier,
-      openSender: (options, owner = scope) => openSender(services.rtpEngine, options, owner),
-      openPair: pairsOf(generation, services),
-    },
+    rtp: rtpOf(generation, services),
     stateFolder: () => stateFolderOf(manifest.name, services),
     background: (work) => {
       work.catch((error: unknown) => {
@@ -200,18 +196,26 @@ function pairsOf({ scope, owner, label }: Generation, { rtpPairs }: KernelServic
   };
 }
 
-/** A sender that leaves its scope when it is closed before that. */
-function openSender(engine: FanoutEngine, options: SenderOptions, scope: Scope): RtpSender {
+function rtpOf(generation: Generation, services: KernelServices): PluginContext['rtp'] {
+  const { scope } = generation;
+  const { rtpEngine } = services;
+  return {
+    tier: rtpEngine.tier,
+    openSender: (options, owner = scope) => closedWith(owner, 'RTP sender', options.onClose, (onClose) => rtpEngine.openSender({ ...options, onClose })),
+    openReceiver: (keys, options) => closedWith(scope, 'SRTP receiver', options?.onClose, (onClose) => rtpEngine.openReceiver(keys, { ...options, onClose })),
+    openPair: pairsOf(generation, services),
+  };
+}
+
+/** What closes with a scope, and leaves it when it is closed before that. */
+function closedWith<T extends { close(): void }>(scope: Scope, label: string, told: (() => void) | undefined, open: (onClose: () => void) => T): T {
   let held: Held | undefined = undefined;
-  const sender = engine.openSender({
-    ...options,
-    onClose: () => {
-      options.onClose?.();
-      held?.detach();
-    },
+  const opened = open(() => {
+    told?.();
+    held?.detach();
   });
-  held = scope.add('RTP sender', () => sender.close());
-  return sender;
+  held = scope.add(label, () => opened.close());
+  return opened;
 }
 
 function stateFolderOf(name: string, { stateDir }: KernelServices): string {

@@ -21,7 +21,7 @@ export default definePlugin({
   configSchema: settingsSchema,
   create(ctx): PluginInstance<WebRtcSettings> {
     const { settings } = ctx;
-    const hub = new WebrtcTransportHub(ctx, { settings, openSender: (options) => ctx.rtp.openSender(options), now });
+    const hub = new WebrtcTransportHub(ctx, { settings, rtp: ctx.rtp, now });
     const service = new OfferAnswerService(ctx, hub, new BusPort(ctx), now);
     return {
       async prepare() {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
-import { openBrowser } from '../support/browser.ts';
+import { closeBrowsers, openBrowser } from '../support/browser.ts';
 import { mediaFolder } from '../support/media-folder.ts';
 import { freePorts } from '../support/test-kernel.ts';
 import type { Bench } from './bench.ts';
@@ -69,7 +69,7 @@ const bench: Bench = {
           ],
         };
       } finally {
-        await browser.close();
+        await closeBrowsers();
         publisher.kill('SIGKILL');
       }
     });

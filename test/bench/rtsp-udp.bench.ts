@@ -8,7 +8,7 @@ import { LoadChild } from './load/load-child.ts';
 import type { EngineCommand, EngineReport, ViewersCommand, ViewersReport } from './load/rtsp-udp/messages.ts';
 import { withServer } from './server-folder.ts';
 
-const VIEWERS = 200;
+const VIEWERS = 500;
 const PACE_MS = 10;
 /** Until there is a stream, and until code is compiled and buffers have their size. */
 const PUBLISH_MS = 3000;

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BrowserContext, Page } from 'playwright-core';
-import { openBrowser } from './browser.ts';
+import { openBrowser } from './test-browser.ts';
 import { freePorts, startTestKernel, type TestKernel } from './test-kernel.ts';
 
 /** A kernel with the HTTP plugin, and a browser's page to open its pages in. */

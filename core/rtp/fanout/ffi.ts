@@ -1,11 +1,14 @@
 import { isIP } from 'node:net';
 import { WcsError } from '../../errors/wcs-error.ts';
+import type { SrtpKeys } from '../srtp/keys.ts';
+import { SrtpReceiver } from '../srtp/receiver.ts';
 import { u32At } from '../srtp/rtp-header.ts';
-import type { Destination, FanoutEngine, FanoutGroup, RtpSender, SenderOptions } from './engine.ts';
+import type { Destination, FanoutEngine, FanoutGroup, ReceiverOptions, RtpSender, SenderOptions } from './engine.ts';
 import { MemberGroup, type GroupHost } from './member-group.ts';
 import { cipherWorkspace, type CipherWorkspace, type NativeCipher } from './native-cipher.ts';
 import { NativeCm } from './native-cm.ts';
 import { NativeGcm } from './native-gcm.ts';
+import { NativeGcmOpener, OPENED_BYTES_MAX } from './native-gcm-opener.ts';
 import type { NativeLibrary } from './native-library.ts';
 import { NativeMemory } from './native-memory.ts';
 import { NativeSockets, type NativeAddress } from './native-socket.ts';
@@ -28,15 +31,18 @@ export class FfiEngine implements FanoutEngine, GroupHost<FfiSender> {
   /** Whether runs may leave as one message; off where the system has no UDP segmentation offload. */
   readonly segments: boolean;
   readonly #workspace: CipherWorkspace;
+  /** Where a packet lies while it is opened. */
+  readonly #opened: number;
 
   constructor(library: NativeLibrary, segments = true) {
     this.library = library;
     this.segments = segments;
-    this.memory = new NativeMemory(library, BURST_BYTES_MAX + Outbox.bytes + WORKSPACE_BYTES);
+    this.memory = new NativeMemory(library, BURST_BYTES_MAX + Outbox.bytes + OPENED_BYTES_MAX + WORKSPACE_BYTES);
     this.#workspace = cipherWorkspace(this.memory);
     this.sockets = new NativeSockets(library, this.memory);
     this.burst = new PreparedBurst(this.memory.bytes, this.memory.take(BURST_BYTES_MAX));
     this.outbox = new Outbox(library, this.memory);
+    this.#opened = this.memory.take(OPENED_BYTES_MAX);
   }
 
   openSender(options: SenderOptions): RtpSender {
@@ -45,6 +51,11 @@ export class FfiEngine implements FanoutEngine, GroupHost<FfiSender> {
 
   openGroup(): FanoutGroup {
     return new MemberGroup(this);
+  }
+
+  openReceiver(keys: SrtpKeys, options?: ReceiverOptions): SrtpReceiver {
+    if (keys.profile !== 'AEAD_AES_128_GCM') return new SrtpReceiver(keys, options);
+    return new SrtpReceiver(keys, { ...options, openerFor: ({ rtp }) => new NativeGcmOpener(this.library, this.memory, this.#workspace, this.#opened, rtp) });
   }
 
   bindUdp(host: string, port: number): number | undefined {

@@ -14,6 +14,10 @@ export interface NativeLibrary {
   readonly EVP_EncryptInit_ex: (context: Pointer, cipher: Pointer, engine: Pointer, key: Pointer, iv: Pointer) => number;
   readonly EVP_EncryptUpdate: (context: Pointer, out: Pointer, outLength: Pointer, input: Pointer, length: number) => number;
   readonly EVP_EncryptFinal_ex: (context: Pointer, out: Pointer, outLength: Pointer) => number;
+  readonly EVP_DecryptInit_ex: (context: Pointer, cipher: Pointer, engine: Pointer, key: Pointer, iv: Pointer) => number;
+  readonly EVP_DecryptUpdate: (context: Pointer, out: Pointer, outLength: Pointer, input: Pointer, length: number) => number;
+  readonly EVP_DecryptFinal_ex: (context: Pointer, out: Pointer, outLength: Pointer) => number;
+  readonly ERR_clear_error: () => void;
   readonly SHA1_Init: (context: Pointer) => number;
   readonly SHA1_Update: (context: Pointer, data: Pointer, length: number) => number;
   readonly sendmmsg: (fd: number, messages: Pointer, count: number, flags: number) => number;
@@ -57,6 +61,10 @@ export function loadNativeLibrary(): NativeLibrary {
     EVP_EncryptInit_ex: library.func('EVP_EncryptInit_ex', int, [pointer, pointer, pointer, pointer, pointer]),
     EVP_EncryptUpdate: library.func('EVP_EncryptUpdate', int, [pointer, pointer, pointer, pointer, int]),
     EVP_EncryptFinal_ex: library.func('EVP_EncryptFinal_ex', int, [pointer, pointer, pointer]),
+    EVP_DecryptInit_ex: library.func('EVP_DecryptInit_ex', int, [pointer, pointer, pointer, pointer, pointer]),
+    EVP_DecryptUpdate: library.func('EVP_DecryptUpdate', int, [pointer, pointer, pointer, pointer, int]),
+    EVP_DecryptFinal_ex: library.func('EVP_DecryptFinal_ex', int, [pointer, pointer, pointer]),
+    ERR_clear_error: library.func('ERR_clear_error', 'void', []),
     SHA1_Init: library.func('SHA1_Init', int, [pointer]),
     SHA1_Update: library.func('SHA1_Update', int, [pointer, pointer, 'size_t']),
     sendmmsg: library.func('sendmmsg', int, [int, pointer, 'unsigned int', int]),

@@ -1,6 +1,7 @@
-import { SRTP_OVERHEAD_BYTES_MAX } from '../srtp/keys.ts';
+import { SRTP_OVERHEAD_BYTES_MAX, type SrtpKeys } from '../srtp/keys.ts';
+import { SrtpReceiver } from '../srtp/receiver.ts';
 import { rtpHeaderBytes } from '../srtp/rtp-header.ts';
-import { RTP_PACKET_BYTES_MAX, type FanoutEngine, type FanoutGroup, type RtpSender, type SenderOptions } from './engine.ts';
+import { RTP_PACKET_BYTES_MAX, type FanoutEngine, type FanoutGroup, type ReceiverOptions, type RtpSender, type SenderOptions } from './engine.ts';
 import { MemberGroup, type GroupHost } from './member-group.ts';
 import { PeerSender } from './peer-sender.ts';
 import { BURST_BYTES_MAX, PreparedBurst } from './prepared-burst.ts';
@@ -16,6 +17,10 @@ export class PureEngine implements FanoutEngine, GroupHost<PureSender> {
 
   openGroup(): FanoutGroup {
     return new MemberGroup(this);
+  }
+
+  openReceiver(keys: SrtpKeys, options?: ReceiverOptions): SrtpReceiver {
+    return new SrtpReceiver(keys, options);
   }
 
   isOwn(sender: RtpSender): sender is PureSender {

@@ -47,11 +47,16 @@ function testProfile(engine: FfiEngine, inbox: Inbox, port: number, profile: Srt
   }
   if (sender.counters.dropped > 0) throw new Error('the system refuses what sendmmsg is given');
   const cipher = createSrtpCipher(profile, deriveSession(keys));
+  const receiver = engine.openReceiver(keys);
   for (const { rtp, sequence } of burst) {
     const expected = Buffer.alloc(rtp.length + SRTP_OVERHEAD_BYTES_MAX);
     const length = cipher.protectRtp(rtp, rtpHeaderBytes(rtp), sequence, expected);
-    if (!expected.subarray(0, length).equals(inbox.receive())) throw new Error(`libcrypto and node:crypto differ on ${profile}`);
+    const received = inbox.receive();
+    if (!expected.subarray(0, length).equals(received)) throw new Error(`libcrypto and node:crypto differ on ${profile}`);
+    const opened = receiver.unprotectRtp(received);
+    if (typeof opened === 'string' || !Buffer.from(rtp).equals(opened)) throw new Error(`libcrypto does not open ${profile}`);
   }
+  receiver.close();
 }
 
 /** Packets of SSRC 1 and payload type 96 over a wrap of the sequence number. */

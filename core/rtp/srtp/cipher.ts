@@ -14,3 +14,8 @@ export interface SrtpCipher {
   /** The index that an SRTCP packet carries, before anything is proven. */
   rtcpIndex(packet: Uint8Array): number;
 }
+
+/** Opens the RTP packets of one direction; gives back what it holds when it is closed, and opens nothing from then on. */
+export interface RtpOpener extends Pick<SrtpCipher, 'openRtp'> {
+  close(): void;
+}

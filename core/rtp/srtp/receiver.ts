@@ -1,6 +1,6 @@
-import type { SrtpCipher } from './cipher.ts';
+import type { RtpOpener, SrtpCipher } from './cipher.ts';
 import { createSrtpCipher } from './create-cipher.ts';
-import { deriveSession } from './key-derivation.ts';
+import { deriveSession, type SrtpSession } from './key-derivation.ts';
 import { RTCP_CLEAR_BYTES, SRTCP_INDEX_BYTES, SRTP_PROFILE_SIZES, type SrtpKeys, type SrtpProfileSizes } from './keys.ts';
 import { ReplayWindow, type ReplayWindowState } from './replay-window.ts';
 import { rtpHeaderBytes, u32At } from './rtp-header.ts';
@@ -37,9 +37,21 @@ export interface SrtpReceiverState {
   readonly rtcp: readonly SrtpSourceState[];
 }
 
+/** What a receiver may be given beside its keys. */
+export interface SrtpReceiverOptions {
+  /** A receiver to go on with. */
+  readonly state?: SrtpReceiverState | undefined;
+  /** Opens RTP in place of node:crypto. */
+  readonly openerFor?: (session: SrtpSession) => RtpOpener | undefined;
+  /** Told once that the receiver is closed. */
+  readonly onClose?: (() => void) | undefined;
+}
+
 /** Opens the SRTP and SRTCP packets of one peer: authentication, replay protection, roll-over counters. Nothing that a peer sends makes it throw. */
 export class SrtpReceiver {
   readonly #cipher: SrtpCipher;
+  readonly #opener: RtpOpener | undefined;
+  #onClose: (() => void) | undefined;
   readonly #sizes: SrtpProfileSizes;
   readonly #rtp: Map<number, ReplayWindow>;
   readonly #rtcp: Map<number, ReplayWindow>;
@@ -47,14 +59,16 @@ export class SrtpReceiver {
 
   /**
    * @param keys of the peer's direction
-   * @param state of a receiver to go on with
    * @throws WcsError PROTOCOL_E_MALFORMED when the keys don't fit their profile
    */
-  constructor(keys: SrtpKeys, state: SrtpReceiverState = { rtp: [], rtcp: [] }) {
-    this.#cipher = createSrtpCipher(keys.profile, deriveSession(keys));
+  constructor(keys: SrtpKeys, { state, openerFor, onClose }: SrtpReceiverOptions = {}) {
+    const session = deriveSession(keys);
+    this.#cipher = createSrtpCipher(keys.profile, session);
+    this.#opener = openerFor?.(session);
     this.#sizes = SRTP_PROFILE_SIZES[keys.profile];
-    this.#rtp = windowsOf(state.rtp);
-    this.#rtcp = windowsOf(state.rtcp);
+    this.#rtp = windowsOf(state?.rtp ?? []);
+    this.#rtcp = windowsOf(state?.rtcp ?? []);
+    this.#onClose = onClose;
   }
 
   get counters(): SrtpReceiverCounters {
@@ -71,11 +85,12 @@ export class SrtpReceiver {
     const window = known ?? new ReplayWindow();
     let index = estimateIndex(sequence, window.highest);
     if (!window.isNew(index)) return this.#refuse('replayed');
-    let plain = this.#cipher.openRtp(packet, headerBytes, index);
+    const opener = this.#opener ?? this.#cipher;
+    let plain = opener.openRtp(packet, headerBytes, index);
     if (plain === undefined && known === undefined && sequence < HALF_SEQUENCE_SPACE) {
       // What went before the first wrap may have been lost on the way.
       index += SEQUENCE_SPACE;
-      plain = this.#cipher.openRtp(packet, headerBytes, index);
+      plain = opener.openRtp(packet, headerBytes, index);
     }
     if (plain === undefined) return this.#refuse('authFailed');
     if (known === undefined && !remember(this.#rtp, ssrc, window)) return this.#refuse('tooManySources');
@@ -98,6 +113,13 @@ export class SrtpReceiver {
     window.accept(index);
     this.#counters.rtcp++;
     return plain;
+  }
+
+  /** Gives back what it holds; RTP is refused from now on where that was needed to open it. */
+  close(): void {
+    this.#opener?.close();
+    this.#onClose?.();
+    this.#onClose = undefined;
   }
 
   /** What it has learned, as plain data. */

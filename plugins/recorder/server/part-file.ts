@@ -152,6 +152,8 @@ export class PartFile implements PartOutput {
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#isPumping = false;
+        // What came after the last look at the queue.
+        if (this.#queue.length > 0 && this.#state === 'open') return this.#pump();
         const waiting = this.#onDrained;
         this.#onDrained = [];
         for (const wake of waiting) wake();

@@ -32,7 +32,13 @@ export class BusPort implements MediaPort {
   async find({ session, name, params, signal }: FindRequest): Promise<Stream> {
     const { media, settings } = this.#ctx;
     const stream = await waitForStream(media, session.timers, { name, params, caller: session.entry.peer?.address, waitMs: settings.playWaitMs, signal });
-    await stream.ready(AbortSignal.any([signal, AbortSignal.timeout(TRACKS_WAIT_MS)]));
+    const letGo = this.hold(session, stream.name);
+    try {
+      await stream.ready(AbortSignal.any([signal, AbortSignal.timeout(TRACKS_WAIT_MS)]));
+    } finally {
+      // Held on by whoever has found it, before anybody sees that it was let go of.
+      letGo();
+    }
     return stream;
   }
 
@@ -50,10 +56,10 @@ export class BusPort implements MediaPort {
 
   hold(session: PluginSession, name: string): () => void {
     const stream = this.#ctx.media.find(name);
-    if (stream?.playback === undefined) return () => undefined;
-    stream.playback.pause();
-    // A copy of a file ends when nobody reads it.
-    const subscription = session.subscribe(stream, { plane: 'frames', from: 'live', label: 'rtsp player to come', sink: HOLDER });
+    if (stream === undefined) return () => undefined;
+    stream.playback?.pause();
+    // Of what comes from a source, or is a copy of a file, nothing stays when nobody reads it; this reader takes nothing.
+    const subscription = session.subscribe(stream, { plane: 'frames', accept: [], onMismatch: 'omit', from: 'live', label: 'rtsp player to come', sink: HOLDER });
     return () => subscription.close();
   }
 

@@ -102,7 +102,7 @@ export interface MediaPort {
   /** Steers a stream that is played from a file; undefined for what is live, or gone. */
   playbackOf(name: string): Playback | undefined;
   /**
-   * Keeps a file at its start for a reader that has yet to PLAY; nothing for what is live.
+   * Keeps a stream for a reader that has yet to PLAY, and a file at its start.
    *
    * @returns lets go of it
    */

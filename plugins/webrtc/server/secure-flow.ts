@@ -1,8 +1,11 @@
 import { closeNotify, FinishedAssociation, type RemnantEvent } from 'wcs-core/rtp/dtls/remnant';
-import type { Destination, RtpSender, SenderOptions } from 'wcs-core/rtp/fanout/engine';
-import { SrtpReceiver } from 'wcs-core/rtp/srtp/receiver';
+import type { Destination, FanoutEngine, RtpSender } from 'wcs-core/rtp/fanout/engine';
+import type { SrtpReceiver } from 'wcs-core/rtp/srtp/receiver';
 import type { SecureState } from '../session/peer-state.ts';
 import type { TransportFlow } from './transport-flow.ts';
+
+/** What sends to peers and opens what they send; both are closed by their taker. */
+export type RtpEnds = Pick<FanoutEngine, 'openSender' | 'openReceiver'>;
 
 /** A connected peer's keys at work: SRTP both ways and what is left of DTLS. */
 export class SecureFlow {
@@ -12,12 +15,12 @@ export class SecureFlow {
   readonly #association: FinishedAssociation;
   #flow: TransportFlow | undefined;
 
-  constructor(state: SecureState, openSender: (options: SenderOptions) => RtpSender, flow: TransportFlow | undefined) {
+  constructor(state: SecureState, rtp: RtpEnds, flow: TransportFlow | undefined) {
     this.#state = state;
     this.#association = new FinishedAssociation(state.dtls);
     this.#flow = flow;
-    this.receiver = new SrtpReceiver(state.remoteKeys, state.receiver);
-    this.sender = openSender({ destination: flow?.destination ?? NOWHERE, keys: state.localKeys, srtcpIndex: state.srtcpIndex });
+    this.receiver = rtp.openReceiver(state.remoteKeys, { state: state.receiver });
+    this.sender = rtp.openSender({ destination: flow?.destination ?? NOWHERE, keys: state.localKeys, srtcpIndex: state.srtcpIndex });
   }
 
   /** Everything goes there from now on. */
@@ -41,6 +44,7 @@ export class SecureFlow {
   }
 
   close(): void {
+    this.receiver.close();
     this.sender.close();
   }
 }

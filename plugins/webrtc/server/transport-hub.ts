@@ -1,15 +1,15 @@
 import { networkInterfaces } from 'node:os';
-import { ProtocolError, WcsError, type Counter, type PluginContext, type Scope, type TcpLease, type UdpLease } from 'wcs-core';
+import { ProtocolError, WcsError, type Counter, type PluginContext, type TcpLease, type UdpLease } from 'wcs-core';
 import { datagramKind } from 'wcs-core/rtp/datagram-kind';
 import { openDtlsIdentity } from 'wcs-core/rtp/dtls/identity';
 import type { DtlsIdentity } from 'wcs-core/rtp/dtls/server-handshake';
-import type { RtpSender, SenderOptions } from 'wcs-core/rtp/fanout/engine';
 import { consentFailure, type ConsentLimits } from '../session/consent.ts';
 import { judgeCheck, newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';
 import type { PeerState } from '../session/peer-state.ts';
 import { candidateAddresses, candidatesOf } from './candidates.ts';
 import { OwnPorts } from './own-ports.ts';
 import type { Candidate, PeerImport, PeerOptions, PeerTransport, TransportHub } from './peer-transport.ts';
+import type { RtpEnds } from './secure-flow.ts';
 import { TcpFlows } from './tcp-flows.ts';
 import type { DropCause, Drops } from './transport-drops.ts';
 import type { TransportFlow } from './transport-flow.ts';
@@ -38,8 +38,7 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** What the hub needs beside the plugin's context. */
 export interface HubOptions {
   readonly settings: TransportSettings;
-  /** `ctx.rtp.openSender`: the sender closes with the scope. */
-  readonly openSender: (options: SenderOptions, scope: Scope) => RtpSender;
+  readonly rtp: RtpEnds;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
@@ -147,8 +146,8 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
     return this.#options.now();
   }
 
-  openSender(options: SenderOptions, scope: Scope): RtpSender {
-    return this.#options.openSender(options, scope);
+  get rtp(): RtpEnds {
+    return this.#options.rtp;
   }
 
   candidates(wish: 'udp' | 'tcp' | undefined): readonly Candidate[] {
@@ -188,7 +187,7 @@ export class WebrtcTransportHub implements TransportHub, PeerHost {
       identity: this.identity,
       drops: this.drops,
       now: () => this.now(),
-      openSender: (options, scope) => this.openSender(options, scope),
+      rtp: this.rtp,
       candidates: (wish) => this.#candidates(own.port, wish),
       setUfrag: (ufrag, checked) => this.setUfrag(ufrag, checked),
       admitHandshake: (peer) => this.admitHandshake(peer),

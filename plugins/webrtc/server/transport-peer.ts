@@ -1,13 +1,13 @@
-import { WcsError, type Held, type PluginSession, type Scope } from 'wcs-core';
+import { WcsError, type Held, type PluginSession } from 'wcs-core';
 import type { Fingerprint } from 'wcs-core/rtp/dtls/certificate';
 import { DtlsHandshake, type DtlsIdentity, type DtlsResult } from 'wcs-core/rtp/dtls/server-handshake';
-import type { RtpSender, SenderOptions } from 'wcs-core/rtp/fanout/engine';
+import type { RtpSender } from 'wcs-core/rtp/fanout/engine';
 import type { ConsentFacts } from '../session/consent.ts';
 import { newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';
 import type { IceAgreement, PeerState } from '../session/peer-state.ts';
 import { SeenChecks } from '../session/seen-checks.ts';
 import type { Candidate, LocalTransport, PeerTransport, RemoteAddress, RemoteTransport, TransportEnd, TransportEvents, TransportFailure } from './peer-transport.ts';
-import { SecureFlow } from './secure-flow.ts';
+import { SecureFlow, type RtpEnds } from './secure-flow.ts';
 import type { Drops } from './transport-drops.ts';
 import type { FlowPeer, TransportFlow } from './transport-flow.ts';
 
@@ -25,7 +25,7 @@ export interface PeerHost {
   readonly identity: DtlsIdentity;
   readonly drops: Drops;
   now(): number;
-  openSender(options: SenderOptions, scope: Scope): RtpSender;
+  readonly rtp: RtpEnds;
   candidates(wish: 'udp' | 'tcp' | undefined): readonly Candidate[];
   /** Makes the peer known by a ufrag of ours, or not. */
   setUfrag(ufrag: string, checked: CheckedPeer<TransportPeer> | undefined): void;
@@ -231,7 +231,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     for (const flow of flows) this.#flows.add(flow);
     this.#selected = flows[0];
     this.#selectedCheckMs = nowMs;
-    if (state.secure !== undefined) this.#secure = new SecureFlow(state.secure, (options) => this.#host.openSender(options, this.session.scope), this.#selected);
+    if (state.secure !== undefined) this.#secure = new SecureFlow(state.secure, this.#host.rtp, this.#selected);
   }
 
   close(): void {
@@ -276,7 +276,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
     this.#handshake = undefined;
     this.#host.handshakeDone(this);
     const beginning = { dtls: remnant, localKeys, remoteKeys, srtcpIndex: 0, receiver: { rtp: [], rtcp: [] } };
-    this.#secure = new SecureFlow(beginning, (options) => this.#host.openSender(options, this.session.scope), this.#selected);
+    this.#secure = new SecureFlow(beginning, this.#host.rtp, this.#selected);
     this.#events.onConnected();
   }
 

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Page } from 'playwright-core';
-import { openBrowser } from '../../support/browser.ts';
+import { openBrowser } from '../../support/test-browser.ts';
 import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts';
 import { peerTest } from '../../support/peers.ts';
 import { checkout } from '../../support/test-kernel.ts';

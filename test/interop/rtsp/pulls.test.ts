@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import { areInOrder, PullingServer } from '../../support/pulling-server.ts';
@@ -31,6 +32,26 @@ test('a camera whose datagrams do not come through is played over TCP, and is ca
   const again = await server.read(camera.url());
   await until(() => again.numbers.length > 10, 'packets again', LONG_MS);
   t.deepEqual(transports(), ['udp', 'tcp', 'tcp']);
+});
+
+test('a pull that ends with its last reader waits for one who has asked for it and takes his time', async (t) => {
+  const server = await PullingServer.start({ ...ANSWER, idleMs: 0 });
+  const camera = await FakeRtspServer.start();
+  const player = new TestRtspClient(server.port, camera.url());
+  t.teardown(async () => {
+    player.close();
+    camera.close();
+    await server.stop();
+  });
+  t.is((await player.ask('DESCRIBE')).status, 200);
+  await sleep(300);
+  await player.setup(`${player.base}/trackID=0`, 'tcp', 0);
+  await sleep(300);
+  t.is((await player.ask('PLAY')).status, 200);
+  await until(() => player.packets.length > 10, 'packets', LONG_MS);
+  t.is(camera.clients.length, 1, 'one call for all');
+  player.close();
+  await until(() => camera.clients[0]?.socket.destroyed === true, 'the end of the pull', LONG_MS);
 });
 
 test('a camera is pulled by rtsps, its certificate taken as it is where the settings say so', async (t) => {

@@ -1,5 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { createFanoutEngine } from '../../../core/rtp/fanout/create.ts';
+import { PureEngine } from '../../../core/rtp/fanout/pure.ts';
 import { REPLAY_WINDOW_PACKETS, ReplayWindow } from '../../../core/rtp/srtp/replay-window.ts';
 import { SrtpReceiver } from '../../../core/rtp/srtp/receiver.ts';
 import { parseSdesCrypto, writeSdesCrypto } from '../../../core/rtp/srtp/sdes.ts';
@@ -11,14 +13,17 @@ const payload = fc.uint8Array({ maxLength: 400 });
 /** Where a source may begin; a new source's roll-over counter is 0. */
 const first = fc.integer({ min: 0, max: 0xffff });
 
-for (const profile of SRTP_PROFILES) {
+/** Whatever opens packets here: node:crypto, and libcrypto where it can be called. */
+const ENGINES = [new PureEngine(), createFanoutEngine({ tier: 'auto', log: { info: () => undefined } })].filter(({ tier }, at, all) => all.findIndex((other) => other.tier === tier) === at);
+
+for (const [engine, profile] of ENGINES.flatMap((each) => SRTP_PROFILES.map((name) => [each, name] as const))) {
   const keys = srtpKeys(profile);
   const sender = new TestSrtpSender(keys);
 
-  test(`${profile}: what is protected is opened, once`, (t) => {
+  test(`${engine.tier}, ${profile}: what is protected is opened, once`, (t) => {
     fc.assert(
       fc.property(payload, first, fc.integer({ min: 1, max: 0x7fffffff }), (data, sequence, index) => {
-        const receiver = new SrtpReceiver(keys);
+        const receiver = engine.openReceiver(keys);
         const rtp = rtpPacket(sequence, data);
         const srtp = sender.rtp(rtp, sequence);
         if (data.length >= 16) t.notDeepEqual(srtp.slice(0, rtp.length), rtp);
@@ -34,10 +39,10 @@ for (const profile of SRTP_PROFILES) {
     );
   });
 
-  test(`${profile}: any flipped bit is refused, and the packet is left as it was`, (t) => {
+  test(`${engine.tier}, ${profile}: any flipped bit is refused, and the packet is left as it was`, (t) => {
     fc.assert(
       fc.property(payload, fc.nat(), fc.boolean(), (data, where, isRtcp) => {
-        const receiver = new SrtpReceiver(keys);
+        const receiver = engine.openReceiver(keys);
         const whole = isRtcp ? sender.rtcp(rtcpPacket(9, data.length % 20), 5) : sender.rtp(rtpPacket(77, data), 77);
         const bit = where % (whole.length * 8);
         const flipped = whole.slice();
@@ -51,10 +56,10 @@ for (const profile of SRTP_PROFILES) {
     );
   });
 
-  test(`${profile}: a truncated packet or noise is refused without a throw`, (t) => {
+  test(`${engine.tier}, ${profile}: a truncated packet or noise is refused without a throw`, (t) => {
     const srtp = sender.rtp(rtpPacket(5, new Uint8Array(40)), 5);
     const srtcp = sender.rtcp(rtcpPacket(5, 4), 5);
-    const receiver = new SrtpReceiver(keys);
+    const receiver = engine.openReceiver(keys);
     for (let length = 0; length < srtp.length; length++) t.is(typeof receiver.unprotectRtp(srtp.slice(0, length)), 'string');
     for (let length = 0; length < srtcp.length; length++) t.is(typeof receiver.unprotectRtcp(srtcp.slice(0, length)), 'string');
     fc.assert(
@@ -67,14 +72,14 @@ for (const profile of SRTP_PROFILES) {
     t.deepEqual(receiver.state(), { rtp: [], rtcp: [] });
   });
 
-  test(`${profile}: packets out of order inside the window all come through, over any wrap, and through a hand-over`, (t) => {
+  test(`${engine.tier}, ${profile}: packets out of order inside the window all come through, over any wrap, and through a hand-over`, (t) => {
     const near = fc.oneof(first, fc.integer({ min: 0xff80, max: 0xffff }), fc.integer({ min: 0, max: 20 }));
     fc.assert(
       fc.property(near, fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 80, maxLength: 160 }), fc.nat(79), (start, delays, swapAt) => {
-        let receiver = new SrtpReceiver(keys);
+        let receiver = engine.openReceiver(keys);
         const order = delays.map((delay, at) => ({ at, when: at === 0 ? -1 : at + delay })).sort((a, b) => a.when - b.when);
         for (const [position, { at }] of order.entries()) {
-          if (position === swapAt) receiver = new SrtpReceiver(keys, structuredClone(receiver.state()));
+          if (position === swapAt) receiver = engine.openReceiver(keys, { state: structuredClone(receiver.state()) });
           const rtp = rtpPacket(start + at, new Uint8Array([at]));
           t.deepEqual(receiver.unprotectRtp(sender.rtp(rtp, start + at)), rtp);
           t.is(receiver.unprotectRtp(sender.rtp(rtp, start + at)), 'replayed');

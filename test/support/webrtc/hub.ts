@@ -8,6 +8,7 @@ import type { PluginSession } from '../../../core/plugin/session.ts';
 import type { Destination, RtpSender, SenderOptions } from '../../../core/rtp/fanout/engine.ts';
 import { createSrtpCipher } from '../../../core/rtp/srtp/create-cipher.ts';
 import { deriveSession } from '../../../core/rtp/srtp/key-derivation.ts';
+import { SrtpReceiver } from '../../../core/rtp/srtp/receiver.ts';
 import { Scope } from '../../../core/scope/scope.ts';
 import type { PeerOptions, PeerTransport, RemoteAddress, TransportEnd, TransportEvents } from '../../../plugins/webrtc/server/peer-transport.ts';
 import { WebrtcTransportHub } from '../../../plugins/webrtc/server/transport-hub.ts';
@@ -96,7 +97,7 @@ export async function openHub(t: ExecutionContext, { settings = {}, before }: Hu
         if (!scope.closed) t.fail(String(error));
       }),
   } as unknown as PluginContext;
-  const hub = new WebrtcTransportHub(ctx, { settings: transportSchema.parse({ port: before?.port ?? 0, ...settings }), openSender: testSender, now: time.nowMs });
+  const hub = new WebrtcTransportHub(ctx, { settings: transportSchema.parse({ port: before?.port ?? 0, ...settings }), rtp: { openSender: testSender, openReceiver: (keys, options) => new SrtpReceiver(keys, options) }, now: time.nowMs });
   await hub.listen();
   t.teardown(() => scope.close());
   return {

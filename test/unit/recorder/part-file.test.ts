@@ -63,6 +63,18 @@ test('pieces are written in order and whole, also when the disk takes a part of 
   t.deepEqual(errors, []);
 });
 
+test('a piece that comes at any turn while the one before is being written follows it', async (t) => {
+  for (let turns = 0; turns < 40; turns++) {
+    const disk = new FakeDisk();
+    const { file } = fileOn(disk);
+    file.append([Buffer.from('one')]);
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    file.append([Buffer.from('two')]);
+    await file.finish();
+    t.is(disk.bytes.toString(), 'onetwo', `after ${turns} turns`);
+  }
+});
+
 test('a disk that is full is told once, and the file ends with its last whole piece', async (t) => {
   const disk = new FakeDisk();
   disk.capacity = 8;

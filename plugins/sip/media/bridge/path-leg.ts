@@ -113,7 +113,7 @@ export class PathLeg {
   }
 
   #setKeys(keys: { readonly local: SrtpKeys; readonly remote: SrtpKeys } | undefined, srtp?: SrtpReceiverState): void {
-    this.#guard = { keys: keys?.local, receiver: keys === undefined ? undefined : new SrtpReceiver(keys.remote, srtp) };
+    this.#guard = { keys: keys?.local, receiver: keys === undefined ? undefined : new SrtpReceiver(keys.remote, { state: srtp }) };
     this.#openSender();
   }
 
