@@ -40,7 +40,7 @@ async function startBehindLoss(t: ExecutionContext, { scenario, calls }: (typeof
 async function held({ kernel }: CallServer): Promise<Readonly<Record<string, number>>> {
   const { metrics, ports, rtpPairs, sessions, media } = kernel.kernel.parts;
   const text = await metrics.prometheus();
-  const gauges = ['sip_calls', 'sip_dialogs', 'sip_transactions'].map((name) => [name, Number(new RegExp(`^wcs_${name} (\\d+)`, 'm').exec(text)?.[1] ?? NaN)]);
+  const gauges = ['sip_calls', 'sip_dialogs', 'sip_transactions'].map((name): readonly [string, number] => [name, Number(new RegExp(`^wcs_${name} (\\d+)`, 'm').exec(text)?.[1] ?? NaN)]);
   const resources = process.getActiveResourcesInfo();
   return {
     ...Object.fromEntries(gauges),
