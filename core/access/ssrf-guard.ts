@@ -41,13 +41,16 @@ export async function checkTarget(target: string | URL, policy: TargetPolicy, re
   const addresses = isIP(host) === 0 ? await addressesOf(host, resolve) : [host];
   const byName = policy.allowed.some((entry) => nameMatches(host, entry));
   for (const address of addresses) {
-    const kind = classifyAddress(address);
-    const allowed = byName || classAllowed(kind, policy) || policy.allowed.some((entry) => addressInCidr(address, entry));
-    if (!allowed) throw refused(`${host} leads to ${address}, a ${WORDS[kind]} address; add it to network.allowedTargets to allow it`);
+    if (!byName && !isAllowedAddress(address, policy)) throw refused(`${host} leads to ${address}, a ${WORDS[classifyAddress(address)]} address; add it to network.allowedTargets to allow it`);
   }
   const [address = ''] = addresses;
   const port = url.port === '' ? DEFAULT_PORTS[url.protocol.slice(0, -1)] : Number(url.port);
   return { url, host, address, family: isIP(address) === 6 ? 6 : 4, port };
+}
+
+/** Whether a numeric address may be a target. */
+export function isAllowedAddress(address: string, policy: TargetPolicy): boolean {
+  return classAllowed(classifyAddress(address), policy) || policy.allowed.some((entry) => addressInCidr(address, entry));
 }
 
 const WORDS: Readonly<Record<AddressClass, string>> = {

@@ -1,5 +1,5 @@
 import { classifyAddress } from './ip-address.ts';
-import { checkTarget, type ResolvedTarget, type ResolveHost } from './ssrf-guard.ts';
+import { checkTarget, isAllowedAddress, type TargetPolicy, type ResolvedTarget, type ResolveHost } from './ssrf-guard.ts';
 
 /** What an operator lets URLs from outside name: `network` of wcs.yml. */
 export interface TargetSettings {
@@ -24,8 +24,22 @@ export class Targets {
    * @throws WcsError ACCESS_E_REFUSED saying which setting would allow it, NET_E_HOST_UNKNOWN
    */
   check(url: string | URL, caller: string | undefined): Promise<ResolvedTarget> {
+    return checkTarget(url, this.#policyFor(caller), this.#resolve);
+  }
+
+  /**
+   * Judges a numeric address that a peer gave, where datagrams are to be sent: no name is resolved for it, so that it
+   * may be asked at any moment. Names among the allowed targets don't count.
+   *
+   * @param caller as for `check`
+   */
+  allows(address: string, caller: string | undefined): boolean {
+    return isAllowedAddress(address, this.#policyFor(caller));
+  }
+
+  #policyFor(caller: string | undefined): TargetPolicy {
     const { allowPrivateTargets, allowedTargets } = this.#settings();
     const allowLoopback = caller !== undefined && classifyAddress(caller) === 'loopback';
-    return checkTarget(url, { allowLoopback, allowPrivate: allowPrivateTargets, allowed: allowedTargets }, this.#resolve);
+    return { allowLoopback, allowPrivate: allowPrivateTargets, allowed: allowedTargets };
   }
 }

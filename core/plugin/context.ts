@@ -59,7 +59,7 @@ export interface PluginContext<Settings = unknown> {
    */
   connect(options: DialOptions): Promise<Connection>;
   /** Judges addresses that peers and operators gave, before anything connects to them. */
-  readonly targets: Pick<Targets, 'check'>;
+  readonly targets: Pick<Targets, 'check' | 'allows'>;
   /** Local ports of the server's ranges; `scope` defaults to the plugin's. Errors: NET_E_PORT_EXHAUSTED. */
   readonly ports: {
     single(range: RangeName, scope?: Scope): ReturnType<PortRanges['single']>;

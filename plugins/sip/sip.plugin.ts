@@ -21,7 +21,7 @@ export default definePlugin({
     const { settings } = ctx;
     const engine = new SipEngine(ctx, settings.engine, nowMs);
     const { codecs, secure, symmetric, graceMs } = settings.media;
-    const media = new MediaPort({ ctx, nowMs, codecs, secure, latchMode: symmetric, graceMs, addressTowards: (host) => engine.hostTowards(host) });
+    const media = new MediaPort({ ctx, nowMs, codecs, security: secure, latchMode: symmetric, graceMs, addressTowards: (host) => engine.hostTowards(host) });
     const board = new Switchboard(ctx, settings, media, nowMs, engine);
     engine.onConnectionLost = (target) => board.registrar.onFlowLost(target);
     return {
@@ -31,6 +31,7 @@ export default definePlugin({
         registerApiOperations(ctx.operations, board);
         ctx.capabilities.provide(TELEPHONY, board.clients);
         ctx.capabilities.provide(TELEPHONY_MEDIA, board.clients);
+        await media.prepare();
         const access = await engine.prepare();
         board.connected(await connectSrf(ctx, access, board.handlers, false));
         await engine.routed(Object.keys(board.handlers));

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { PeerProcess, type Finished } from './peers.ts';
@@ -18,20 +19,29 @@ export interface SippOptions {
   readonly port?: number;
   readonly calls?: number;
   readonly holdMs?: number;
+  /** Changes the scenario. */
+  readonly edit?: (scenario: string) => string;
   readonly more?: readonly string[];
 }
 
 /** A SIPp at work; `finished` has status 0 when every call passed. */
 export async function startSipp(t: ExecutionContext, options: SippOptions): Promise<{ readonly port: number; readonly finished: Promise<Finished> }> {
-  const { scenario, target, service = 'echo', transport = 'udp', calls = 1, holdMs = 200, more = [] } = options;
+  const { scenario, target, service = 'echo', transport = 'udp', calls = 1, holdMs = 200, edit, more = [] } = options;
   const [freePort = 0, mediaPort = 0] = await freePorts(2);
   const port = options.port ?? freePort;
+  const folder = mkdtempSync(join(tmpdir(), 'wcs-sipp-'));
+  const [file, errors] = [join(folder, `${scenario}.xml`), join(folder, 'errors')];
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const text = readFileSync(join(scenarios, `${scenario}.xml`), 'utf8');
+  writeFileSync(file, edit === undefined ? text : edit(text));
   const args = [
     ...(target === undefined ? [] : [target, '-s', service]),
-    ...['-sf', join(scenarios, `${scenario}.xml`), '-i', '127.0.0.1', '-p', String(port), '-mi', '127.0.0.1', '-mp', String(mediaPort), '-m', String(calls), '-d', String(holdMs)],
-    ...['-t', transport === 'tcp' ? 't1' : 'u1', '-nostdin', '-watchdog_interval', '0', '-trace_err', '-error_file', '/dev/stderr', ...more],
+    ...['-sf', file, '-i', '127.0.0.1', '-p', String(port), '-mi', '127.0.0.1', '-mp', String(mediaPort), '-m', String(calls), '-d', String(holdMs)],
+    ...['-t', transport === 'tcp' ? 't1' : 'u1', '-nostdin', '-watchdog_interval', '0', '-trace_err', '-error_file', errors, ...more],
   ];
-  const { finished } = new PeerProcess(t, 'sipp', args);
+  const peer = new PeerProcess(t, 'sipp', args);
+  // It can't write them to a pipe.
+  const finished = peer.finished.then((result) => ({ ...result, stderr: result.stderr + (existsSync(errors) ? readFileSync(errors, 'utf8') : '') }));
   if (target === undefined) await until(() => isTaken(transport, port), 'SIPp to listen');
   return { port, finished };
 }

@@ -78,6 +78,11 @@ export class UdpRelay {
       .join('\r\n');
   }
 
+  /** Sends what clients say to that port of loopback. */
+  forwardTo(port: number): void {
+    this.#target = { address: '127.0.0.1', port };
+  }
+
   /** From now on all clients have another address towards the server, as after a change of network. */
   changeAddresses(): void {
     for (const { socket } of this.#flows.values()) socket.close();

@@ -126,7 +126,8 @@ export class TrackFanout {
     if (packet.key && this.#track.kind === 'video') this.#noteKey(sequence, packet.ptsUs, packet.receivedAtMs);
     const kept: RingPacket = { rtp: plain.rtp, orientation: plain.orientation, sequence, atMs: this.#host.runtime.clock.nowMs() };
     this.#ring.put(kept, this.#host.joinLimits());
-    if (this.hasListeners) this.#queue.push(kept, packet.marker);
+    // A packet of sound is a frame.
+    if (this.hasListeners) this.#queue.push(kept, packet.marker || this.#track.kind === 'audio');
     else this.#noteSent(kept);
   }
 

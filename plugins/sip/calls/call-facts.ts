@@ -88,11 +88,12 @@ export interface CallState {
 }
 
 /** What the media of a call is made for. */
-export function mediaRequestOf(session: PluginSession, { hasAudio, hasVideo, codecs, account, streamName }: CallPlan, sink: CallMediaSink): CallMediaRequest {
+export function mediaRequestOf(session: PluginSession, { hasAudio, hasVideo, codecs, account, streamName, callerAddress }: CallPlan, sink: CallMediaSink): CallMediaRequest {
   return {
     ...{ session, audio: hasAudio, video: hasVideo, streamName, sink },
     ...(codecs === undefined ? {} : { codecs }),
     peerHost: addressesOf(account).host,
+    callerAddress,
     // The same for a call that takes the place of another, and goes on with its stream.
     owner: `call:${streamName}`,
     meta: { plugin: 'sip', protocol: 'sip', sessionId: session.id, params: {} },

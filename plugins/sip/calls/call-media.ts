@@ -13,6 +13,8 @@ export interface CallMediaRequest {
   readonly streamName: string;
   readonly owner: string;
   readonly meta: StreamMeta;
+  /** IP address of whoever asked for the call: media goes only where they may have it sent; undefined for the server itself. */
+  readonly callerAddress: string | undefined;
   readonly sink: CallMediaSink;
 }
 
@@ -26,6 +28,8 @@ export interface CallMediaSink {
   onPlayEnded(reason: string): void;
   /** The published stream was taken away. */
   onTerminated(reason: string): void;
+  /** The other side is not who it has said to be. */
+  onFailed(info: string): void;
 }
 
 /** The media of one call: RTP towards the peer, streams of the bus on our side. */
@@ -57,7 +61,8 @@ export interface CallMedia {
   /** To be called several times a second. */
   tick(nowMs: number): void;
   end(reason: string): void;
-  exportState(): unknown;
+  /** Undefined while something is under way that another version could not take. */
+  exportState(): object | undefined;
 }
 
 /** Where calls get their media from; the bridge to the media bus. */

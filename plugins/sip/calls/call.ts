@@ -72,11 +72,13 @@ export class Call {
 
   /** Undefined while something is under way that another version could not take. */
   exportState(): CallState | undefined {
-    const [media, dialog, pending] = [this.#media, this.#dialog, this.#pending];
-    if (media === undefined || this.over || (dialog === undefined && pending === undefined && !this.#left)) return undefined;
+    const [dialog, pending] = [this.#dialog, this.#pending];
+    if (this.over || (dialog === undefined && pending === undefined && !this.#left)) return undefined;
+    const media = this.#media?.exportState();
+    if (media === undefined) return undefined;
     return {
       ...{ plan: this.plan, status: this.#status, statusCode: this.#statusCode, establishedAtMs: this.#establishedAtMs },
-      ...{ dialogId: dialog?.id, transactionId: pending?.stackTxnId, left: this.#left, referrals: this.#referrals, transfer: this.#transfer?.exportState(), media: media.exportState() },
+      ...{ dialogId: dialog?.id, transactionId: pending?.stackTxnId, left: this.#left, referrals: this.#referrals, transfer: this.#transfer?.exportState(), media },
     };
   }
 
@@ -389,6 +391,7 @@ export class Call {
       onKey: () => this.#services.onKey(),
       onKeyFrameWanted: () => this.#requestKeyFrame(),
       onPlayEnded: () => this.#services.onPlayEnded(this),
+      onFailed: (info) => this.fail(info),
       onTerminated: (reason) => {
         this.#left = this.#services.isSucceeded(this);
         if (!this.#left) this.hangUp(reason);

@@ -66,7 +66,14 @@ function registerInjections(operations: PluginContext['operations'], board: Swit
     role: 'admin',
     input: z.object({ callId, fileName: z.string().min(1).max(1024) }),
     cli: { positional: ['callId', 'fileName'] },
-    handler: ({ callId, fileName }, { caller, signal }) => board.inject(calls.get(callId), parseStreamName(`vod://${fileName.split('/').map(encodeURIComponent).join('/')}`), caller.address, signal),
+    handler: async ({ callId, fileName }, { caller, signal }) => {
+      try {
+        await board.inject(calls.get(callId), parseStreamName(`vod://${fileName.split('/').map(encodeURIComponent).join('/')}`), caller.address, signal);
+      } catch (error) {
+        if (error instanceof WcsError && error.code === 'MEDIA_E_FILE') throw new WcsError('MEDIA_E_NOT_FOUND', error.message, { cause: error });
+        throw error;
+      }
+    },
   });
   operations.register({
     name: 'call.inject_stream.terminate',

@@ -130,7 +130,7 @@ export class PhoneClients implements Telephony, MediaSessionListener {
     const offered = offeredMedia(request.body);
     if (offered === undefined) return response.send(488);
     const call = this.#options.calls.openFor(response, {
-      ...{ callId: callIdOf(request), incoming: true, account, ...callerOf(request), callee: account.login, calledUser: account.login, clientId: undefined, token, callerAddress: undefined },
+      ...{ callId: callIdOf(request), incoming: true, account, ...callerOf(request), callee: account.login, calledUser: account.login, clientId: undefined, token, callerAddress: this.#options.registrar.byToken(token)?.plan.callerAddress },
       ...{ hasAudio: true, hasVideo: offered.kinds.includes('video'), codecs: offered.codecs, streamName: `call-${randomUUID()}` },
     });
     if (call === undefined) return;

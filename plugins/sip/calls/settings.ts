@@ -28,8 +28,8 @@ export const callSettings = {
     .strictObject({
       /** What is offered to the other side, best first. */
       codecs: z.array(z.enum(CODECS)).min(1).default(['opus', 'g722', 'pcmu', 'pcma', 'h264', 'vp8']),
-      /** Offer encrypted media with keys in the description (SDES); what is offered to us so is taken in any case. */
-      secure: z.boolean().default(false),
+      /** Offer encrypted media, with keys in the description (SDES) or by DTLS; what is offered to us so is taken in any case. */
+      secure: z.enum(['none', 'sdes', 'dtls']).default('none'),
       /** Whose media is believed: who sends first within a few seconds, or only the address in the description. */
       symmetric: z.enum(['learned', 'signalled']).default('learned'),
       /** How long readers of a call's stream wait when it breaks off, milliseconds. */

@@ -1,14 +1,7 @@
 import type { PluginSession } from 'wcs-core';
+import type { Fingerprint } from 'wcs-core/rtp/dtls/certificate';
 import type { RtpSender } from 'wcs-core/rtp/fanout/engine';
 import type { PeerState } from '../session/peer-state.ts';
-
-/** One line of `a=fingerprint`. @see RFC 8122 section 5 */
-export interface Fingerprint {
-  /** Name of the hash as the description writes it, e.g. `sha-256`; compared without regard to case. */
-  readonly algorithm: string;
-  /** Upper-case hexadecimal bytes with colons: `AB:CD:…`. */
-  readonly value: string;
-}
 
 /** A host candidate of ours, ready for `a=candidate`. @see RFC 8839 section 5.1 */
 export interface Candidate {

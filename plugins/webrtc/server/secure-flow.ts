@@ -1,11 +1,8 @@
+import { closeNotify, FinishedAssociation, type RemnantEvent } from 'wcs-core/rtp/dtls/remnant';
 import type { Destination, FanoutEngine, RtpSender } from 'wcs-core/rtp/fanout/engine';
 import type { SrtpReceiver } from 'wcs-core/rtp/srtp/receiver';
-import { closeNotify, readRemnant, type RemnantEvent } from '../session/dtls-remnant.ts';
 import type { SecureState } from '../session/peer-state.ts';
 import type { TransportFlow } from './transport-flow.ts';
-
-/** Repetitions of our last flight that one peer may ask for: a client gives up long before. */
-const LAST_FLIGHT_REPEATS_MAX = 10;
 
 /** What sends to peers and opens what they send; both are closed by their taker. */
 export type RtpEnds = Pick<FanoutEngine, 'openSender' | 'openReceiver'>;
@@ -15,11 +12,12 @@ export class SecureFlow {
   readonly sender: RtpSender;
   readonly receiver: SrtpReceiver;
   readonly #state: SecureState;
+  readonly #association: FinishedAssociation;
   #flow: TransportFlow | undefined;
-  #repeats = 0;
 
   constructor(state: SecureState, rtp: RtpEnds, flow: TransportFlow | undefined) {
     this.#state = state;
+    this.#association = new FinishedAssociation(state.dtls);
     this.#flow = flow;
     this.receiver = rtp.openReceiver(state.remoteKeys, { state: state.receiver });
     this.sender = rtp.openSender({ destination: flow?.destination ?? NOWHERE, keys: state.localKeys, srtcpIndex: state.srtcpIndex });
@@ -33,12 +31,7 @@ export class SecureFlow {
 
   /** Takes a DTLS datagram, and says what it was. @throws ProtocolError when it is malformed */
   onDtls(datagram: Buffer): RemnantEvent {
-    const event = readRemnant(datagram, this.#state.dtls);
-    if (event === 'repeat' && this.#repeats < LAST_FLIGHT_REPEATS_MAX) {
-      this.#repeats++;
-      for (const sent of this.#state.dtls.lastFlight) this.#flow?.send(sent);
-    }
-    return event;
+    return this.#association.onDatagram(datagram, (sent) => this.#flow?.send(sent));
   }
 
   /** Tells the peer that we are closing; only as the last thing. */

@@ -1,12 +1,12 @@
 import { networkInterfaces } from 'node:os';
 import { ProtocolError, WcsError, type Counter, type PluginContext, type TcpLease, type UdpLease } from 'wcs-core';
+import { datagramKind } from 'wcs-core/rtp/datagram-kind';
+import { openDtlsIdentity } from 'wcs-core/rtp/dtls/identity';
+import type { DtlsIdentity } from 'wcs-core/rtp/dtls/server-handshake';
 import { consentFailure, type ConsentLimits } from '../session/consent.ts';
 import { judgeCheck, newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';
 import type { PeerState } from '../session/peer-state.ts';
-import { datagramKind } from '../wire/datagram-kind.ts';
 import { candidateAddresses, candidatesOf } from './candidates.ts';
-import type { DtlsIdentity } from './dtls-handshake.ts';
-import { openDtlsIdentity } from './dtls-identity.ts';
 import { OwnPorts } from './own-ports.ts';
 import type { Candidate, PeerImport, PeerOptions, PeerTransport, TransportHub } from './peer-transport.ts';
 import type { RtpEnds } from './secure-flow.ts';

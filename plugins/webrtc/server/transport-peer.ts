@@ -1,11 +1,12 @@
 import { WcsError, type Held, type PluginSession } from 'wcs-core';
+import type { Fingerprint } from 'wcs-core/rtp/dtls/certificate';
+import { DtlsHandshake, type DtlsIdentity, type DtlsResult } from 'wcs-core/rtp/dtls/server-handshake';
 import type { RtpSender } from 'wcs-core/rtp/fanout/engine';
 import type { ConsentFacts } from '../session/consent.ts';
 import { newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';
 import type { IceAgreement, PeerState } from '../session/peer-state.ts';
 import { SeenChecks } from '../session/seen-checks.ts';
-import { DtlsHandshake, type DtlsIdentity, type DtlsResult } from './dtls-handshake.ts';
-import type { Candidate, Fingerprint, LocalTransport, PeerTransport, RemoteAddress, RemoteTransport, TransportEnd, TransportEvents, TransportFailure } from './peer-transport.ts';
+import type { Candidate, LocalTransport, PeerTransport, RemoteAddress, RemoteTransport, TransportEnd, TransportEvents, TransportFailure } from './peer-transport.ts';
 import { SecureFlow, type RtpEnds } from './secure-flow.ts';
 import type { Drops } from './transport-drops.ts';
 import type { FlowPeer, TransportFlow } from './transport-flow.ts';

@@ -1,3 +1,4 @@
+import type { DtlsRemnant } from 'wcs-core/rtp/dtls/remnant';
 import type { SrtpKeys } from 'wcs-core/rtp/srtp/keys';
 import type { SrtpReceiverState } from 'wcs-core/rtp/srtp/receiver';
 
@@ -17,17 +18,6 @@ export interface IceAgreement {
 export type FlowState =
   | { readonly type: 'udp'; readonly address: string; readonly port: number }
   | { readonly type: 'tcp'; readonly connectionIndex: number; readonly unread: Uint8Array };
-
-/** What is left of a DTLS association once its SRTP keys are out: enough to tell and to say goodbye, and to repeat our last flight. */
-export interface DtlsRemnant {
-  readonly readKey: Uint8Array;
-  readonly readSalt: Uint8Array;
-  readonly writeKey: Uint8Array;
-  readonly writeSalt: Uint8Array;
-  /** Sequence number of our next record of epoch 1. */
-  readonly nextSequence: number;
-  readonly lastFlight: readonly Uint8Array[];
-}
 
 /** The keys of a connected peer and how far they have been used. */
 export interface SecureState {

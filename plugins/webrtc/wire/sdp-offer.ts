@@ -1,6 +1,7 @@
 import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
 import { messageOf, ProtocolError, WcsError } from 'wcs-core';
 import { offeredCodecs, textOf, type OfferedCodec } from 'wcs-core/formats/sdp-codecs';
+import { fingerprintOf, type Fingerprint } from 'wcs-core/rtp/dtls/certificate';
 
 /** Longest SDP that is read, in characters; a browser's is 4 to 12 thousand. */
 export const SDP_LENGTH_MAX = 131_072;
@@ -12,7 +13,6 @@ export const SDP_MEDIA_MAX = 32;
 const ENTRIES_MAX = 64;
 const ICE_UFRAG = /^[A-Za-z0-9+/]{4,256}$/;
 const ICE_PWD = /^[A-Za-z0-9+/]{22,256}$/;
-const FINGERPRINT = /^[0-9A-F]{2}(?::[0-9A-F]{2}){15,63}$/;
 const TOKEN = /^[\x21-\x7e]{1,64}$/;
 
 /** Direction of an m-section as the offerer sees it. @see RFC 8866 section 6.7 */
@@ -22,8 +22,7 @@ export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 export interface OfferedTransport {
   readonly iceUfrag: string;
   readonly icePwd: string;
-  /** Hash function in lower case, hash in upper-case hexadecimal with colons. */
-  readonly fingerprint: { readonly algorithm: string; readonly value: string };
+  readonly fingerprint: Fingerprint;
   readonly setup: 'actpass' | 'active' | 'passive';
 }
 
@@ -134,12 +133,12 @@ function transportOf(media: MediaDescription, session: SessionDescription): { tr
   const iceUfrag = textOf(media.iceUfrag ?? session.iceUfrag ?? '');
   const icePwd = textOf(media.icePwd ?? session.icePwd ?? '');
   const { type = '', hash = '' } = media.fingerprint ?? session.fingerprint ?? {};
-  const value = textOf(hash).toUpperCase();
+  const fingerprint = fingerprintOf(textOf(type), textOf(hash));
   const setup = textOf(media.setup ?? session.setup ?? '');
   if (!ICE_UFRAG.test(iceUfrag) || !ICE_PWD.test(icePwd)) return { problem: 'no a=ice-ufrag and a=ice-pwd' };
-  if (!FINGERPRINT.test(value)) return { problem: 'no a=fingerprint' };
+  if (fingerprint === undefined) return { problem: 'no a=fingerprint' };
   if (setup !== 'actpass' && setup !== 'active' && setup !== 'passive') return { problem: 'no a=setup' };
-  return { transport: { iceUfrag, icePwd, fingerprint: { algorithm: textOf(type).toLowerCase(), value }, setup } };
+  return { transport: { iceUfrag, icePwd, fingerprint, setup } };
 }
 
 function extensionsOf(media: MediaDescription): HeaderExtension[] {

@@ -56,6 +56,8 @@ export type Receiver = (memory: Buffer, at: number, length: number, nowMs: numbe
 
 /** A connected UDP socket of the load. */
 export interface LoadSocket {
+  /** Its own. */
+  readonly port: number;
   send(datagram: Uint8Array): void;
   close(): void;
 }
@@ -102,6 +104,7 @@ export class UdpSockets {
     const name = socketAddress(address, port);
     const fd = this.#open(receiver, (socket) => call.connect(socket, name, name.length));
     return {
+      port: localPort(fd),
       send: (datagram) => {
         if (this.#receivers.has(fd)) call.send(fd, datagram, datagram.length, 0);
       },
@@ -113,9 +116,7 @@ export class UdpSockets {
   listen(address: string, receiver: Receiver): LoadInbox {
     const name = socketAddress(address, 0);
     const fd = this.#open(receiver, (socket) => call.bind(socket, name, name.length));
-    const length = Buffer.from([name.length, 0, 0, 0]);
-    if (call.getsockname(fd, name, length) !== 0) throw new Error(`No port, errno ${koffi.errno()}`);
-    return { port: name.readUInt16BE(2), close: () => this.#close(fd) };
+    return { port: localPort(fd), close: () => this.#close(fd) };
   }
 
   /** Hands over what comes, from now on and for good. */
@@ -173,6 +174,13 @@ export class UdpSockets {
     }
     return datagrams;
   }
+}
+
+function localPort(fd: number): number {
+  const name = socketAddress('0.0.0.0', 0);
+  const length = Buffer.from([name.length, 0, 0, 0]);
+  if (call.getsockname(fd, name, length) !== 0) throw new Error(`No port, errno ${koffi.errno()}`);
+  return name.readUInt16BE(2);
 }
 
 /** @see ip(7), struct sockaddr_in */

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { UdpLease } from '../../../core/net/udp-listener.ts';
-import { DTLS_CONTENT } from '../../../plugins/webrtc/wire/dtls-record.ts';
+import { DTLS_CONTENT } from '../../../core/rtp/dtls/record.ts';
 import { STUN_ATTRIBUTE } from '../../../plugins/webrtc/wire/stun.ts';
 import { writeStun } from '../../../plugins/webrtc/wire/stun-write.ts';
 import { TestDtlsClient, clientCertificate, plainRecord } from '../../support/webrtc/dtls-client.ts';

@@ -2,7 +2,8 @@ import type { ExecutionContext } from 'ava';
 import { startBaresip } from '../../support/baresip.ts';
 import { startKamailio } from '../../support/kamailio.ts';
 import { peerTest } from '../../support/peers.ts';
-import { startCallServer, type CallServer } from '../../support/sip/call-server.ts';
+import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts';
+import { sipEntry, startCallServer, type CallServer } from '../../support/sip/call-server.ts';
 import { startSipp } from '../../support/sipp.ts';
 import { levelOf, toneShare } from '../../support/tones.ts';
 import { until } from '../../support/until.ts';
@@ -103,14 +104,28 @@ peerTest('a call that rings is given up by a CANCEL', ['sipp'], async (t) => {
   await passes(t, cancelled);
 });
 
-peerTest('media is encrypted with the keys of the description: baresip and a tone', ['kamailio', 'baresip'], async (t) => {
-  const server = await startCallServer(t, { media: { codecs: ['pcmu'], secure: true } });
-  const pbx = await startKamailio(t);
-  await startBaresip(t, 'secure', pbx);
+peerTest('media is encrypted with keys of the description, or by DTLS: the tone of baresip, both ways, through a swap', ['kamailio', 'baresip'], async (t) => {
+  const plugin = new PluginUnderTest('sip', sipEntry);
+  t.teardown(() => plugin.remove());
+  const [sdes, dtls, pbx] = await Promise.all([startCallServer(t, { media: { codecs: ['pcmu'], secure: 'sdes' } }), startCallServer(t, { media: { codecs: ['pcmu'], secure: 'dtls' } }, {}, plugin.folder), startKamailio(t)]);
+  const baresip = await startBaresip(t, 'secure', pbx);
   const account = { sipLogin: '1001', sipPassword: 'secret-1001', sipDomain: 'pbx.test', sipOutboundProxy: '127.0.0.1', sipPort: pbx.port };
-  await server.call('call.startup', { callId: 'one', callee: '1004', toStream: 'heard', ...account });
-  await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', 'the answer', 30_000);
-  await until(async () => toneShare(await server.hear('heard', 200), 8000, 440) > 0.9, 'the tone of baresip', 15_000);
-  await server.call('call.terminate', { callId: 'one' });
-  t.is(await server.statusOf('one'), undefined);
+  for (const [server, callee] of [[sdes, '1004'], [dtls, '1005']] as const) {
+    server.publishTone('tone', 1000);
+    await server.call('call.startup', { callId: 'one', callee, toStream: 'heard', ...account });
+    await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', `the answer of ${callee}`, 30_000);
+    await server.call('call.inject_stream', { callId: 'one', streamName: 'tone' });
+    await until(async () => toneShare(await server.hear('heard', 200), 8000, 440) > 0.9, `the tone of ${callee}`, 15_000);
+  }
+  plugin.writeGood();
+  await dtls.call('plugin.reload', { name: 'sip' });
+  await until(async () => toneShare(await dtls.hear('heard', 200), 8000, 440) > 0.9, 'the tone behind the swap', 15_000);
+  for (const server of [sdes, dtls]) {
+    await server.call('call.terminate', { callId: 'one' });
+    t.is(await server.statusOf('one'), undefined);
+    t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
+  }
+  // What it has understood of ours, in both calls.
+  const counted = await until(() => [...baresip.log().matchAll(/^packets:\s+(\d+)\s+(\d+)/gm)].map(([, , received]) => Number(received)).filter((received) => received > 10).length >= 2, 'the statistics of baresip', 5000).catch(() => false);
+  t.true(counted, baresip.log().slice(-2000));
 });

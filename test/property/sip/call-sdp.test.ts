@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { ProtocolError, WcsError } from '../../../core/errors/wcs-error.ts';
 import { SdpDialogue, type MediaWish } from '../../../plugins/sip/media/session/sdp-dialogue.ts';
 
-const WISH: MediaWish = { kinds: ['audio', 'video'], codecs: ['opus', 'pcmu', 'h264', 'vp8', 'speex'], secure: false, address: '127.0.0.1', ports: { audio: 31_000, video: 31_002 } };
+const WISH: MediaWish = { kinds: ['audio', 'video'], codecs: ['opus', 'pcmu', 'h264', 'vp8', 'speex'], security: 'none', fingerprint: { algorithm: 'sha-256', value: 'AB' }, address: '127.0.0.1', ports: { audio: 31_000, video: 31_002 } };
 const WORDS = ['m=audio 4000 RTP/AVP 0 96', 'm=video 4002 RTP/SAVP 96', 'm=audio 0 RTP/AVP 0', 'a=rtpmap:96 opus/48000/2', 'a=rtpmap:96 H264/90000', 'a=fmtp:96 packetization-mode=1;sprop-parameter-sets=AAAA,!!', 'a=rtpmap:0 telephone-event/0', 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AA', 'c=IN IP6 ::', 'c=IN IP4 pbx.test', 'a=sendonly', 'a=rtcp:99999', 'a=group:BUNDLE', 'b=AS:200', 'v=0', ''];
 
 test('whatever a peer describes, an answer has as many lines as the offer, or it is refused', (t) => {

@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { ProtocolError } from '../../../core/errors/wcs-error.ts';
-import { HandshakeReassembler } from '../../../plugins/webrtc/wire/dtls-handshake.ts';
-import { parseRecords, writeRecord } from '../../../plugins/webrtc/wire/dtls-record.ts';
+import { HandshakeReassembler } from '../../../core/rtp/dtls/handshake-message.ts';
+import { parseRecords, writeRecord } from '../../../core/rtp/dtls/record.ts';
 import { ipToBytes } from '../../../plugins/webrtc/wire/ip-bytes.ts';
 import { frame4571, FrameReader4571, FRAME_MAX_BYTES } from '../../../plugins/webrtc/wire/rfc4571.ts';
 import { hasIntegrity, parseStun } from '../../../plugins/webrtc/wire/stun.ts';

@@ -26,10 +26,10 @@ export interface CallServer {
   hear(name: string, ms: number): Promise<Int16Array>;
 }
 
-/** Starts it with the sip plugin, and others by name; it stops with the test. */
-export async function startCallServer(t: ExecutionContext, settings: Readonly<Record<string, unknown>> = {}, others: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {}, path = dirname(sipEntry)): Promise<CallServer> {
+/** Starts it with the sip plugin, and others by name; it stops with the test. @param config further sections of wcs.yml */
+export async function startCallServer(t: ExecutionContext, settings: Readonly<Record<string, unknown>> = {}, others: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {}, path = dirname(sipEntry), config: Readonly<Record<string, unknown>> = {}): Promise<CallServer> {
   const [port = 0] = await freePorts(1);
-  const kernel = await startTestKernel({ plugins: { sip: { enabled: true, path, engine: { port }, drainMs: 1000, ...settings }, ...others } });
+  const kernel = await startTestKernel({ config, plugins: { sip: { enabled: true, path, engine: { port }, drainMs: 1000, ...settings }, ...others } });
   t.teardown(async () => {
     await kernel.stop();
     if (!t.passed) t.log(kernel.logLines.slice(-30).join(''));

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { DtlsClient } from 'werift';
-import { makeDtlsCertificate } from '../../../plugins/webrtc/server/dtls-handshake.ts';
-import type { Fingerprint } from '../../../plugins/webrtc/server/peer-transport.ts';
+import { makeDtlsCertificate } from '../../../core/rtp/dtls/server-handshake.ts';
+import type { Fingerprint } from '../../../core/rtp/dtls/certificate.ts';
 
 /** Certificate and key of a client, PEM, with the fingerprint that its description would name. */
 export interface ClientCertificate {

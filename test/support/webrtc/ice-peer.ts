@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
 import { SrtpSession } from 'werift';
 import type { LocalTransport } from '../../../plugins/webrtc/server/peer-transport.ts';
-import { datagramKind } from '../../../plugins/webrtc/wire/datagram-kind.ts';
+import { datagramKind } from '../../../core/rtp/datagram-kind.ts';
 import { frame4571, FrameReader4571 } from '../../../plugins/webrtc/wire/rfc4571.ts';
 import { parseStun, STUN_ATTRIBUTE, type StunMessage } from '../../../plugins/webrtc/wire/stun.ts';
 import { writeStun } from '../../../plugins/webrtc/wire/stun-write.ts';

@@ -17,3 +17,18 @@ test('settings count as they are when the question is asked', async (t) => {
   settings = { allowPrivateTargets: false, allowedTargets: ['camera'] };
   t.like(await targets.check('rtmp://camera/live', '198.51.100.7'), { address: '10.0.0.7', port: 1935, host: 'camera' });
 });
+
+test('a numeric address is judged at once, by its class and by ranges, and never by a name', (t) => {
+  let settings = { allowPrivateTargets: false, allowedTargets: ['camera', '10.0.0.0/24'] };
+  const targets = new Targets(() => settings, resolve);
+  t.true(targets.allows('1.1.1.1', '198.51.100.7'));
+  t.true(targets.allows('10.0.0.7', '198.51.100.7'));
+  t.false(targets.allows('10.0.1.7', '198.51.100.7'));
+  t.false(targets.allows('127.0.0.1', '198.51.100.7'));
+  t.true(targets.allows('127.0.0.1', '127.0.0.1'));
+  t.false(targets.allows('::ffff:10.0.1.7', '198.51.100.7'));
+  t.false(targets.allows('camera', '198.51.100.7'), 'what is no address is none that is allowed');
+  settings = { ...settings, allowPrivateTargets: true };
+  t.true(targets.allows('10.0.1.7', '198.51.100.7'));
+  t.false(targets.allows('169.254.169.254', '198.51.100.7'));
+});

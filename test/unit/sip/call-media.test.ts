@@ -1,10 +1,12 @@
 import test from 'ava';
-import { SdpDialogue, type MediaWish } from '../../../plugins/sip/media/session/sdp-dialogue.ts';
+import { SdpDialogue, type LineSecurity, type MediaWish } from '../../../plugins/sip/media/session/sdp-dialogue.ts';
 import { SourceLatch } from '../../../plugins/sip/media/session/source-latch.ts';
 import { readSdp } from '../../../plugins/sip/media/wire/read-sdp.ts';
 
-const wish = (more: Partial<MediaWish> = {}): MediaWish => ({ kinds: ['audio'], codecs: ['opus', 'pcmu', 'pcma', 'h264', 'vp8'], secure: false, address: '127.0.0.1', ports: { audio: 31_000, video: 31_002 }, ...more });
+const FINGERPRINT = { algorithm: 'sha-256', value: Array.from({ length: 32 }, () => 'AB').join(':') };
+const wish = (more: Partial<MediaWish> = {}): MediaWish => ({ kinds: ['audio'], codecs: ['opus', 'pcmu', 'pcma', 'h264', 'vp8'], security: 'none', fingerprint: FINGERPRINT, address: '127.0.0.1', ports: { audio: 31_000, video: 31_002 }, ...more });
 const sdp = (...lines: string[]): string => ['v=0', 'o=- 1 1 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0', ...lines, ''].join('\r\n');
+const keysOf = (dialogue: SdpDialogue): Extract<LineSecurity, { type: 'sdes' }> | undefined => dialogue.agreed.map(({ security }) => security).find((security) => security?.type === 'sdes');
 const CRYPTO = `a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:${Buffer.alloc(30, 7).toString('base64')}`;
 
 test('an answer takes the first format of the offer that both have, under its number, and the keys beside it', (t) => {
@@ -65,11 +67,29 @@ test('the address of nobody is hold, as old phones say it', (t) => {
 test('keys in a description are answered under their tag, and keys beside plain RTP are passed over', (t) => {
   const secure = new SdpDialogue(wish());
   t.regex(secure.answer(sdp('m=audio 4000 RTP/SAVP 0', 'a=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA', CRYPTO)), /a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:/);
-  t.deepEqual(secure.agreed[0]?.keys?.remote.masterKey, new Uint8Array(16).fill(7));
+  t.deepEqual(keysOf(secure)?.remote.masterKey, new Uint8Array(16).fill(7));
   const plain = new SdpDialogue(wish());
   t.notRegex(plain.answer(sdp('m=audio 4000 RTP/AVP 0', CRYPTO)), /a=crypto/);
-  t.is(plain.agreed[0]?.keys, undefined);
+  t.is(plain.agreed[0]?.security, undefined);
   t.throws(() => new SdpDialogue(wish()).answer(sdp('m=audio 4000 RTP/SAVP 0')), { code: 'MEDIA_E_NO_COMMON_CODEC' });
+});
+
+const THEIRS = Array.from({ length: 32 }, () => '0f').join(':');
+
+test('DTLS is offered as the side that waits, and answered so to who may begin; whoever names no certificate is refused', (t) => {
+  const offering = new SdpDialogue(wish({ security: 'dtls' }));
+  const offer = offering.offer();
+  t.regex(offer, /m=audio 31000 UDP\/TLS\/RTP\/SAVP /);
+  t.regex(offer, /a=setup:passive\r\n/);
+  t.regex(offer, /a=fingerprint:sha-256 AB:AB/);
+  const theirs = [`a=fingerprint:SHA-256 ${THEIRS}`, 'm=audio 4000 UDP/TLS/RTP/SAVP 0'];
+  t.throws(() => offering.accept(sdp(...theirs, 'a=setup:passive')), { code: 'MEDIA_E_NO_COMMON_CODEC' }, 'nobody would begin');
+  t.throws(() => offering.accept(sdp('m=audio 4000 UDP/TLS/RTP/SAVP 0', 'a=setup:active')), { code: 'MEDIA_E_NO_COMMON_CODEC' });
+  offering.accept(sdp(...theirs, 'a=setup:active'));
+  t.deepEqual(offering.agreed[0]?.security, { type: 'dtls', fingerprints: [{ algorithm: 'sha-256', value: THEIRS.toUpperCase() }] });
+  const answering = new SdpDialogue(wish());
+  t.regex(answering.answer(sdp(...theirs, 'a=setup:actpass')), /m=audio 31000 UDP\/TLS\/RTP\/SAVP 0\r\n[^]*a=setup:passive/);
+  t.throws(() => new SdpDialogue(wish()).answer(sdp('m=audio 4000 UDP/TLS/RTP/SAVP 0', 'a=fingerprint:sha-256 AB:CD', 'a=setup:actpass')), { code: 'MEDIA_E_NO_COMMON_CODEC' });
 });
 
 test('a dialogue goes on from its plain data', (t) => {

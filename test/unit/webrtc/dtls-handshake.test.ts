@@ -1,8 +1,8 @@
 import test from 'ava';
 import { ProtocolError } from '../../../core/errors/wcs-error.ts';
-import { openRecord } from '../../../plugins/webrtc/session/dtls-record-cipher.ts';
-import { closeNotify, readRemnant } from '../../../plugins/webrtc/session/dtls-remnant.ts';
-import { DTLS_CONTENT, parseRecords } from '../../../plugins/webrtc/wire/dtls-record.ts';
+import { openRecord } from '../../../core/rtp/dtls/record-cipher.ts';
+import { closeNotify, readRemnant } from '../../../core/rtp/dtls/remnant.ts';
+import { DTLS_CONTENT, parseRecords } from '../../../core/rtp/dtls/record.ts';
 import { clientCertificate, plainRecord } from '../../support/webrtc/dtls-client.ts';
 import { DtlsPair, serverIdentity } from '../../support/webrtc/dtls-pair.ts';
 import { until } from '../../support/until.ts';

@@ -215,16 +215,10 @@ export class SipEngine {
     if (numeric !== undefined && caller === undefined) return done(numeric);
     const find = async (): Promise<void> => {
       const found = await this.#location.find(uri);
-      const allowed = caller === undefined ? found : await this.#allowed(found, caller);
+      const allowed = caller === undefined ? found : found.filter(({ address }) => this.#ctx.targets.allows(address, caller));
       if (this.#session?.closed === false) done(allowed);
     };
     this.#ctx.background(find());
-  }
-
-  /** Those of the targets that a peer may have us reach. */
-  async #allowed(targets: readonly Target[], caller: string): Promise<readonly Target[]> {
-    const verdicts = await Promise.all(targets.map(async ({ address }) => this.#ctx.targets.check(`sip://${address.includes(':') ? `[${address}]` : address}`, caller).then(() => true, () => false)));
-    return targets.filter((_target, index) => verdicts[index] === true);
   }
 
   #transmit(target: Target, bytes: Uint8Array): void {

@@ -62,15 +62,17 @@ export class CallLine {
   }
 
   /** Goes on as the line of the previous version, which played that stream. */
-  restore(agreed: AgreedSection | undefined, stream: Stream | undefined, state: CallLineState): void {
+  restore(agreed: AgreedSection | undefined, stream: Stream | undefined): void {
     this.#agreed = agreed;
     this.#stream = stream;
-    if (agreed !== undefined) this.#path.open(agreed, state.path.srtp);
+    if (agreed !== undefined) this.#path.open(agreed);
     this.#update();
   }
 
-  exportState(): CallLineState {
-    return { ssrc: this.#ssrc, sent: this.#sentNow(), path: this.#path.exportState() };
+  /** Undefined while another version could not go on with it. */
+  exportState(): CallLineState | undefined {
+    const path = this.#path.exportState();
+    return path === undefined ? undefined : { ssrc: this.#ssrc, sent: this.#sentNow(), path };
   }
 
   get bytesIn(): number {

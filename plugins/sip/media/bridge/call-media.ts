@@ -9,7 +9,7 @@ const SSRC_MAX = 0xffff_ffff;
 const FIXED_FORMATS: Readonly<Partial<Record<Codec, NonNullable<RtpIngestTrack['format']>>>> = { g722: { sampleRateHz: 16_000, channels: 1 }, g729: { sampleRateHz: 8000, channels: 1 } };
 
 /** What the media of every call is given. */
-export interface CallMediaServices extends Pick<LineHost, 'ctx' | 'latchMode' | 'nowMs'> {
+export interface CallMediaServices extends Pick<LineHost, 'ctx' | 'latchMode' | 'nowMs' | 'identity'> {
   /** How long readers of a call's stream wait when it breaks off, milliseconds. */
   readonly graceMs: number;
 }
@@ -34,6 +34,8 @@ export class BusCallMedia implements CallMedia {
   #publication: Publication | undefined;
   #ingest: RtpIngest | undefined;
   #ingested: readonly AgreedSection[] = [];
+  /** Places of the kinds among those. */
+  #indexes: ReadonlyMap<CallKind, number> = new Map();
   /** Revision of the tracks; raised with each change of their formats. */
   #revision: number;
   #stream: Stream | undefined;
@@ -125,19 +127,18 @@ export class BusCallMedia implements CallMedia {
     for (const line of this.#lines.values()) line.agree(undefined);
   }
 
-  exportState(): BusCallMediaState {
-    return { dialogue: this.#dialogue.exportState(), lines: [...this.#lines.values()].map((line) => line.exportState()), ingest: this.#ingest?.exportState(), revision: this.#revision, playing: this.#stream?.name };
+  exportState(): BusCallMediaState | undefined {
+    const lines = [...this.#lines.values()].flatMap((line) => line.exportState() ?? []);
+    if (lines.length < this.#lines.size) return undefined;
+    return { dialogue: this.#dialogue.exportState(), lines, ingest: this.#ingest?.exportState(), revision: this.#revision, playing: this.#stream?.name };
   }
 
-  #restore({ ingest, playing, lines }: BusCallMediaState): void {
+  #restore({ ingest, playing }: BusCallMediaState): void {
     const { agreed } = this.#dialogue;
     this.#stream = playing === undefined ? undefined : this.#services.ctx.media.find(playing);
     [this.#publication] = this.#request.session.publications;
     if (this.#publication !== undefined && ingest !== undefined) this.#receive(this.#publication, agreed, ingest);
-    for (const [index, [kind, line]] of [...this.#lines].entries()) {
-      const state = lines[index];
-      if (state !== undefined) line.restore(agreed.find((section) => section.kind === kind), this.#stream, state);
-    }
+    for (const [kind, line] of this.#lines) line.restore(agreed.find((section) => section.kind === kind), this.#stream);
   }
 
   /** Does what both sides have agreed on. */
@@ -159,6 +160,7 @@ export class BusCallMedia implements CallMedia {
   #receive(publication: Publication, agreed: readonly AgreedSection[], state?: RtpIngestState): void {
     const { sink } = this.#request;
     this.#ingested = agreed;
+    this.#indexes = new Map(agreed.map(({ kind }, index) => [kind, index]));
     const tracks = agreed.map((section) => trackOf(section, this.#revision * REVISIONS_EACH));
     const ingest = new RtpIngest({ publication, tracks, mayReorder: true, ssrc: this.#ssrc, sendRtcp: (index, compound) => this.#lineOf(index)?.sendRtcp(compound) }, state);
     this.#ingest = ingest;
@@ -178,20 +180,22 @@ export class BusCallMedia implements CallMedia {
   }
 
   #lineHost(kind: CallKind): LineHost {
-    const { ctx, latchMode, nowMs } = this.#services;
-    const { session, sink } = this.#request;
-    const indexOf = (): number => this.#ingested.findIndex((section) => section.kind === kind);
+    const { ctx, identity, latchMode, nowMs } = this.#services;
+    const { session, callerAddress, sink } = this.#request;
     return {
       ctx,
       session,
+      identity,
       latchMode,
       nowMs,
+      mayReach: (address) => callerAddress === undefined || ctx.targets.allows(address, callerAddress),
       onRtp: (packet, receivedAtMs) => {
         // Who is asked not to send, and does, is not heard.
-        if (!this.#dialogue.held) this.#ingest?.rtp(indexOf(), packet, receivedAtMs);
+        if (!this.#dialogue.held) this.#ingest?.rtp(this.#indexes.get(kind) ?? -1, packet, receivedAtMs);
       },
-      onRtcp: (compound, receivedAtMs) => this.#ingest?.rtcp(indexOf(), compound, receivedAtMs),
+      onRtcp: (compound, receivedAtMs) => this.#ingest?.rtcp(this.#indexes.get(kind) ?? -1, compound, receivedAtMs),
       onKey: (key) => sink.onKey(key),
+      onFailed: (info) => sink.onFailed(info),
       onPlayEnded: (reason) => {
         if (this.#stream === undefined) return;
         this.#stream = undefined;

@@ -1,8 +1,10 @@
 import type { PluginContext, PluginSession, RtpPortPair, RtpSender } from 'wcs-core';
-import { isRtcp, isRtp, rtpPayloadType, rtpSsrc } from 'wcs-core/rtp/packet';
-import { SrtpReceiver, type SrtpReceiverState } from 'wcs-core/rtp/srtp/receiver';
-import type { AgreedSection } from '../session/sdp-dialogue.ts';
+import { datagramKind } from 'wcs-core/rtp/datagram-kind';
+import type { DtlsIdentity } from 'wcs-core/rtp/dtls/server-handshake';
+import { isRtp, rtpPayloadType, rtpSsrc } from 'wcs-core/rtp/packet';
+import type { AgreedSection, LineSecurity } from '../session/sdp-dialogue.ts';
 import { SourceLatch, type LatchMode, type MediaAddress, type SourceLatchState } from '../session/source-latch.ts';
+import { PathLeg, type LegState } from './path-leg.ts';
 
 const NUMERIC = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*)$/i;
 
@@ -10,44 +12,61 @@ const NUMERIC = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*)$/i;
 export interface PathHost {
   readonly ctx: PluginContext;
   readonly session: PluginSession;
+  readonly identity: DtlsIdentity;
   readonly latchMode: LatchMode;
   readonly nowMs: () => number;
+  /** Whether whoever asked for the call may have media sent to that address. */
+  mayReach(address: string): boolean;
   onRtp(packet: Uint8Array, receivedAtMs: number): void;
   onRtcp(compound: Uint8Array, receivedAtMs: number): void;
-  /** There is a sender now, or another one. */
+  /** There is a sender now, another one, or none any more. */
   onSender(): void;
+  /** The peer is not whom its description names. */
+  onFailed(info: string): void;
 }
 
 /** Plain data of a `PeerPath`. */
 export interface PeerPathState {
   readonly latch: SourceLatchState;
-  readonly srtp: SrtpReceiverState | undefined;
-  readonly srtcpIndex: number;
+  readonly rtp: LegState;
+  readonly rtcp: LegState;
+  readonly muxes: boolean;
 }
 
 /** The way between one pair of ports and the peer: who is believed, where to send, and the keys. */
 export class PeerPath {
   readonly #host: PathHost;
-  readonly #pair: RtpPortPair;
   readonly #latch: SourceLatch;
+  readonly #rtp: PathLeg;
+  readonly #rtcp: PathLeg;
+  /** Of the previous version; until the way is opened. */
+  #saved: PeerPathState | undefined;
   #agreed: AgreedSection | undefined;
-  #senders: { readonly rtp: RtpSender; readonly rtcp: RtpSender } | undefined;
   #sentTo: MediaAddress | undefined;
-  #srtp: SrtpReceiver | undefined;
-  #srtcpIndex: number;
+  /** A peer with DTLS sends its reports beside its media, and has no keys for another port. @see RFC 5761 */
+  #muxes: boolean;
   #bytesIn = 0;
-  #bytesSentBefore = 0;
 
   constructor(host: PathHost, pair: RtpPortPair, state?: PeerPathState) {
+    const { ctx, session, identity } = host;
     this.#host = host;
-    this.#pair = pair;
+    this.#saved = state;
     this.#latch = new SourceLatch(host.latchMode, state?.latch);
-    this.#srtcpIndex = state?.srtcpIndex ?? 0;
-    host.session.attach(pair, { onRtp: (data, from) => (isRtcp(data) ? this.#onRtcp(data, from) : this.#onRtp(data, from)), onRtcp: (data, from) => this.#onRtcp(data, from) });
+    this.#muxes = state?.muxes ?? false;
+    const legHost = {
+      identity,
+      openSender: (options: Parameters<typeof ctx.rtp.openSender>[0]) => ctx.rtp.openSender(options, session.scope),
+      onHandshakeFailed: (info: string, detail: string, from: MediaAddress) => this.#onHandshakeFailed(info, detail, from),
+    };
+    this.#rtp = new PathLeg({ ...legHost, onSender: () => host.onSender() }, pair.rtp, state?.rtp.srtcpIndex);
+    this.#rtcp = new PathLeg({ ...legHost, onSender: () => undefined }, pair.rtcp, state?.rtcp.srtcpIndex);
+    session.attach(pair, { onRtp: (data, from) => this.#onDatagram(this.#rtp, data, from), onRtcp: (data, from) => this.#onDatagram(this.#rtcp, data, from) });
   }
 
-  exportState(): PeerPathState {
-    return { latch: this.#latch.exportState(), srtp: this.#srtp?.state(), srtcpIndex: this.#senders?.rtcp.srtcpIndex ?? this.#srtcpIndex };
+  /** Undefined while the keys are being agreed on, with which no other version could go on. */
+  exportState(): PeerPathState | undefined {
+    if (this.#rtp.busy || this.#rtcp.busy) return undefined;
+    return { latch: this.#latch.exportState(), rtp: this.#rtp.exportState(), rtcp: this.#rtcp.exportState(), muxes: this.#muxes };
   }
 
   get bytesIn(): number {
@@ -55,84 +74,102 @@ export class PeerPath {
   }
 
   get bytesOut(): number {
-    return this.#bytesSentBefore + (this.#senders?.rtp.counters.bytes ?? 0);
+    return this.#rtp.bytesOut;
   }
 
-  /** Sends RTP to the peer; undefined before both sides have agreed. */
+  /** Sends RTP to the peer; undefined before both sides have agreed, and with DTLS before the peer has shown who it is. */
   get sender(): RtpSender | undefined {
-    return this.#senders?.rtp;
+    return this.#rtp.sender;
   }
 
   sendRtcp(compound: Uint8Array): void {
-    this.#senders?.rtcp.sendRtcp(compound);
+    (this.#muxes ? this.#rtp : this.#rtcp).sender?.sendRtcp(compound);
   }
 
-  /** Opens the way as it is agreed on. @param srtp of the path of the previous version, whose keys are the same */
-  open(agreed: AgreedSection, srtp?: SrtpReceiverState): void {
-    const { keys } = agreed;
-    const isSameKey = keys !== undefined && this.#agreed?.keys !== undefined && areSameBytes(keys.remote.masterKey, this.#agreed.keys.remote.masterKey) && areSameBytes(keys.local.masterKey, this.#agreed.keys.local.masterKey);
+  /** Opens the way as it is agreed on. */
+  open(agreed: AgreedSection): void {
+    const { security } = agreed;
+    const [before, saved] = [this.#agreed, this.#saved];
+    this.#saved = undefined;
     this.#latch.describe({ address: agreed.remote.address, port: agreed.remote.port }, this.#host.nowMs());
-    const mayStay = this.#agreed !== undefined && (isSameKey || (keys === undefined && this.#agreed.keys === undefined));
-    this.#agreed = agreed;
-    if (!mayStay) {
+    if (before === undefined || !isSameSecurity(before.security, security)) {
       this.close();
-      this.#srtp = keys === undefined ? undefined : new SrtpReceiver(keys.remote, { state: srtp });
-      this.#agreed = agreed;
+      this.#muxes = saved?.muxes ?? false;
+      this.#rtp.protect(security, saved?.rtp);
+      this.#rtcp.protect(security, saved?.rtcp);
     }
-    this.#follow();
+    this.#agreed = agreed;
+    this.#follow(agreed);
   }
 
   close(): void {
-    const senders = this.#senders;
     this.#agreed = undefined;
-    this.#senders = undefined;
     this.#sentTo = undefined;
-    if (senders === undefined) return;
-    this.#bytesSentBefore += senders.rtp.counters.bytes;
-    this.#srtcpIndex = senders.rtcp.srtcpIndex;
-    senders.rtp.close();
-    senders.rtcp.close();
+    for (const leg of [this.#rtp, this.#rtcp]) {
+      leg.sendTo(undefined);
+      leg.close();
+    }
   }
 
-  #onRtp(data: Uint8Array, from: MediaAddress): void {
+  #onDatagram(leg: PathLeg, data: Buffer, from: MediaAddress): void {
     const agreed = this.#agreed;
-    const packet = this.#srtp === undefined ? data : this.#srtp.unprotectRtp(data);
-    if (agreed === undefined || typeof packet === 'string' || !isRtp(packet)) return;
+    if (agreed === undefined) return;
+    const kind = datagramKind(data);
+    if (kind === 'rtp' && leg === this.#rtp) this.#onRtp(agreed, data, from);
+    else if (kind === 'rtcp') this.#onRtcp(leg, agreed, data, from);
+    else if (kind === 'dtls' && this.#latch.mayBe(from) && this.#host.mayReach(from.address)) leg.onDtls(data, from, from.address === agreed.remote.address, this.#host.nowMs());
+  }
+
+  #onRtp(agreed: AgreedSection, data: Buffer, from: MediaAddress): void {
+    const packet = this.#rtp.openRtp(data);
+    if (packet === undefined || !isRtp(packet)) return;
     const payloadType = rtpPayloadType(packet);
     const isAgreed = payloadType === agreed.format.receiveType || payloadType === agreed.events?.receiveType;
     const nowMs = this.#host.nowMs();
     if (!isAgreed || !this.#latch.admit(from, rtpSsrc(packet), nowMs)) return;
     this.#bytesIn += packet.length;
-    this.#follow();
+    this.#follow(agreed);
     this.#host.onRtp(packet, nowMs);
   }
 
-  #onRtcp(data: Uint8Array, from: MediaAddress): void {
-    if (this.#agreed === undefined || from.address !== this.#latch.destination.address) return;
-    const compound = this.#srtp === undefined ? data : this.#srtp.unprotectRtcp(data);
-    if (typeof compound !== 'string') this.#host.onRtcp(compound, this.#host.nowMs());
+  #onRtcp(leg: PathLeg, { security }: AgreedSection, data: Buffer, from: MediaAddress): void {
+    if (from.address !== this.#latch.destination.address) return;
+    const compound = leg.openRtcp(data);
+    if (compound === undefined) return;
+    if (security?.type === 'dtls') this.#muxes = leg === this.#rtp;
+    this.#host.onRtcp(compound, this.#host.nowMs());
   }
 
   /** Sends to where media comes from, or else to where the peer has said that it is. */
-  #follow(): void {
-    const agreed = this.#agreed;
+  #follow(agreed: AgreedSection): void {
     const { address, port } = this.#latch.destination;
     // Instead of an address there may be a name: the peer's media will tell where it is.
-    if (agreed === undefined || !NUMERIC.test(address) || (address === this.#sentTo?.address && port === this.#sentTo.port)) return;
+    if ((address === this.#sentTo?.address && port === this.#sentTo.port) || !NUMERIC.test(address)) return;
     this.#sentTo = { address, port };
+    if (!this.#host.mayReach(address)) return this.#refuse(address);
     const isSignalled = address === agreed.remote.address && port === agreed.remote.port;
-    const rtp = { type: 'udp', socket: this.#pair.rtp, address, port } as const;
-    const rtcp = { type: 'udp', socket: this.#pair.rtcp, address, port: isSignalled ? agreed.remote.rtcpPort : port + 1 } as const;
-    if (this.#senders !== undefined) {
-      this.#senders.rtp.setDestination(rtp);
-      this.#senders.rtcp.setDestination(rtcp);
-      return;
-    }
-    const { ctx, session } = this.#host;
-    const keys = agreed.keys?.local;
-    this.#senders = { rtp: ctx.rtp.openSender({ destination: rtp, keys }, session.scope), rtcp: ctx.rtp.openSender({ destination: rtcp, keys, srtcpIndex: this.#srtcpIndex }, session.scope) };
-    this.#host.onSender();
+    this.#rtp.sendTo({ address, port });
+    this.#rtcp.sendTo({ address, port: isSignalled ? agreed.remote.rtcpPort : port + 1 });
   }
+
+  /** Nothing is sent until the peer's media comes from elsewhere. */
+  #refuse(address: string): void {
+    this.#host.session.log.warn('The other side wants its media where it may not go; network.allowedTargets would allow it', { address });
+    this.#rtp.sendTo(undefined);
+    this.#rtcp.sendTo(undefined);
+  }
+
+  #onHandshakeFailed(info: string, detail: string, from: MediaAddress): void {
+    this.#host.session.log.info('A DTLS handshake of a call failed', { detail, from: from.address });
+    // A stranger's certificate is nobody's fault.
+    if (from.address === this.#agreed?.remote.address) this.#host.onFailed(info);
+  }
+}
+
+function isSameSecurity(a: LineSecurity | undefined, b: LineSecurity | undefined): boolean {
+  if (a?.type === 'sdes' && b?.type === 'sdes') return areSameBytes(a.remote.masterKey, b.remote.masterKey) && areSameBytes(a.local.masterKey, b.local.masterKey);
+  if (a?.type === 'dtls' && b?.type === 'dtls') return a.fingerprints.length === b.fingerprints.length && a.fingerprints.every(({ value }, index) => value === b.fingerprints[index]?.value);
+  return a === b;
 }
 
 function areSameBytes(a: Uint8Array, b: Uint8Array): boolean {

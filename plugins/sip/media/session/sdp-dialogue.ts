@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { kindOfCodec, ProtocolError, WcsError, type Codec } from 'wcs-core';
+import type { Fingerprint } from 'wcs-core/rtp/dtls/certificate';
 import { SRTP_KEY_BYTES, SRTP_PROFILE_SIZES, type SrtpKeys, type SrtpProfile } from 'wcs-core/rtp/srtp/keys';
 import { parseSdesCrypto, writeSdesCrypto } from 'wcs-core/rtp/srtp/sdes';
 import { agreeEvents, agreeFormat, offerFormats, type AgreedFormat } from '../wire/formats.ts';
@@ -9,14 +10,22 @@ import { writeSdp, type LocalFormat, type LocalSection } from '../wire/write-sdp
 /** Media of a call. */
 export type CallKind = 'audio' | 'video';
 
+/** How keys are agreed on in our offers: not at all, in the description, or by DTLS. @see RFC 4568, RFC 5763 */
+export type SecurityWish = 'none' | 'sdes' | 'dtls';
+
+/** The keys of an m-line, or whose certificates lead to them; plain data. */
+export type LineSecurity = { readonly type: 'sdes'; readonly local: SrtpKeys; readonly remote: SrtpKeys } | { readonly type: 'dtls'; readonly fingerprints: readonly Fingerprint[] };
+
 /** What we want of a call; plain data. */
 export interface MediaWish {
   /** In the order of our offer. */
   readonly kinds: readonly CallKind[];
   /** Codecs that we can have, best first. */
   readonly codecs: readonly Codec[];
-  /** Offer encrypted media; what a peer offers encrypted is always taken so. @see RFC 4568 */
-  readonly secure: boolean;
+  /** Offer encrypted media; what a peer offers encrypted is always taken so. */
+  readonly security: SecurityWish;
+  /** That of our certificate. */
+  readonly fingerprint: Fingerprint;
   /** Numeric address where we want media, and the RTP port of each kind. */
   readonly address: string;
   readonly ports: Readonly<Partial<Record<CallKind, number>>>;
@@ -33,8 +42,11 @@ export interface AgreedSection {
   readonly sends: boolean;
   /** The peer sends media. */
   readonly receives: boolean;
-  readonly keys: { readonly local: SrtpKeys; readonly remote: SrtpKeys } | undefined;
+  readonly security: LineSecurity | undefined;
 }
+
+/** Our part in the security of an m-line. */
+type SlotSecurity = { readonly type: 'sdes'; readonly tag: number; readonly keys: SrtpKeys } | { readonly type: 'dtls' };
 
 /** One m-line over the life of a call. */
 interface Slot {
@@ -45,7 +57,7 @@ interface Slot {
   /** As we said them last; empty for a refused line. */
   readonly ours: readonly LocalFormat[];
   readonly agreed: AgreedSection | undefined;
-  readonly crypto: { readonly tag: number; readonly keys: SrtpKeys } | undefined;
+  readonly security: SlotSecurity | undefined;
 }
 
 /** Plain data of an `SdpDialogue`. */
@@ -58,7 +70,9 @@ export interface SdpDialogueState {
 }
 
 const PLAIN: ReadonlySet<string> = new Set(['RTP/AVP', 'RTP/AVPF']);
-const SECURE: ReadonlySet<string> = new Set(['RTP/SAVP', 'RTP/SAVPF']);
+const SDES: ReadonlySet<string> = new Set(['RTP/SAVP', 'RTP/SAVPF']);
+const DTLS: ReadonlySet<string> = new Set(['UDP/TLS/RTP/SAVP', 'UDP/TLS/RTP/SAVPF']);
+const OFFERED: Readonly<Record<SecurityWish, string>> = { none: 'RTP/AVP', sdes: 'RTP/SAVP', dtls: 'UDP/TLS/RTP/SAVP' };
 const OFFERED_PROFILE: SrtpProfile = 'AES_CM_128_HMAC_SHA1_80';
 const ID_BYTES = 6;
 
@@ -96,8 +110,8 @@ export class SdpDialogue {
   offer(held = this.#held): string {
     this.#held = held;
     if (this.#slots.length === 0) {
-      const protocol = this.wish.secure ? 'RTP/SAVP' : 'RTP/AVP';
-      this.#slots = this.wish.kinds.map((kind) => ({ kind, protocol, formats: '', ours: offerFormats(this.#codecsOf(kind)), agreed: undefined, crypto: this.wish.secure ? { tag: 1, keys: newKeys(OFFERED_PROFILE) } : undefined }));
+      const protocol = OFFERED[this.wish.security];
+      this.#slots = this.wish.kinds.map((kind) => ({ kind, protocol, formats: '', ours: offerFormats(this.#codecsOf(kind)), agreed: undefined, security: offeredSecurity(this.wish.security) }));
     } else if (this.agreed.length > 0) this.#slots = this.#slots.map(narrowed);
     return this.#write(() => (held ? 'sendonly' : 'sendrecv'));
   }
@@ -113,7 +127,7 @@ export class SdpDialogue {
     const slots = sections.map((section, index): Slot => {
       const slot = taken.has(section.kind) ? undefined : this.#answered(section, this.#slots[index]);
       if (slot !== undefined) taken.add(section.kind);
-      return slot ?? { kind: section.kind, protocol: section.protocol, formats: section.formats, ours: [], agreed: undefined, crypto: undefined };
+      return slot ?? { kind: section.kind, protocol: section.protocol, formats: section.formats, ours: [], agreed: undefined, security: undefined };
     });
     if (taken.size === 0) throw nothingInCommon();
     this.#slots = slots;
@@ -144,7 +158,7 @@ export class SdpDialogue {
     if (!isKind(kind) || port === 0 || this.wish.ports[kind] === undefined) return undefined;
     const format = agreeFormat(codecs, this.#codecsOf(kind), undefined);
     if (format === undefined) return undefined;
-    const secured = SECURE.has(protocol) ? secureAnswer(section.cryptos, before?.crypto?.keys) : undefined;
+    const secured = securedAnswer(section, before?.security);
     if (!PLAIN.has(protocol) && secured === undefined) return undefined;
     const events = kind === 'audio' ? agreeEvents(codecs, format, undefined) : undefined;
     return {
@@ -152,8 +166,8 @@ export class SdpDialogue {
       protocol,
       formats,
       ours: [format.local, ...(events === undefined ? [] : [events.local])],
-      agreed: sectionOf(kind, section, format, events, secured === undefined ? undefined : { local: secured.keys, remote: secured.remote }),
-      crypto: secured,
+      agreed: sectionOf(kind, section, format, events, secured?.agreed),
+      security: secured?.own,
     };
   }
 
@@ -162,20 +176,25 @@ export class SdpDialogue {
     const format = agreeFormat(section.codecs, this.#codecsOf(kind), slot.ours);
     if (format === undefined) return undefined;
     const events = kind === 'audio' ? agreeEvents(section.codecs, format, slot.ours) : undefined;
-    if (slot.crypto === undefined) return sectionOf(kind, section, format, events, undefined);
-    const remote = cryptosOf(section.cryptos).find(({ tag }) => tag === slot.crypto?.tag);
+    if (slot.security === undefined) return sectionOf(kind, section, format, events, undefined);
+    const security = slot.security.type === 'dtls' ? dtlsOf(section) : sdesOf(section, slot.security);
     // Without a key of theirs nothing of it could be understood.
-    return remote === undefined ? undefined : sectionOf(kind, section, format, events, { local: slot.crypto.keys, remote: remote.keys });
+    return security === undefined ? undefined : sectionOf(kind, section, format, events, security);
   }
 
   #write(directionOf: (index: number) => Direction): string {
     this.#version++;
-    const sections = this.#slots.map(({ kind, protocol, formats, ours, crypto }, index): LocalSection => {
+    const sections = this.#slots.map(({ kind, protocol, formats, ours, security }, index): LocalSection => {
       const port = isKind(kind) ? this.wish.ports[kind] : undefined;
       if (!isKind(kind) || port === undefined || ours.length === 0) return { type: 'refused', kind, protocol, formats: formats === '' ? '0' : formats };
-      return { type: 'accepted', kind, protocol, port, formats: ours, direction: directionOf(index), crypto: crypto === undefined ? undefined : writeSdesCrypto(crypto.tag, crypto.keys) };
+      return { type: 'accepted', kind, protocol, port, formats: ours, direction: directionOf(index), security: this.#described(security) };
     });
     return writeSdp({ id: this.#id, version: this.#version, address: this.wish.address }, sections);
+  }
+
+  #described(security: SlotSecurity | undefined): Extract<LocalSection, { type: 'accepted' }>['security'] {
+    if (security === undefined) return undefined;
+    return security.type === 'dtls' ? { type: 'dtls', fingerprint: this.wish.fingerprint } : { type: 'sdes', crypto: writeSdesCrypto(security.tag, security.keys) };
   }
 }
 
@@ -189,11 +208,11 @@ function isKind(kind: string): kind is CallKind {
   return kind === 'audio' || kind === 'video';
 }
 
-function sectionOf(kind: CallKind, { address, port, rtcpPort, direction }: PeerSection, format: AgreedFormat, events: AgreedSection['events'], keys: AgreedSection['keys']): AgreedSection {
+function sectionOf(kind: CallKind, { address, port, rtcpPort, direction }: PeerSection, format: AgreedFormat, events: AgreedSection['events'], security: AgreedSection['security']): AgreedSection {
   const sends = direction === 'sendrecv' || direction === 'recvonly';
   const receives = direction === 'sendrecv' || direction === 'sendonly';
   const types = events === undefined ? undefined : { receiveType: events.receiveType, sendType: events.sendType };
-  return { kind, format, events: types, remote: { address, port, rtcpPort }, sends, receives, keys };
+  return { kind, format, events: types, remote: { address, port, rtcpPort }, sends, receives, security };
 }
 
 /** @see RFC 3264 section 6.1 */
@@ -221,12 +240,34 @@ function cryptosOf(values: readonly string[]): readonly OfferedCrypto[] {
   });
 }
 
-/** The first suite that we know, under its tag; our own key stays while the suite does. @see RFC 4568 section 5.1.2 */
-function secureAnswer(cryptos: readonly string[], before: SrtpKeys | undefined): (OfferedCrypto & { readonly remote: SrtpKeys }) | undefined {
-  const [first] = cryptosOf(cryptos);
+function offeredSecurity(wish: SecurityWish): SlotSecurity | undefined {
+  if (wish === 'none') return undefined;
+  return wish === 'dtls' ? { type: 'dtls' } : { type: 'sdes', tag: 1, keys: newKeys(OFFERED_PROFILE) };
+}
+
+/** What is agreed on with an offer, and our own part in it; undefined where an encrypted line can't be. */
+function securedAnswer(section: PeerSection, before: SlotSecurity | undefined): { readonly agreed: LineSecurity; readonly own: SlotSecurity } | undefined {
+  if (DTLS.has(section.protocol)) {
+    const agreed = dtlsOf(section);
+    return agreed === undefined ? undefined : { agreed, own: { type: 'dtls' } };
+  }
+  // The first suite that we know, under its tag; our own key stays while the suite does. @see RFC 4568 section 5.1.2
+  const [first] = SDES.has(section.protocol) ? cryptosOf(section.cryptos) : [];
   if (first === undefined) return undefined;
-  const { profile } = first.keys;
-  return { tag: first.tag, keys: before?.profile === profile ? before : newKeys(profile), remote: first.keys };
+  const { tag, keys: remote } = first;
+  const keys = before?.type === 'sdes' && before.keys.profile === remote.profile ? before.keys : newKeys(remote.profile);
+  return { agreed: { type: 'sdes', local: keys, remote }, own: { type: 'sdes', tag, keys } };
+}
+
+/** A peer that begins the handshake: who says nothing of it does. @see RFC 4145 section 4.1 */
+function dtlsOf({ fingerprints, setup }: PeerSection): LineSecurity | undefined {
+  const isBeginning = setup === '' || setup === 'active' || setup === 'actpass';
+  return isBeginning && fingerprints.length > 0 ? { type: 'dtls', fingerprints } : undefined;
+}
+
+function sdesOf({ cryptos }: PeerSection, { tag, keys }: Extract<SlotSecurity, { type: 'sdes' }>): LineSecurity | undefined {
+  const remote = cryptosOf(cryptos).find((one) => one.tag === tag);
+  return remote === undefined ? undefined : { type: 'sdes', local: keys, remote: remote.keys };
 }
 
 function newKeys(profile: SrtpProfile): SrtpKeys {

@@ -74,10 +74,18 @@ export class SourceLatch {
     return true;
   }
 
+  /** Whether the peer may be there, once it has proved who it is. */
+  mayBe({ address }: MediaAddress): boolean {
+    return this.#mode === 'signalled' ? address === this.#signalled.address : this.#isSameFamily(address);
+  }
+
+  #isSameFamily(address: string): boolean {
+    return address.includes(':') === this.#signalled.address.includes(':');
+  }
+
   #mayLearn({ address }: MediaAddress, ssrc: number, nowMs: number): boolean {
     const isSignalled = address === this.#signalled.address;
-    const isSameFamily = address.includes(':') === this.#signalled.address.includes(':');
-    if (!isSameFamily || (this.#mode === 'signalled' && !isSignalled)) return false;
+    if (!this.#isSameFamily(address) || (this.#mode === 'signalled' && !isSignalled)) return false;
     if (this.#learned === undefined) return nowMs < this.#openUntilMs || isSignalled;
     return nowMs - this.#heardMs >= SILENT_MS && ssrc === this.#ssrc;
   }

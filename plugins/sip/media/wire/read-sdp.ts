@@ -1,6 +1,7 @@
 import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
 import { messageOf, ProtocolError } from 'wcs-core';
 import { offeredCodecs, textOf, type OfferedCodec } from 'wcs-core/formats/sdp-codecs';
+import { fingerprintOf, type Fingerprint } from 'wcs-core/rtp/dtls/certificate';
 
 /** Longest description that is read, in characters. */
 const SDP_LENGTH_MAX = 65_536;
@@ -31,6 +32,10 @@ export interface PeerSection {
   readonly codecs: readonly OfferedCodec[];
   /** Values of `a=crypto`. @see RFC 4568 */
   readonly cryptos: readonly string[];
+  /** Of the certificate that it will show; empty where it names none. @see RFC 8122 */
+  readonly fingerprints: readonly Fingerprint[];
+  /** Value of `a=setup`; empty where there is none. @see RFC 4145 */
+  readonly setup: string;
 }
 
 /**
@@ -71,7 +76,15 @@ function sectionOf(media: MediaDescription, session: SessionDescription): PeerSe
     direction: isHeld ? withoutReceiving(directionOf(media, session)) : directionOf(media, session),
     codecs: offeredCodecs(media),
     cryptos: (media.crypto ?? []).slice(0, CRYPTO_MAX).map(({ id, suite, config, sessionConfig }) => [id, suite, config, sessionConfig].map(textOf).filter((word) => word !== '').join(' ')),
+    fingerprints: fingerprintsOf(media, session),
+    setup: textOf(media.setup ?? session.setup ?? ''),
   };
+}
+
+function fingerprintsOf(media: MediaDescription, session: SessionDescription): readonly Fingerprint[] {
+  const { type = '', hash = '' } = media.fingerprint ?? session.fingerprint ?? {};
+  const fingerprint = fingerprintOf(textOf(type), textOf(hash));
+  return fingerprint === undefined ? [] : [fingerprint];
 }
 
 function directionOf(media: MediaDescription, session: SessionDescription): Direction {

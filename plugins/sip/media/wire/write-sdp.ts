@@ -1,4 +1,5 @@
 import { write, type MediaDescription } from 'sdp-transform';
+import type { Fingerprint } from 'wcs-core/rtp/dtls/certificate';
 import type { Direction } from './read-sdp.ts';
 
 /** A format of ours, under a payload type. */
@@ -22,8 +23,8 @@ export type LocalSection =
       readonly port: number;
       readonly formats: readonly LocalFormat[];
       readonly direction: Direction;
-      /** Value of `a=crypto`; undefined for plain RTP. */
-      readonly crypto: string | undefined;
+      /** Value of `a=crypto`, or our fingerprint; undefined for plain RTP. */
+      readonly security: { readonly type: 'sdes'; readonly crypto: string } | { readonly type: 'dtls'; readonly fingerprint: Fingerprint } | undefined;
     }
   | { readonly type: 'refused'; readonly kind: string; readonly protocol: string; readonly formats: string };
 
@@ -52,7 +53,7 @@ export function writeSdp({ id, version, address }: LocalSession, sections: reado
   });
 }
 
-function acceptedOf({ kind, protocol, port, formats, direction, crypto }: Extract<LocalSection, { type: 'accepted' }>): ReturnType<typeof refusedOf> {
+function acceptedOf({ kind, protocol, port, formats, direction, security }: Extract<LocalSection, { type: 'accepted' }>): ReturnType<typeof refusedOf> {
   const feedback = formats.flatMap(({ payloadType, feedback: types = [] }) => types.map((type) => ({ payload: payloadType, ...feedbackOf(type) })));
   return {
     type: kind,
@@ -63,9 +64,16 @@ function acceptedOf({ kind, protocol, port, formats, direction, crypto }: Extrac
     fmtp: formats.flatMap(({ payloadType, fmtp }) => (fmtp === undefined ? [] : [{ payload: payloadType, config: fmtp }])),
     ...(feedback.length === 0 ? {} : { rtcpFb: feedback }),
     ...(kind === 'audio' ? { ptime: PACKET_MS } : {}),
-    ...(crypto === undefined ? {} : { crypto: [cryptoOf(crypto)] }),
+    ...(security === undefined ? {} : securityOf(security)),
     direction,
   };
+}
+
+/** We wait for the other side to begin the handshake: who answers `passive` has to. @see RFC 4145 section 4.1, RFC 5763 section 5 */
+function securityOf(security: NonNullable<Extract<LocalSection, { type: 'accepted' }>['security']>): Partial<MediaDescription> {
+  if (security.type === 'sdes') return { crypto: [cryptoOf(security.crypto)] };
+  const { algorithm, value } = security.fingerprint;
+  return { setup: 'passive', fingerprint: { type: algorithm, hash: value } };
 }
 
 function refusedOf({ kind, protocol, formats }: { readonly kind: string; readonly protocol: string; readonly formats: string }): { type: string; port: number; protocol: string; payloads: string } & MediaDescription {

@@ -1,4 +1,4 @@
-import { ProtocolError } from 'wcs-core';
+import { ProtocolError } from '../../errors/wcs-error.ts';
 
 /** Handshake messages that a client sends. @see RFC 5246 section 7.4 */
 export const DTLS_HANDSHAKE = { clientHello: 1, certificate: 11, certificateVerify: 15, clientKeyExchange: 16, finished: 20 } as const;

@@ -1,10 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
-import { ProtocolError } from 'wcs-core';
-import { DTLS_CONTENT, parseRecords, writeRecord, type DtlsRecord } from '../wire/dtls-record.ts';
-import { DTLS_HANDSHAKE, DTLS_HANDSHAKE_HEADER_BYTES, HandshakeReassembler, type HandshakeMessage } from '../wire/dtls-handshake.ts';
-import { firstCertificate, matchesFingerprint, provesPossession } from './dtls-certificate.ts';
-import { clientVerifyData, VERIFY_DATA_BYTES } from './dtls-prf.ts';
-import { openRecord, type RecordKey } from './dtls-record-cipher.ts';
+import { ProtocolError } from '../../errors/wcs-error.ts';
+import { firstCertificate, matchesFingerprint, provesPossession, type Fingerprint } from './certificate.ts';
+import { DTLS_HANDSHAKE, DTLS_HANDSHAKE_HEADER_BYTES, HandshakeReassembler, type HandshakeMessage } from './handshake-message.ts';
+import { clientVerifyData, VERIFY_DATA_BYTES } from './prf.ts';
+import { DTLS_CONTENT, parseRecords, writeRecord, type DtlsRecord } from './record.ts';
+import { openRecord, type RecordKey } from './record-cipher.ts';
 
 /** What the gate asks of the DTLS implementation behind it. */
 export interface DtlsBehindGate {
@@ -36,7 +36,7 @@ const FINISHED_RECORD_MAX_BYTES = 128;
  */
 export class DtlsGate {
   readonly #behind: DtlsBehindGate;
-  readonly #fingerprints: readonly { readonly algorithm: string; readonly value: string }[];
+  readonly #fingerprints: readonly Fingerprint[];
   readonly #reassembler = new HandshakeReassembler();
   /** Came before the messages that its key follows from. */
   #finished: DtlsRecord | undefined;
@@ -45,7 +45,7 @@ export class DtlsGate {
   #refusal: GateRefusal | undefined;
   #dropped = 0;
 
-  constructor(behind: DtlsBehindGate, fingerprints: readonly { readonly algorithm: string; readonly value: string }[]) {
+  constructor(behind: DtlsBehindGate, fingerprints: readonly Fingerprint[]) {
     this.#behind = behind;
     this.#fingerprints = fingerprints;
   }

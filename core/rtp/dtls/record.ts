@@ -1,4 +1,4 @@
-import { ProtocolError } from 'wcs-core';
+import { ProtocolError } from '../../errors/wcs-error.ts';
 
 /** @see RFC 6347 section 4.1, RFC 5246 section 6.2.1 */
 export const DTLS_CONTENT = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23 } as const;

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { DTLS_1_2, writeRecord, type DtlsRecord } from '../wire/dtls-record.ts';
+import { DTLS_1_2, writeRecord, type DtlsRecord } from './record.ts';
 
 const CIPHER = 'aes-128-gcm';
 /** The part of the nonce that each record carries. @see RFC 5288 section 3 */

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf, type Log } from 'wcs-core';
-import { makeDtlsCertificate, parseDtlsCertificate, type DtlsIdentity } from './dtls-handshake.ts';
+import { messageOf } from '../../errors/wcs-error.ts';
+import type { Log } from '../../log/log.ts';
+import { makeDtlsCertificate, parseDtlsCertificate, type DtlsIdentity } from './server-handshake.ts';
 
 const CERT_FILE = 'dtls-cert.pem';
 const KEY_FILE = 'dtls-key.pem';
@@ -10,7 +11,7 @@ const KEY_FILE = 'dtls-key.pem';
 const RENEW_BEFORE_MS = 90 * 24 * 3_600_000;
 
 /**
- * The certificate that browsers see, kept in the plugin's state folder: descriptions that an earlier version of the
+ * The certificate that peers see, kept in the plugin's state folder: descriptions that an earlier version of the
  * plugin has answered hold its fingerprint, so that every version must have the same one.
  */
 export async function openDtlsIdentity(folder: string, log: Log): Promise<DtlsIdentity> {

@@ -1,12 +1,12 @@
 import { createPrivateKey, sign, X509Certificate } from 'node:crypto';
 import { CipherContext, DtlsServer, HashAlgorithm, NamedCurveAlgorithm, SignatureAlgorithm } from 'werift';
-import { messageOf } from 'wcs-core';
-import type { SrtpKeys } from 'wcs-core/rtp/srtp/keys';
-import { DtlsGate, type DtlsBehindGate } from '../session/dtls-gate.ts';
-import type { RecordKey } from '../session/dtls-record-cipher.ts';
-import type { DtlsRemnant } from '../session/peer-state.ts';
-import { DTLS_CONTENT, parseRecords } from '../wire/dtls-record.ts';
-import type { Fingerprint, TransportFailure } from './peer-transport.ts';
+import { messageOf } from '../../errors/wcs-error.ts';
+import type { SrtpKeys } from '../srtp/keys.ts';
+import type { Fingerprint } from './certificate.ts';
+import { DtlsGate, type DtlsBehindGate, type GateRefusal } from './gate.ts';
+import { DTLS_CONTENT, parseRecords } from './record.ts';
+import type { RecordKey } from './record-cipher.ts';
+import type { DtlsRemnant } from './remnant.ts';
 
 /** Registered numbers of the profiles that we take, in the order that we prefer. @see RFC 7714 section 14.2, RFC 5764 section 4.1.2 */
 const PROFILE_GCM = 7;
@@ -38,7 +38,7 @@ export interface DtlsResult {
 export interface DtlsEvents {
   send(datagram: Buffer): void;
   onConnected(result: DtlsResult): void;
-  onFailed(info: TransportFailure, detail: string): void;
+  onFailed(info: GateRefusal['info'], detail: string): void;
 }
 
 /** Makes a new certificate (ECDSA P-256, self-signed) and its key, PEM. */

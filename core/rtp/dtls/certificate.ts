@@ -1,5 +1,21 @@
 import { createHash, timingSafeEqual, verify, X509Certificate } from 'node:crypto';
-import { ProtocolError } from 'wcs-core';
+import { ProtocolError } from '../../errors/wcs-error.ts';
+
+/** One line of `a=fingerprint`; plain data. @see RFC 8122 section 5 */
+export interface Fingerprint {
+  /** Name of the hash as the description writes it, e.g. `sha-256`; compared without regard to case. */
+  readonly algorithm: string;
+  /** Upper-case hexadecimal bytes with colons: `AB:CD:…`. */
+  readonly value: string;
+}
+
+const FINGERPRINT = /^[0-9A-F]{2}(?::[0-9A-F]{2}){15,63}$/;
+
+/** The two words of `a=fingerprint`; undefined for what is none. */
+export function fingerprintOf(algorithm: string, value: string): Fingerprint | undefined {
+  const bytes = value.toUpperCase();
+  return FINGERPRINT.test(bytes) ? { algorithm: algorithm.toLowerCase(), value: bytes } : undefined;
+}
 
 /** Hashes that a description may name, by their names in it. MD5 and SHA-1 are refused: a certificate can be forged for them. @see RFC 8122 section 5 */
 const HASHES: ReadonlyMap<string, string> = new Map([
@@ -25,7 +41,7 @@ export function firstCertificate(body: Buffer): Buffer | undefined {
  * True when a certificate has one of the fingerprints. Only those of the strongest hash that the description names (and
  * we know) count, so that a weaker one beside it opens no door. @see RFC 8122 section 5
  */
-export function matchesFingerprint(certificate: Uint8Array, fingerprints: readonly { readonly algorithm: string; readonly value: string }[]): boolean {
+export function matchesFingerprint(certificate: Uint8Array, fingerprints: readonly Fingerprint[]): boolean {
   const known = fingerprints.flatMap(({ algorithm, value }) => {
     const hash = HASHES.get(algorithm.toLowerCase());
     return hash === undefined ? [] : [{ hash, digest: Buffer.from(value.replaceAll(':', ''), 'hex') }];
