@@ -5,10 +5,12 @@ import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Kamailio } from './kamailio.ts';
 import { PeerProcess } from './peers.ts';
-import { checkout } from './test-kernel.ts';
+import { checkout, freePorts } from './test-kernel.ts';
 import { until } from './until.ts';
 
 const peers = join(checkout, 'test', 'support', 'peers', 'sip');
+
+const LISTENERS = [/^(?<name>sip_listen\s+)\S+/gm, /^(?<name>ctrl_tcp_listen\s+)\S+/gm] as const;
 
 /** A phone: `echo` (1002) returns the sound, `tone` (1003) plays 440 Hz, `secure` (1004, 1005) wants SRTP. */
 export type BaresipKind = 'echo' | 'tone' | 'secure';
@@ -20,6 +22,8 @@ export async function startBaresip(t: ExecutionContext, kind: BaresipKind, pbx: 
   spawnSync('node', [join(peers, 'make-audio.mjs'), folder]);
   const modules = dirname(/^.*\/g711\.so$/m.exec(spawnSync('dpkg', ['-L', 'baresip-core']).stdout.toString())?.[0] ?? '/usr/lib/baresip/modules/g711.so');
   replaceIn(join(folder, 'config'), '@MODULES@', modules);
+  // Several test files have phones of their own at the same time; ports for RTP a phone looks for itself.
+  for (const [index, port] of (await freePorts(LISTENERS.length)).entries()) replaceIn(join(folder, 'config'), LISTENERS[index]!, `$<name>127.0.0.1:${port}`);
   replaceIn(join(folder, 'accounts'), '127.0.0.1:25060', `127.0.0.1:${pbx.port}`);
   const peer = new PeerProcess(t, 'sh', ['-c', `cd ${folder} && exec baresip -4 -f ${folder} >log 2>&1`]);
   const log = (): string => (existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log'), 'utf8') : '');
@@ -33,6 +37,6 @@ export async function startBaresip(t: ExecutionContext, kind: BaresipKind, pbx: 
   return { folder, log };
 }
 
-function replaceIn(file: string, what: string, by: string): void {
+function replaceIn(file: string, what: string | RegExp, by: string): void {
   writeFileSync(file, readFileSync(file, 'utf8').replaceAll(what, by));
 }

@@ -72,13 +72,12 @@ export class Call {
 
   /** Undefined while something is under way that another version could not take. */
   exportState(): CallState | undefined {
-    const [dialog, pending] = [this.#dialog, this.#pending];
-    if (this.over || (dialog === undefined && pending === undefined && !this.#left)) return undefined;
-    const media = this.#media?.exportState();
-    if (media === undefined) return undefined;
+    const [dialogId, transactionId] = [this.#dialog?.id, this.#pending?.stackTxnId];
+    const media = this.#dialog !== undefined || this.#pending !== undefined || this.#left ? this.#media?.exportState() : undefined;
+    if (this.over || media === undefined) return undefined;
     return {
-      ...{ plan: this.plan, status: this.#status, statusCode: this.#statusCode, establishedAtMs: this.#establishedAtMs },
-      ...{ dialogId: dialog?.id, transactionId: pending?.stackTxnId, left: this.#left, referrals: this.#referrals, transfer: this.#transfer?.exportState(), media },
+      ...{ plan: this.plan, status: this.#status, statusCode: this.#statusCode, establishedAtMs: this.#establishedAtMs, dialogId, transactionId },
+      ...{ left: this.#left, referrals: this.#referrals, transfer: this.#transfer?.exportState(), media },
     };
   }
 

@@ -88,7 +88,9 @@ peerTest(`${CALLS} calls over a link that loses a tenth each way: every one is a
   t.true((causes['normal'] ?? 0) >= CALLS * 0.9, JSON.stringify(causes));
   for (const { counters } of relays) t.true(counters.toServer.dropped > 0 && counters.toClient.dropped > 0, JSON.stringify(counters));
   t.log(JSON.stringify(causes), `lost: ${relays.reduce((sum, { counters }) => sum + counters.toServer.dropped + counters.toClient.dropped, 0)} datagrams`);
-  await until(async () => JSON.stringify(await held(server)) === JSON.stringify(before), 'all to be as before', 60_000).catch(() => undefined);
-  t.deepEqual(await held(server), before);
+  // What the start of a server needed for a moment may be gone by now.
+  const beyond = async (): Promise<string[]> => Object.entries(await held(server)).flatMap(([name, count]) => (count <= before[name as keyof typeof before] ? [] : `${name}: ${count}`));
+  await until(async () => (await beyond()).length === 0, 'nothing to be left', 60_000).catch(() => undefined);
+  t.deepEqual(await beyond(), []);
   t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
 });
