@@ -80,9 +80,8 @@ function node24() {
 await Promise.all([setUpPeers(), step('type check', ['node_modules/typescript/bin/tsc', '--noEmit']), step('lint', ['node_modules/eslint/bin/eslint.js', '.'])]);
 await bundleTests();
 process.stdout.write(`Tests are bundled in ${outDir}\n`);
-await suite('unit, golden, property', ['unit', 'golden', 'property'], { concurrency: 2 });
-await suite('fuzz', ['fuzz'], { concurrency: 2 });
-await suite('hot swap', ['hot-swap'], { concurrency: 2 });
+// The one takes processor time, the other mostly waits.
+await Promise.all([suite('unit, golden, property, fuzz', ['unit', 'golden', 'property', 'fuzz'], { atOnce: true }), suite('hot swap', ['hot-swap'], { concurrency: 2 })]);
 await suite('interop', ['interop'], { concurrency: 2 });
 await suite('browser alone', BROWSER_ALONE);
 await suite('browser', readdirSync(join(outDir, 'e2e')).map((name) => `e2e/${name}`).filter((name) => !BROWSER_ALONE.includes(name)), { concurrency: 2 });
