@@ -17,6 +17,12 @@ const BROWSER_ALONE = ['e2e/transcoder', 'e2e/webrtc'];
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
+/** What failed, told again at the end, where even the last page of a long log has it. */
+const failures = [];
+
+/** Most that the end repeats of one suite, in characters. */
+const FAILURE_LIMIT = 12_000;
+
 /** Line above what a step prints: what it is, and how long the run has been going. */
 const heading = (title) => `\n== ${title} (at ${Math.round(performance.now() / 1000)} s)\n`;
 
@@ -27,8 +33,9 @@ async function step(title, args) {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const status = await new Promise((resolve) => child.once('close', resolve));
   process.stdout.write(heading(title) + output);
-  if (status === 0) totals.passed++;
-  else totals.failed++;
+  if (status === 0) return void totals.passed++;
+  totals.failed++;
+  failures.push([title, output]);
 }
 
 const COUNTS = [
@@ -38,6 +45,9 @@ const COUNTS = [
   [/^\s*(\d+) unhandled rejections?/m, 'failed'],
   [/^\s*(\d+) uncaught exceptions?/m, 'failed'],
 ];
+
+/** Line of ava's between its list of tests and what went wrong. */
+const END_OF_LIST = '\n  ─\n';
 
 /** Runs ava on some suites and adds its counts, with `atOnce` printing what it says in one piece at the end; a run without counts, or one that ends badly unexplained, is a failure. */
 async function suite(title, suites, { concurrency = 1, node = process.execPath, atOnce = false } = {}) {
@@ -52,13 +62,13 @@ async function suite(title, suites, { concurrency = 1, node = process.execPath, 
   }
   const status = await new Promise((resolve) => (child.exitCode === null ? child.once('close', resolve) : resolve(child.exitCode)));
   if (atOnce) process.stdout.write(heading(title) + output);
-  let [counted, failedBefore] = [false, totals.failed];
-  for (const [pattern, key] of COUNTS) {
-    const count = Number(pattern.exec(output)?.[1] ?? 0);
-    counted ||= count > 0;
-    totals[key] += count;
-  }
-  if (!counted || (status !== 0 && totals.failed === failedBefore)) totals.failed++;
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const [pattern, key] of COUNTS) counts[key] += Number(pattern.exec(output)?.[1] ?? 0);
+  const counted = Object.values(counts).some((count) => count > 0);
+  if (!counted || (status !== 0 && counts.failed === 0)) counts.failed++;
+  for (const key of Object.keys(totals)) totals[key] += counts[key];
+  // ava tells what went wrong below the line that ends its list of tests.
+  if (counts.failed > 0) failures.push([title, output.includes(END_OF_LIST) ? output.slice(output.indexOf(END_OF_LIST)) : output.slice(-FAILURE_LIMIT)]);
 }
 
 /** Installs the peers and makes the clips. */
@@ -98,6 +108,7 @@ if (process.env.CI === 'true' && totals.skipped > 0) {
   process.stdout.write('With CI=true nothing may be skipped: every skipped test counts as failed.\n');
   totals.failed += totals.skipped;
 }
+for (const [title, said] of failures) process.stdout.write(`\n== failed in ${title}\n${said.slice(0, FAILURE_LIMIT)}\n`);
 const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed${skipped}\n`);
 process.exit(totals.failed > 0 ? 1 : 0);
