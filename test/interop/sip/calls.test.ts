@@ -97,6 +97,35 @@ peerTest('SIPp holds and goes on, sends early media, and hangs up', ['sipp'], as
   await passes(t, await callSipp(t, 'uas-bye'));
 });
 
+peerTest('pictures in VP8 come from baresip, and are taken by it', ['kamailio', 'baresip'], async (t) => {
+  const server = await startCallServer(t, { media: { codecs: ['pcmu', 'vp8'] } });
+  const pbx = await startKamailio(t);
+  const baresip = await startBaresip(t, 'echo', pbx);
+  const account = { sipLogin: '1001', sipPassword: 'secret-1001', sipDomain: 'pbx.test', sipOutboundProxy: '127.0.0.1', sipPort: pbx.port };
+  for (const callId of ['one', 'two']) await server.call('call.startup', { callId, callee: '1002', toStream: `of-${callId}`, hasVideo: true, ...account });
+  await until(async () => (await server.statusOf('one')) === 'ESTABLISHED' && (await server.statusOf('two')) === 'ESTABLISHED', 'the answers', 30_000);
+  const { media } = server.kernel.kernel.parts;
+  const pictures: { readonly key: boolean; readonly data: Uint8Array; readonly ptsUs: number }[] = [];
+  const stream = await until(() => media.find('of-one'), 'the stream');
+  const subscription = stream.subscribe({
+    plane: 'frames', from: 'live', label: 'eye', accept: [{ kind: 'video', codecs: ['vp8'] }],
+    sink: { onTracks: () => undefined, onFrame: ({ key, data, ptsUs }) => void pictures.push({ key, data: data.slice(), ptsUs }), onEnd: () => undefined },
+  });
+  await until(() => pictures.length >= 15, 'a second of pictures', 20_000);
+  subscription.close();
+  const first = pictures.find(({ key }) => key);
+  // Start code and size of a key frame. @see RFC 6386 section 9.1
+  t.is(Buffer.from(first!.data.subarray(3, 10)).toString('hex'), '9d012a60012001');
+  t.true(pictures.every(({ ptsUs }, index) => index === 0 || ptsUs > pictures[index - 1]!.ptsUs));
+  await server.call('call.inject_stream', { callId: 'two', streamName: 'of-one' });
+  const sentOf = async (): Promise<number> => ((await server.call<{ bytesOut: number; info: { callee?: string } }[]>('session.list')).filter(({ info }) => info.callee === '1002').reduce((sum, { bytesOut }) => sum + bytesOut, 0));
+  await until(async () => (await sentOf()) > 20_000, 'pictures to go out', 15_000);
+  for (const callId of ['one', 'two']) await server.call('call.terminate', { callId });
+  const decoded = await until(() => /vp8|VP8/.exec(baresip.log()), 'baresip to speak of it', 5000);
+  t.truthy(decoded);
+  t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
+});
+
 peerTest('a call that rings is given up by a CANCEL', ['sipp'], async (t) => {
   const cancelled = await callSipp(t, 'uas-cancel');
   await until(async () => (await cancelled.server.statusOf('one')) === 'RING', 'ringing');
