@@ -118,11 +118,12 @@ peerTest('pictures in VP8 come from baresip, and are taken by it', ['kamailio', 
   t.is(Buffer.from(first!.data.subarray(3, 10)).toString('hex'), '9d012a60012001');
   t.true(pictures.every(({ ptsUs }, index) => index === 0 || ptsUs > pictures[index - 1]!.ptsUs));
   await server.call('call.inject_stream', { callId: 'two', streamName: 'of-one' });
-  const sentOf = async (): Promise<number> => ((await server.call<{ bytesOut: number; info: { callee?: string } }[]>('session.list')).filter(({ info }) => info.callee === '1002').reduce((sum, { bytesOut }) => sum + bytesOut, 0));
-  await until(async () => (await sentOf()) > 20_000, 'pictures to go out', 15_000);
+  const bytesOut = async (): Promise<number> => (await server.call<{ bytesOut: number; callee?: string }[]>('session.list')).reduce((sum, row) => sum + (row.callee === '1002' ? row.bytesOut : 0), 0);
+  await until(async () => (await bytesOut()) > 20_000, 'pictures to go out', 15_000);
   for (const callId of ['one', 'two']) await server.call('call.terminate', { callId });
-  const decoded = await until(() => /vp8|VP8/.exec(baresip.log()), 'baresip to speak of it', 5000);
-  t.truthy(decoded);
+  // Nothing but pictures goes to it, and in one of the calls.
+  const received = await until(() => [...baresip.log().matchAll(/^packets:\s+(\d+)\s+(\d+)/gm)].map(([, , count]) => Number(count)).find((count) => count > 10), 'the statistics of baresip', 5000).catch(() => 0);
+  t.true(received > 10, baresip.log().slice(-2000));
   t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
 });
 

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ERRORS } from '../../../core/errors/codes.ts';
@@ -144,8 +144,9 @@ test.serial('health is starting, ok, degraded while an enabled plugin does not s
   }, { message: /at load/ });
   t.like(other.kernel.status.health(), { status: 'degraded', plugins: [{ name: 'broken', state: 'failed' }] });
   await other.call('config.unset', { path: 'plugins.broken' });
-  writeFileSync(join(other.folder, 'half.plugin.ts'), toyPlugin('half', '1', { module: 'let away = true;', prepare: "register(ctx, 'mend', () => (away = false));", methods: "trouble: () => (away ? 'a half of it is away' : undefined)," }));
-  await other.call('config.set', { path: 'plugins.half.path', value: join(other.folder, 'half.plugin.ts') });
+  const folder = mkdtempSync(join(other.folder, 'half-'));
+  writeFileSync(join(folder, 'half.plugin.ts'), toyPlugin('half', '1', { module: 'let away = true;', prepare: "register(ctx, 'mend', () => (away = false));", methods: "trouble: () => (away ? 'a half of it is away' : undefined)," }));
+  await other.call('config.set', { path: 'plugins.half.path', value: folder });
   await other.kernel.host.settled('half');
   t.like(other.kernel.status.health(), { status: 'degraded', plugins: [{ name: 'half', state: 'active', trouble: 'a half of it is away' }] });
   await other.call('half.mend');
