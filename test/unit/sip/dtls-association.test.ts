@@ -1,4 +1,4 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { DtlsAssociation, type AssociationHost, type AssociationKeys } from '../../../plugins/sip/media/bridge/dtls-association.ts';
 import { DtlsHandshake, parseDtlsCertificate, type DtlsResult } from '../../../core/rtp/dtls/handshake.ts';
 import { TestDtlsClient, clientCertificate, plainRecord, type ClientCertificate } from '../../support/webrtc/dtls-client.ts';
@@ -53,10 +53,11 @@ test('the peer whose certificate is described gets the same keys as we, and is a
 });
 
 /** An association that begins, and a server of another kind of code than its own. */
-async function begun(described?: ClientCertificate): Promise<{ readonly association: DtlsAssociation; readonly keys: AssociationKeys[]; readonly failures: string[]; readonly results: DtlsResult[]; readonly sentTo: Set<string> }> {
+async function begun(t: ExecutionContext, described?: ClientCertificate, key?: string): Promise<{ readonly association: DtlsAssociation; readonly keys: AssociationKeys[]; readonly failures: string[]; readonly results: DtlsResult[]; readonly sentTo: Set<string> }> {
   const [keys, failures, results, sentTo]: [AssociationKeys[], string[], DtlsResult[], Set<string>] = [[], [], [], new Set()];
-  const { cert, key, fingerprint } = await clientCertificate();
-  const server = new DtlsHandshake(parseDtlsCertificate(cert, key), [identity.fingerprint], {
+  const own = await clientCertificate();
+  const { cert, fingerprint } = own;
+  const server = new DtlsHandshake(parseDtlsCertificate(cert, key ?? own.key), [identity.fingerprint], {
     send: (datagram) => setImmediate(() => association.onDatagram(datagram, PEER, true, 0)),
     onConnected: (result) => results.push(result),
     onFailed: (info) => failures.push(`server: ${info}`),
@@ -72,11 +73,15 @@ async function begun(described?: ClientCertificate): Promise<{ readonly associat
     onSilence: () => failures.push('silence'),
   };
   const association = new DtlsAssociation(host, { type: 'dtls', role: 'client', fingerprints: [(described ?? { fingerprint }).fingerprint] });
+  t.teardown(() => {
+    server.abort();
+    association.close();
+  });
   return { association, keys, failures, results, sentTo };
 }
 
 test('where the peer waits we begin, with who is described, and both have the same keys', async (t) => {
-  const { association, keys, results, failures } = await begun();
+  const { association, keys, results, failures } = await begun(t);
   t.false(association.busy);
   association.begin(PEER);
   t.false(association.busy, 'another version can begin anew');
@@ -92,15 +97,23 @@ test('where the peer waits we begin, with who is described, and both have the sa
 });
 
 test('a server with another certificate than the described one is refused', async (t) => {
-  const { association, keys, failures } = await begun(await clientCertificate());
+  const { association, keys, failures } = await begun(t, await clientCertificate());
   association.begin(PEER);
   await until(() => failures.length > 0, 'the refusal');
   t.deepEqual(failures, ['Failed by DTLS fingerprint error: The certificate is not the one of the description.']);
   t.is(keys.length, 0);
 });
 
+test('a server that shows the described certificate without owning its key is refused', async (t) => {
+  const { association, keys, failures } = await begun(t, undefined, (await clientCertificate()).key);
+  association.begin(PEER);
+  await until(() => failures.length > 0, 'the refusal');
+  t.deepEqual(failures, ['Failed by DTLS error: The peer does not own the key of its certificate.']);
+  t.is(keys.length, 0);
+});
+
 test('a stranger does not disturb what we have begun, and where media comes from elsewhere we begin there', async (t) => {
-  const { association, keys, sentTo } = await begun();
+  const { association, keys, sentTo } = await begun(t);
   association.begin(STRANGER);
   await until(() => sentTo.has(STRANGER.address), 'the first ClientHello');
   association.onDatagram(plainRecord(22, 0, 0, Buffer.alloc(20)), { ...STRANGER, port: 1 }, false, 0);
