@@ -1,10 +1,11 @@
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { startBaresip } from '../../support/baresip.ts';
 import { startKamailio } from '../../support/kamailio.ts';
 import { peerTest } from '../../support/peers.ts';
 import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts';
 import { sipEntry, startCallServer, type CallServer } from '../../support/sip/call-server.ts';
 import { startSipp } from '../../support/sipp.ts';
+import { startWebPhones } from '../../support/sip/web-phones.ts';
 import { levelOf, toneShare } from '../../support/tones.ts';
 import { until } from '../../support/until.ts';
 
@@ -158,4 +159,20 @@ peerTest('media is encrypted with keys of the description, or by DTLS: the tone 
   // What it has understood of ours, in both calls.
   const counted = await until(() => [...baresip.log().matchAll(/^packets:\s+(\d+)\s+(\d+)/gm)].map(([, , received]) => Number(received)).filter((received) => received > 10).length >= 2, 'the statistics of baresip', 5000).catch(() => false);
   t.true(counted, baresip.log().slice(-2000));
+});
+
+test.serial('with DTLS the side that answers waits, and we begin: both sides of a call among our own clients hear each other', async (t) => {
+  const phones = await startWebPhones(t, { localCalls: true, media: { codecs: ['pcmu'], secure: 'dtls' } });
+  const [anna, ben] = await Promise.all(['anna', 'ben'].map((sipLogin) => phones.connect({ sipLogin, sipRegisterRequired: true })));
+  const [, bensCall] = await Promise.all([anna!.call('a', 'ben'), ben!.take()]);
+  const streamOf = async (callId: string): Promise<string> => (await phones.call<{ toStream: string }[]>('call.find', { callId }))[0]!.toStream;
+  for (const [callId, other, frequencyHz] of [['a', bensCall, 440], [bensCall, 'a', 1000]] as const) {
+    phones.publishTone(`of-${frequencyHz}`, frequencyHz);
+    await phones.call('call.inject_stream', { callId, streamName: `of-${frequencyHz}` });
+    const heard = await streamOf(other);
+    await until(async () => toneShare(await phones.hear(heard, 200), 8000, frequencyHz) > 0.9, `the tone of ${frequencyHz} Hz`, 15_000);
+  }
+  anna!.client.send('hangup', { callId: 'a' });
+  await Promise.all([anna!.status('finish', 'a'), ben!.status('finish', bensCall)]);
+  t.is(phones.kernel.kernel.host.slot('sip').faultsSeen, 0);
 });

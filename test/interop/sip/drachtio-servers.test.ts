@@ -38,7 +38,7 @@ async function isConnected(server: CallServer): Promise<unknown> {
 test('two servers elsewhere: users keep theirs, one that goes takes its own calls only, its users move and come back, and a swap is not noticed', async (t) => {
   const plugin = new PluginUnderTest('sip', sipEntry);
   t.teardown(() => plugin.remove());
-  const externals: readonly ExternalServer[] = await Promise.all([startExternalServer(t), startExternalServer(t)]);
+  const externals: readonly ExternalServer[] = await Promise.all([startExternalServer(t), startExternalServer(t, true)]);
   const [registrar, peer] = [await FakeRegistrar.start(t), await startSipApp(t)];
   const server = await startCallServer(t, { drachtio: { hosts: externals.map(({ host }) => host) }, registration: { keepAlive: 'off' } }, {}, plugin.folder);
   await isConnected(server);

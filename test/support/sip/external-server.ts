@@ -1,11 +1,13 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { ExecutionContext } from 'ava';
+import { makeSelfSigned } from '../../../core/net/self-signed.ts';
 import { startSipApp, type SipAppServer } from './sip-app.ts';
 
 /** A SIP server elsewhere that speaks drachtio's control protocol, behind a way that can be cut. */
 export interface ExternalServer {
   /** As the settings have it: `drachtio.hosts[]`. */
-  readonly host: { readonly address: string; readonly secret: string };
+  readonly host: { readonly address: string; readonly secret: string; readonly tls: { readonly enabled: boolean; readonly verify: boolean } };
   /** Its SIP port. */
   readonly port: number;
   readonly app: SipAppServer;
@@ -17,14 +19,15 @@ export interface ExternalServer {
   mend(): Promise<void>;
 }
 
-/** Starts an engine in a kernel of its own; both end with the test. */
-export async function startExternalServer(t: ExecutionContext): Promise<ExternalServer> {
+/** Starts an engine in a kernel of its own; both end with the test. @param secure its control protocol is spoken over TLS */
+export async function startExternalServer(t: ExecutionContext, secure = false): Promise<ExternalServer> {
   const app = await startSipApp(t);
   const access = await app.call<{ host: string; port: number; secret: string }>('control');
   const sockets = new Set<Socket>();
   let [server, connections, port]: [Server | undefined, number, number] = [undefined, 0, 0];
+  const certificate = secure ? await makeSelfSigned() : undefined;
   const mend = async (): Promise<void> => {
-    const opened = createServer((near) => {
+    const onConnection = (near: Socket): void => {
       connections++;
       const far = connect(access.port, access.host);
       for (const [one, other] of [[near, far], [far, near]] as const) {
@@ -36,7 +39,8 @@ export async function startExternalServer(t: ExecutionContext): Promise<External
         });
         one.pipe(other);
       }
-    });
+    };
+    const opened = certificate === undefined ? createServer(onConnection) : createTlsServer(certificate, onConnection);
     server = opened;
     await new Promise<void>((resolve) => opened.listen(port, '127.0.0.1', resolve));
     ({ port } = opened.address() as AddressInfo);
@@ -51,7 +55,7 @@ export async function startExternalServer(t: ExecutionContext): Promise<External
   await mend();
   t.teardown(cut);
   return {
-    host: { address: `127.0.0.1:${port}`, secret: access.secret },
+    host: { address: `127.0.0.1:${port}`, secret: access.secret, tls: { enabled: secure, verify: false } },
     port: app.port,
     app,
     get connections() {

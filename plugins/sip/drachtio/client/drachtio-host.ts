@@ -1,5 +1,6 @@
 import { ProtocolError, rateLimited, WcsError, type Connection, type Log, type PluginContext, type PluginSession } from 'wcs-core';
 import { ControlServer, type ControlAccess, type ControlAnswer, type ControlledEngine } from '../../engine/server/control-server.ts';
+import { PROTOCOL_VERSION } from '../../engine/server/engine-control.ts';
 import type { NameService } from '../../engine/server/location.ts';
 import { ControlFramer, encodeControlMessage, type ControlFramerState, type ControlMessage } from '../../engine/wire/control-frame.ts';
 import { isNumericHost, parseHostPort } from '../../engine/wire/sip-uri.ts';
@@ -19,8 +20,6 @@ const PING_MS = 15_000;
 /** What may wait for a server that does not read. */
 const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 const WARNING_PERIOD_MS = 10_000;
-/** drachtio-server's version that is told to the application: nothing there depends on it. */
-const GREETING = ['', 'v0.9.10', ''];
 
 /** A connection with a server as plain data; the connection itself goes along with the session. */
 export interface DrachtioHostState {
@@ -154,7 +153,8 @@ export class DrachtioHost implements ControlledEngine {
   }
 
   greeting(): readonly string[] {
-    return GREETING;
+    // Nothing there depends on the addresses, which may not be known yet.
+    return ['', PROTOCOL_VERSION, ''];
   }
 
   onCommand(command: ControlMessage, answer: ControlAnswer): void {

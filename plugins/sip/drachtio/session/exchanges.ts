@@ -4,8 +4,8 @@ import { applicationText } from '../../engine/wire/application-text.ts';
 import type { ControlMessage } from '../../engine/wire/control-frame.ts';
 import { EMPTY_BODY, SipHeaders, type SipMessage, type SipRequest } from '../../engine/wire/sip-message.ts';
 
-/** Requests of others that may wait for us; the oldest is forgotten first. */
-const ASKED_MAX = 10_000;
+/** Requests of one side that may wait for an answer; the oldest is forgotten first. */
+const WAITING_MAX = 10_000;
 
 /** A request of ours as it went out, with what the server said of it. */
 export interface SentRequest {
@@ -62,13 +62,11 @@ export class Exchanges {
     // The server has answered it, and the INVITE too.
     if (request.method === 'CANCEL') return this.#forgetCall(callIdOf(request));
     if (request.method === 'ACK') return;
-    const [oldest] = this.#asked.keys();
-    if (this.#asked.size >= ASKED_MAX && oldest !== undefined) this.#asked.delete(oldest);
-    this.#asked.set(transactionId, { told, request });
+    remember(this.#asked, transactionId, { told, request });
   }
 
   onSent(transactionId: string, sent: SentRequest): void {
-    if (!['ACK', 'CANCEL'].includes(sent.request.method)) this.#sent.set(transactionId, sent);
+    if (!['ACK', 'CANCEL'].includes(sent.request.method)) remember(this.#sent, transactionId, sent);
   }
 
   /** A response has come for one of ours, or one of ours has gone out. */
@@ -134,4 +132,10 @@ function farewellOf(callId: string, reason: string): SipRequest {
 
 function callIdOf({ headers }: SipMessage): string {
   return headers.get('Call-ID') ?? '';
+}
+
+function remember<Value>(waiting: Map<string, Value>, id: string, value: Value): void {
+  const [oldest] = waiting.keys();
+  if (waiting.size >= WAITING_MAX && oldest !== undefined) waiting.delete(oldest);
+  waiting.set(id, value);
 }

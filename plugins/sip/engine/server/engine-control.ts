@@ -7,7 +7,7 @@ import type { SipRequest, SipResponse } from '../wire/sip-message.ts';
 import type { ControlAnswer, ControlledEngine, ControlServer } from './control-server.ts';
 
 /** Version of drachtio-server whose protocol this is. */
-const PROTOCOL_VERSION = 'v0.9.10';
+export const PROTOCOL_VERSION = 'v0.9.10';
 
 /** What the application's commands need of the engine. */
 export interface CommandedEngine {
