@@ -259,7 +259,7 @@ function isPlainIn({ orientation }: RingPacket, { orientationId, shiftTicks }: H
 }
 
 function inForm(packet: RingPacket, { orientationId, shiftTicks }: HeaderForm): Uint8Array {
-  const rtp = orientationId === NO_ORIENTATION ? packet.rtp.slice() : withOrientation(packet, orientationId);
+  const rtp = orientationId === NO_ORIENTATION ? new Uint8Array(packet.rtp) : withOrientation(packet, orientationId);
   if (shiftTicks !== 0) setRtpTimestamp(rtp, rtpTimestamp(rtp) + shiftTicks);
   return rtp;
 }
