@@ -137,9 +137,9 @@ export class CallLine {
     if (!isEvent && samples === undefined) return;
     try {
       const start = rtpHeaderLength(packet);
-      const payload = packet.subarray(start, rtpPayloadEnd(packet, start));
-      if (isEvent) this.#events.push(payload, rtpTimestamp(packet));
-      else if (samples !== undefined) this.#tones.push(payload, samples);
+      const end = rtpPayloadEnd(packet, start);
+      if (isEvent) this.#events.push(packet.subarray(start, end), rtpTimestamp(packet));
+      else if (samples !== undefined) this.#tones.push(packet, samples, start, end);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
     }

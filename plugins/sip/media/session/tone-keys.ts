@@ -48,11 +48,11 @@ export class ToneKeyDetector {
     this.#onKey = onKey;
   }
 
-  /** Takes octets of G.711. @param samples of each octet */
-  push(octets: Uint8Array, samples: Int16Array): void {
+  /** Takes octets of G.711, those from `start` to `end`. @param samples of each octet */
+  push(octets: Uint8Array, samples: Int16Array, start = 0, end = octets.length): void {
     const block = this.#block;
     let filled = this.#filled;
-    for (let at = 0; at < octets.length; at++) {
+    for (let at = start; at < end; at++) {
       block[filled++] = samples[octets[at] ?? 0] ?? 0;
       if (filled < BLOCK_SAMPLES) continue;
       filled = 0;
