@@ -175,7 +175,7 @@ export class CallLine {
       sender,
       label: `sip ${session.id} ${kind}`,
       accept: [{ kind, codecs: [codec], ...(kind === 'video' ? { bFrames: false } : {}) }],
-      map: (track) => (track.kind === kind && track.codec === codec ? { ssrc: this.#ssrc, payloadType: format.sendType } : undefined),
+      map: (track) => (track.kind === kind && track.codec === codec ? { ssrc: this.#ssrc, payloadType: format.sendType, resends: kind === 'video' } : undefined),
       onMissing: ({ codec: has, remedy }) => session.log.info('The call gets nothing of a track', { stream: stream.name, kind, has, takes: codec, remedy }),
       onEnd: (reason) => {
         this.#stopPlaying();
