@@ -59,9 +59,9 @@ test.serial('A publisher that goes live changes its camera and bitrate without a
   await page.locator('#picture').selectOption({ label: cameras.find((label) => /fake_device_2/.test(label)) ?? '' });
   await page.locator('#bitrate').selectOption('500000');
   await page.locator('#height').selectOption('360');
-  await until(() => page.evaluate<boolean>("document.getElementById('preview').videoHeight === 360"), 'the smaller picture', 20_000);
+  await until(() => page.evaluate<boolean>("document.getElementById('preview').videoHeight === 360"), 'the smaller picture');
   const before = await media.framesReceived();
-  await until(async () => (await media.framesReceived()) > before + 25, 'pictures go on', 20_000);
+  await until(async () => (await media.framesReceived()) > before + 25, 'pictures go on');
   await page.locator('#sound').selectOption('none');
   await page.getByRole('button', { name: 'Mute sound', disabled: true }).waitFor();
   t.is(media.asked('POST').length, 1);

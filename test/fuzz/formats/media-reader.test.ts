@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import { indexMediaFile, openMediaReader } from '../../../core/formats/media-reader.ts';
 import { memorySource, type CountedSource } from '../../support/byte-source.ts';
-import { ENCODERS, hasFfmpeg, scratchFolder, testInputs } from '../../support/ffmpeg.ts';
+import { ENCODERS, hasFfmpeg, testInputs } from '../../support/ffmpeg.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const RUNS = 150;
 const SEED = 20_261;
@@ -22,7 +23,7 @@ const FILES: Readonly<Record<string, readonly [file: string, args: readonly stri
   'a Matroska file': ['film.mkv', [...ENCODERS.h264BFrames, ...ENCODERS.aac]],
   'a WebM file': ['film.webm', [...ENCODERS.vp9, ...ENCODERS.opus]],
 };
-const folder = scratchFolder();
+const folder = temporaryFolder();
 
 /** Reads everything and seeks about; answers how it ended. */
 async function exercise(source: CountedSource): Promise<'read' | 'refused'> {
