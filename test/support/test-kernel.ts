@@ -1,5 +1,7 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kernel } from '../../core/kernel.ts';
@@ -91,18 +93,36 @@ function installationOf(folder: string): string {
   return installationOf(parent);
 }
 
-/** TCP ports on loopback that nobody uses now. */
+/** Ports below those that the system gives to whoever asks for any, so that no client's socket takes one between here and its use. */
+const FREE_PORTS = { from: 10_000, count: 19_000 } as const;
+/** Test files that run side by side have different process ids, and begin this far apart for each number between them. */
+const PORTS_PER_PROCESS = 331;
+let nextPort = (process.pid * PORTS_PER_PROCESS) % FREE_PORTS.count;
+
+/** Ports on loopback that nobody uses now, over TCP or UDP; no two calls of a process get the same. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<ReturnType<typeof createServer>>((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports: number[] = [];
+  for (let tried = 0; ports.length < count; tried++) {
+    if (tried === FREE_PORTS.count) throw new Error(`No ${count} ports are free from ${FREE_PORTS.from} on.`);
+    const port = FREE_PORTS.from + nextPort;
+    nextPort = (nextPort + 1) % FREE_PORTS.count;
+    if ((await isFree(createServer(), port)) && (await isFree(createSocket('udp4'), port))) ports.push(port);
+  }
   return ports;
+}
+
+/** Whether such a socket can be bound there. */
+async function isFree(socket: Server | Socket, port: number): Promise<boolean> {
+  try {
+    const listening = once(socket, 'listening');
+    if (socket instanceof Server) socket.listen(port, '127.0.0.1');
+    else socket.bind(port, '127.0.0.1');
+    await listening;
+  } catch {
+    return false;
+  }
+  const closed = once(socket, 'close');
+  socket.close();
+  await closed;
+  return true;
 }
