@@ -46,10 +46,10 @@ test.serial('a shell goes on through a swap, new ones come to the new version, a
     plugin.change('WCS Core command line', 'Second command line');
     first.type('plugin reload cli\r');
     await until(() => /outcome +swapped/.test(first.out), 'the swap');
-    const second = await openShell(port, server.password);
-    t.regex(second.out, /Second command line/);
     first.type('user list\r');
     await until(() => /admin +admin/.test(first.out), 'an answer by the old version');
+    const second = await openShell(port, server.password);
+    t.regex(second.out, /Second command line/);
     await until(() => first.closed, 'the end of the old shell');
     t.regex(first.out, /The command line is being reloaded; please reconnect\./);
     second.type('plugin list\r');
