@@ -4,9 +4,9 @@ import type { NativeUdp, TakeDatagram } from './native-udp.ts';
 /** How often ports are read in batches: what they are late for that is half of it on average. */
 const TURN_MS = 4;
 /** From that many datagrams a second on, of all ports together, a wake-up for each of them costs more than the turns. */
-const BUSY_PER_S = 800;
+const BUSY_PER_S = 400;
 /** Below that it does no more. */
-const CALM_PER_S = 400;
+const CALM_PER_S = 200;
 const WINDOW_MS = 500;
 /** Ports that go back to events in one turn: each costs a few system calls. */
 const BACK_PER_TURN_MAX = 8;

@@ -49,11 +49,11 @@ test('many datagrams make it busy, and it stays so until there are few for a whi
     for (let at = 0; at < perSecond; at++, nowMs += 1000 / perSecond) isBusy = batches.note(1);
     return isBusy;
   };
-  t.false(second(600));
-  t.true(second(1000));
-  t.true(second(600), 'less than it takes to begin is enough to go on');
   t.false(second(300));
-  t.false(second(600));
+  t.true(second(500));
+  t.true(second(300), 'less than it takes to begin is enough to go on');
+  t.false(second(150));
+  t.false(second(300));
   nowMs += 60_000;
   t.false(batches.note(1), 'what came long ago counts no more');
 });
