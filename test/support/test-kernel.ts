@@ -1,12 +1,13 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kernel } from '../../core/kernel.ts';
 import { discoverPlugins, discoverPrebuilt } from '../../core/plugin/plugin-source.ts';
+import { KeptState } from './kept-state.ts';
+import { removeFolder, temporaryFolder } from './temporary-folder.ts';
 
 /** Folder of the checkout or, in the tests of somebody's plugin, of the installed package. */
 export const checkout = installationOf(dirname(fileURLToPath(import.meta.url)));
@@ -38,29 +39,32 @@ export interface TestKernel {
 }
 
 const PASSWORD = 'test-password';
+const keptState = new KeptState(join(checkout, '.build'));
 /** Enough for a test to look at, too few to look like a leak. */
 const LOG_LINES_KEPT = 500;
 
 /** Starts a kernel; every plugin of the checkout that is not named is off. */
 export async function startTestKernel(options: TestKernelOptions = {}): Promise<TestKernel> {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-test-'));
+  const folder = temporaryFolder();
   const root = options.root ?? checkout;
   const others = pluginNames(root).filter((name) => options.plugins?.[name] === undefined);
   const plugins = { ...Object.fromEntries(others.map((name) => [name, { enabled: false }])), ...options.plugins };
   // JSON is YAML.
   writeFileSync(join(folder, 'wcs.yml'), JSON.stringify({ network: { host: '127.0.0.1' }, ...options.config, plugins }));
   const logLines: string[] = [];
+  const stateDir = join(folder, 'state');
+  await keptState.begin(stateDir, PASSWORD);
   const kernel = await Kernel.create({
     root,
-    stateDir: join(folder, 'state'),
+    stateDir,
     configFile: join(folder, 'wcs.yml'),
-    env: { WCS_ADMIN_PASSWORD: PASSWORD },
     ...(options.packagesFrom === undefined ? {} : { packagesFrom: options.packagesFrom }),
     writeLog: (line) => {
       logLines.push(line);
       if (logLines.length > LOG_LINES_KEPT) logLines.shift();
     },
   });
+  keptState.keep(stateDir);
   await kernel.start();
   return {
     kernel,
@@ -71,12 +75,13 @@ export async function startTestKernel(options: TestKernelOptions = {}): Promise<
       kernel.parts.operations.call(name, input, { caller: { kind: 'kernel', user: 'test', role: 'admin' }, signal: new AbortController().signal }),
     stop: async () => {
       await kernel.stop();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 }
 
-function pluginNames(root: string): string[] {
+/** Names of the plugins of an installation. */
+export function pluginNames(root = checkout): string[] {
   return [...discoverPrebuilt(join(root, 'dist', 'plugins')), ...discoverPlugins(join(root, 'plugins'))].map(({ name }) => name);
 }
 
