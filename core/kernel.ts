@@ -42,6 +42,7 @@ import { PluginHost } from './plugin/host.ts';
 import { discoverPlugins, discoverPrebuilt } from './plugin/plugin-source.ts';
 import { superviseProcess } from './plugin/supervisor.ts';
 import { PluginWatcher } from './plugin/watcher.ts';
+import { useNativeX25519 } from './rtp/dtls/native-x25519.ts';
 import { createFanoutEngine } from './rtp/fanout/create.ts';
 import type { FanoutEngine } from './rtp/fanout/engine.ts';
 import { Scope } from './scope/scope.ts';
@@ -208,6 +209,7 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
   const { quarantineMs, ...ranges } = kernel.ports;
   const batchWindow = new BatchWindow(timers);
   const rtpEngine = createFanoutEngine({ tier: kernel.network.rtpEngine, log: log.child({ component: 'rtp' }) });
+  useNativeX25519();
   const netLog = rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS);
   const udpBatches = rtpEngine.udp && new UdpBatches(rtpEngine.udp);
   const listeners = new Listeners({ log: netLog, certificates, batches: udpBatches });
