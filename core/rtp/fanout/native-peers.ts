@@ -1,6 +1,7 @@
 import { plainAddress } from '../../formats/mapped-address.ts';
 import { LINUX, type NativeLibrary } from './native-library.ts';
 import type { NativeMemory } from './native-memory.ts';
+import { IPV4_ADDRESS_OFFSET, IPV6_ADDRESS_OFFSET, IPV6_SCOPE_WORD, PORT_OFFSET } from './native-socket.ts';
 import { udpPeer, type UdpPeer } from './udp.ts';
 
 /** Peers whose names are kept; then all are forgotten, and those who go on sending are known again. */
@@ -8,11 +9,6 @@ const PEERS_MAX = 8192;
 /** Longest text of an IPv6 address, and longest name of an interface, with their end. */
 const TEXT_BYTES = 48;
 
-/** Words of `sockaddr_in` and `sockaddr_in6`. @see ip(7), ipv6(7) */
-const IPV4_ADDRESS_WORD = 1;
-const IPV6_ADDRESS_WORD = 2;
-const IPV6_SCOPE_WORD = 6;
-const PORT_OFFSET = 2;
 const FAMILY_MASK = 0xffff;
 const PORT_MODULUS = 0x1_0000;
 
@@ -37,15 +33,15 @@ export class PeerNames {
     const family = (words[word] ?? 0) & FAMILY_MASK;
     const key =
       family === LINUX.AF_INET
-        ? (words[word + IPV4_ADDRESS_WORD] ?? 0) * PORT_MODULUS + port
+        ? (words[word + IPV4_ADDRESS_OFFSET / 4] ?? 0) * PORT_MODULUS + port
         : `${words[word + 2]} ${words[word + 3]} ${words[word + 4]} ${words[word + 5]} ${words[word + IPV6_SCOPE_WORD]} ${port}`;
     return this.#known.get(key) ?? this.#learn(key, place, family, port);
   }
 
   #learn(key: number | string, place: number, family: number, port: number): UdpPeer | undefined {
     const { base } = this.#memory;
-    const addressWord = family === LINUX.AF_INET ? IPV4_ADDRESS_WORD : IPV6_ADDRESS_WORD;
-    const text = this.#library.inet_ntop(family, base + place + addressWord * 4, base + this.#text, TEXT_BYTES);
+    const offset = family === LINUX.AF_INET ? IPV4_ADDRESS_OFFSET : IPV6_ADDRESS_OFFSET;
+    const text = this.#library.inet_ntop(family, base + place + offset, base + this.#text, TEXT_BYTES);
     if (text === null) return undefined;
     const peer = udpPeer(plainAddress(text) + (family === LINUX.AF_INET ? '' : this.#zone(place)), port);
     if (this.#known.size >= PEERS_MAX) this.#known.clear();

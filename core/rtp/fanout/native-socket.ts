@@ -7,10 +7,11 @@ export const ADDRESS_WORDS = 7;
 
 const IPV4_BYTES = 16;
 const IPV6_BYTES = 28;
-const IPV4_ADDRESS_OFFSET = 4;
-const IPV6_ADDRESS_OFFSET = 8;
-const IPV6_SCOPE_WORD = 6;
-const PORT_OFFSET = 2;
+/** Places in `sockaddr_in` and `sockaddr_in6`. @see ip(7), ipv6(7) */
+export const IPV4_ADDRESS_OFFSET = 4;
+export const IPV6_ADDRESS_OFFSET = 8;
+export const IPV6_SCOPE_WORD = 6;
+export const PORT_OFFSET = 2;
 const MAPPED_PREFIX = '::ffff:';
 
 /** A socket address as the system wants it: `length` bytes of `words`. */
