@@ -44,7 +44,8 @@ peerTest('a transfer goes on through a swap: who sent us on has hung up, who we 
   const plugin = new PluginUnderTest('sip', sipEntry);
   t.teardown(() => plugin.remove());
   const server = await startCallServer(t, { media: { codecs: ['pcmu'] } }, {}, plugin.folder);
-  const next = await startSipp(t, { scenario: 'uas-cancel' });
+  // It rings when the referrer has hung up, which would be told of it at any moment otherwise.
+  const next = await startSipp(t, { scenario: 'uas-cancel', edit: (text) => text.replace('<send>', '<pause milliseconds="1500"/><send>') });
   const referrer = await startSipp(t, { scenario: 'uas-transfer', more: ['-key', 'refer_to', `sip:next@127.0.0.1:${next.port}`] });
   await server.call('call.startup', { callId: 'one', callee: 'referrer', toStream: 'heard', sipLogin: 'us', sipDomain: `127.0.0.1:${referrer.port}` });
   t.is((await referrer.finished).status, 0, (await referrer.finished).stderr);

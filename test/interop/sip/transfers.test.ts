@@ -50,7 +50,7 @@ peerTest('SIPp sends us to another and hangs up: it hears that we are there, and
   const server = await startCallServer(t, PCMU);
   server.publishTone('tone', 1000);
   // It does not ring: what is told before that would be told at any moment of the other.
-  const next = await startSipp(t, { scenario: 'uas-answer', edit: (text) => text.replace(/<send><!\[CDATA\[\nSIP\/2\.0 180[^]*?<\/send>/, '').replace('milliseconds="200"', 'milliseconds="600"'), more: ['-rtp_echo'] });
+  const next = await startSipp(t, { scenario: 'uas-answer', edit: (text) => text.replace(/<send><!\[CDATA\[\nSIP\/2\.0 180[^]*?<\/send>/, '').replace('milliseconds="200"', 'milliseconds="1500"'), more: ['-rtp_echo'] });
   const referrer = await callReferrer(t, server, 'one', 'uas-transfer', `sip:next@127.0.0.1:${next.port}`, listeningOn);
   await server.call('call.inject_stream', { callId: 'one', streamName: 'tone' });
   const stream = server.kernel.kernel.parts.media.find('heard-one')?.id;
