@@ -61,7 +61,7 @@ export type { RtpPairHandler, RtpPairSocket, RtpPortPair } from './net/rtp-port-
 export type { HeldConnection } from './net/held-connection.ts';
 export type { TcpLease } from './net/tcp-listener.ts';
 export type { UdpLease } from './net/udp-listener.ts';
-export type { UdpPeer } from './net/udp-peer.ts';
+export type { UdpPeer } from './rtp/fanout/udp.ts';
 export type { OnWebSocket, WebSocketListenOptions } from './net/websocket-acceptor.ts';
 export type { WebSocketClose, WebSocketConnection, WebSocketHandler } from './net/websocket-connection.ts';
 export type { PortLease, PortPair, RangeName } from './net/port-ranges.ts';

@@ -1,7 +1,7 @@
+import type { UdpPeer } from '../rtp/fanout/udp.ts';
 import { nextConnectionId, type HeldConnection } from './held-connection.ts';
 import { callOwner, type Owner } from './owner.ts';
 import type { PortPair } from './port-ranges.ts';
-import type { UdpPeer } from './udp-peer.ts';
 import type { UdpPort } from './udp-port.ts';
 
 /** Receive buffer asked of the system for RTP: a key frame comes in one go. */

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { NativeUdp, TakeDatagram } from './native-udp.ts';
+import type { NativeUdp, TakeDatagram } from '../rtp/fanout/udp.ts';
 
 /** How often ports are read in batches: what they are late for that is half of it on average. */
 const TURN_MS = 4;

@@ -1,10 +1,9 @@
+import type { UdpBufferSizes, UdpPeer } from '../rtp/fanout/udp.ts';
 import { holderOf, KernelListener, type Holder, type Lease, type ListenOptions } from './lease.ts';
-import type { UdpBufferSizes } from './native-udp.ts';
 import type { NetLog } from './net-log.ts';
 import { callOwner, type OnFault } from './owner.ts';
 import type { UdpBatches } from './udp-batches.ts';
 import { UdpDemux, type UdpDemuxLimits } from './udp-demux.ts';
-import type { UdpPeer } from './udp-peer.ts';
 import { UdpPort } from './udp-port.ts';
 
 /** How often idle flows are looked for. */

@@ -1,10 +1,9 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns';
 import { isIPv6 } from 'node:net';
-import { mappedAddress, plainAddress } from './ip-address.ts';
-import type { TakeDatagram, UdpBufferSizes } from './native-udp.ts';
+import { mappedAddress, plainAddress } from '../formats/mapped-address.ts';
+import { udpPeer, type TakeDatagram, type UdpBufferSizes } from '../rtp/fanout/udp.ts';
 import type { UdpBatches } from './udp-batches.ts';
-import { udpPeer } from './udp-peer.ts';
 
 /** A socket of which the descriptor is known, and whoever may read it in batches. */
 interface NativeEnd {

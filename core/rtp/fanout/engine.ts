@@ -1,6 +1,6 @@
-import type { NativeUdp } from '../../net/native-udp.ts';
 import type { SrtpKeys } from '../srtp/keys.ts';
 import type { SrtpReceiver, SrtpReceiverOptions } from '../srtp/receiver.ts';
+import type { NativeUdp } from './udp.ts';
 
 /** How RTP is protected and sent: `pure` by node:crypto and node:dgram, everywhere; `ffi` by libcrypto and `sendmmsg` with UDP GSO, called through koffi. */
 export type EngineTier = 'pure' | 'ffi';

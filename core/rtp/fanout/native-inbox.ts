@@ -1,8 +1,8 @@
-import type { TakeDatagram } from '../../net/native-udp.ts';
 import { LINUX, type NativeLibrary } from './native-library.ts';
 import { NativeMemory } from './native-memory.ts';
 import { PeerNames } from './native-peers.ts';
 import { ADDRESS_WORDS } from './native-socket.ts';
+import type { TakeDatagram } from './udp.ts';
 
 /** Datagrams of one system call. */
 const BATCH = 64;

@@ -1,7 +1,7 @@
-import { plainAddress } from '../../net/ip-address.ts';
-import { udpPeer, type UdpPeer } from '../../net/udp-peer.ts';
+import { plainAddress } from '../../formats/mapped-address.ts';
 import { LINUX, type NativeLibrary } from './native-library.ts';
 import type { NativeMemory } from './native-memory.ts';
+import { udpPeer, type UdpPeer } from './udp.ts';
 
 /** Peers whose names are kept; then all are forgotten, and those who go on sending are known again. */
 const PEERS_MAX = 8192;

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
-import type { NativeUdp, TakeDatagram, UdpBufferSizes } from '../../net/native-udp.ts';
 import { NativeInbox } from './native-inbox.ts';
 import { LINUX, type NativeLibrary } from './native-library.ts';
 import type { NativeSockets } from './native-socket.ts';
+import type { NativeUdp, TakeDatagram, UdpBufferSizes } from './udp.ts';
 
 /** UDP sockets by system calls through koffi. */
 export class NativeUdpSockets implements NativeUdp {

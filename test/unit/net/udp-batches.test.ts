@@ -2,12 +2,11 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import test from 'ava';
-import type { NativeUdp, TakeDatagram } from '../../../core/net/native-udp.ts';
 import { UdpBatches } from '../../../core/net/udp-batches.ts';
-import type { UdpPeer } from '../../../core/net/udp-peer.ts';
 import { UdpPort } from '../../../core/net/udp-port.ts';
 import { FfiEngine } from '../../../core/rtp/fanout/ffi.ts';
 import { loadNativeLibrary } from '../../../core/rtp/fanout/native-library.ts';
+import type { NativeUdp, TakeDatagram, UdpPeer } from '../../../core/rtp/fanout/udp.ts';
 import { until } from '../../support/until.ts';
 
 const NOTHING: NativeUdp = {
@@ -118,7 +117,9 @@ test.serial('a port gives its descriptors back, whichever way it is read when it
   let [heard, before] = [0, 0];
   for (const isBusy of [false, true, false, true]) {
     const port = await UdpPort.bind({ host: '127.0.0.1', port: 0 }, batches);
-    port.onDatagram = () => void heard++;
+    port.onDatagram = () => {
+      heard++;
+    };
     heard = 0;
     await flood(peer, port.port, '127.0.0.1', isBusy ? FLOOD : 10, () => heard);
     t.is(batches.size, isBusy ? 1 : 0);
@@ -136,8 +137,12 @@ test('a port that is closed by the taker of a datagram gives out nothing more of
   const [doomed, other] = [await UdpPort.bind({ host: '127.0.0.1', port: 0 }, batches), await UdpPort.bind({ host: '127.0.0.1', port: 0 }, batches)];
   const peer = await openPeer('127.0.0.1');
   let [heardOfDoomed, heardOfOther] = [0, 0];
-  doomed.onDatagram = () => void heardOfDoomed++;
-  other.onDatagram = () => void heardOfOther++;
+  doomed.onDatagram = () => {
+    heardOfDoomed++;
+  };
+  other.onDatagram = () => {
+    heardOfOther++;
+  };
   await Promise.all([flood(peer, doomed.port, '127.0.0.1', FLOOD, () => heardOfDoomed), flood(peer, other.port, '127.0.0.1', FLOOD, () => heardOfOther)]);
   t.is(batches.size, 2);
   let after = 0;
