@@ -30,7 +30,7 @@ export async function startKamailio(t: ExecutionContext, ...switches: KamailioSw
     peer.child.kill('SIGTERM');
     await peer.finished;
   });
-  await until(() => answers(port), `kamailio to answer: ${peer.stderr.slice(-500)}`);
+  await until(() => answers(port), `kamailio to answer: ${peer.stderr.slice(-500)}`, 60_000);
   return { port, folder };
 }
 
