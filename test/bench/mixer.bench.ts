@@ -15,12 +15,15 @@ import { ffmpegCpuMs } from './ffmpeg-cost.ts';
 import { cpuMsOf, percentile } from './process-time.ts';
 
 const SECONDS = 2;
-const WARM_UP_MS = 1000;
+/** The engine has compiled by then what is hot: before, a mix costs up to twice as much. */
+const WARM_UP_MS = 4000;
 const MEASURED_MS = 2500;
 const PARTICIPANTS = 50;
 const INPUTS = 9;
 /** Packets of participants come one by one, as from a network. */
 const FEED_MS = 1;
+/** As the plugin has it. */
+const GATHER_MS = 5;
 const VIDEO = { width: 1280, height: 720, fps: 25, bitrateBps: 2_000_000, keyFrameIntervalFrames: 50, preset: 'veryfast', desktopName: '', desktopAlign: 'TOP', voiceActivity: false, caption: { fontFile: '', sizePx: 20, audioOnlySizePx: 40 } } as const;
 const AUDIO = { codec: 'opus', channels: 2, silenceDb: -50, maxDelayMs: 200 } as const;
 /** One small place in the middle: the corners, which the grid fills, become black. */
@@ -80,7 +83,7 @@ class Mix {
   }
 
   static async open(spec: MixSpec): Promise<Mix> {
-    return new Mix(await openChildPool('plugins/mixer/child/mixer.child.ts'), spec);
+    return new Mix(await openChildPool('plugins/mixer/child/mixer.child.ts', { gatherMs: GATHER_MS }), spec);
   }
 
   tell(command: MixCommand): void {
