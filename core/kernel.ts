@@ -32,6 +32,7 @@ import { Metrics } from './metrics/metrics.ts';
 import { Certificates } from './net/certificates.ts';
 import { Dialler } from './net/dialler.ts';
 import { RtpPortPairs } from './net/rtp-port-pairs.ts';
+import { UdpBatches } from './net/udp-batches.ts';
 import { Listeners } from './net/listeners.ts';
 import { PortRanges } from './net/port-ranges.ts';
 import { Operations } from './operations/operations.ts';
@@ -41,6 +42,7 @@ import { PluginHost } from './plugin/host.ts';
 import { discoverPlugins, discoverPrebuilt } from './plugin/plugin-source.ts';
 import { superviseProcess } from './plugin/supervisor.ts';
 import { PluginWatcher } from './plugin/watcher.ts';
+import { useNativeX25519 } from './rtp/dtls/native-x25519.ts';
 import { createFanoutEngine } from './rtp/fanout/create.ts';
 import type { FanoutEngine } from './rtp/fanout/engine.ts';
 import { Scope } from './scope/scope.ts';
@@ -75,6 +77,7 @@ interface KernelParts extends KernelServices {
   readonly config: Config;
   readonly users: Users;
   readonly batchWindow: BatchWindow;
+  readonly udpBatches: UdpBatches | undefined;
 }
 
 /** The composition root: makes every room of the kernel, starts the plugins, and takes all down again. */
@@ -158,7 +161,7 @@ export class Kernel {
     registerStreamOperations(operations, media, sessions);
     registerLogOperations(operations, log);
     registerServerOperations(operations, this.parts);
-    registerKernelMetrics({ metrics, sessions, media, ports, dialler: this.parts.dialler, host: this.host, rtpEngine: this.parts.rtpEngine, scope: this.#scope });
+    registerKernelMetrics({ metrics, sessions, media, ports, dialler: this.parts.dialler, host: this.host, rtpEngine: this.parts.rtpEngine, udpBatches: this.parts.udpBatches, scope: this.#scope });
   }
 
   #onConfigChange(changes: readonly Change[]): void {
@@ -206,9 +209,10 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
   const { quarantineMs, ...ranges } = kernel.ports;
   const batchWindow = new BatchWindow(timers);
   const rtpEngine = createFanoutEngine({ tier: kernel.network.rtpEngine, log: log.child({ component: 'rtp' }) });
+  useNativeX25519();
   const netLog = rateLimited(log.child({ component: 'net' }), LOG_PERIOD_MS);
-  const bindUdp = (host: string, port: number): number | undefined => rtpEngine.bindUdp?.(host, port);
-  const listeners = new Listeners({ log: netLog, certificates, bindUdp });
+  const udpBatches = rtpEngine.udp && new UdpBatches(rtpEngine.udp);
+  const listeners = new Listeners({ log: netLog, certificates, batches: udpBatches });
   const ports = new PortRanges(ranges, { quarantineMs, boundPorts: () => listeners.boundPorts() });
   return {
     config,
@@ -219,12 +223,13 @@ async function makeParts({ stateDir, configFile, env = {}, print, writeLog }: Ke
     listeners,
     ports,
     dialler: new Dialler(ports),
-    rtpPairs: new RtpPortPairs({ ports, host: kernel.network.host, bindUdp }),
+    rtpPairs: new RtpPortPairs({ ports, host: kernel.network.host, batches: udpBatches }),
     targets: new Targets(() => config.kernel.network),
     media: makeBus(config, log),
     fanout: { clock, timers, windowMs: () => batchWindow.ms },
     rtpFanouts: makeRtpFanouts(rtpEngine, log),
     batchWindow,
+    udpBatches,
     operations: new Operations(),
     web: new WebRoutes(),
     metrics: new Metrics((name, error) => log.error(`Metric ${name} cannot be read: ${messageOf(error)}`)),

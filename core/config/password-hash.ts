@@ -13,7 +13,15 @@ const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 /** `scrypt$16384$8$1$salt$hash`, the last two in base64url. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
-  const key = await derive(password, salt, KEY_BYTES, COST);
+  return hashText(salt, await derive(password, salt, KEY_BYTES, COST));
+}
+
+/** A hash that no password has: a check against it takes as long as any other. */
+export function hashOfNobody(): string {
+  return hashText(randomBytes(SALT_BYTES), randomBytes(KEY_BYTES));
+}
+
+function hashText(salt: Buffer, key: Buffer): string {
   return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$');
 }
 

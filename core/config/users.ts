@@ -3,7 +3,7 @@ import { WcsError } from '../errors/wcs-error.ts';
 import { AdminSecret } from './admin-secret.ts';
 import type { Environment } from './environment.ts';
 import { openStateDir, readStateJson, writeStateFile } from './load.ts';
-import { generatePassword, hashPassword, isPasswordHash, PasswordVerifier } from './password-hash.ts';
+import { hashOfNobody, hashPassword, isPasswordHash, PasswordVerifier } from './password-hash.ts';
 
 const FILE = 'users.json';
 const MAX_USERS = 1000;
@@ -49,16 +49,15 @@ export class Users {
   readonly #admin: AdminSecret;
   readonly #verifier = new PasswordVerifier();
   /** Checked for unknown names, so that they take as long as known ones. */
-  readonly #nobody: string;
+  readonly #nobody = hashOfNobody();
   #users: readonly StoredUser[];
   #lastWrite: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: UsersOptions, admin: AdminSecret, users: readonly StoredUser[], nobody: string) {
+  private constructor(options: UsersOptions, admin: AdminSecret, users: readonly StoredUser[]) {
     this.#stateDir = options.stateDir;
     this.#adminUser = options.adminUser;
     this.#admin = admin;
     this.#users = users;
-    this.#nobody = nobody;
   }
 
   /** @throws WcsError CONFIG_E_UNREADABLE when a file is damaged */
@@ -67,7 +66,7 @@ export class Users {
     const admin = await AdminSecret.open(options);
     const isStored = (value: unknown): value is StoredUser[] => storedUsers.safeParse(value).success;
     const stored = await readStateJson(options.stateDir, FILE, isStored);
-    return new Users(options, admin, storedUsers.parse(stored ?? []), await hashPassword(generatePassword()));
+    return new Users(options, admin, storedUsers.parse(stored ?? []));
   }
 
   /** The administrator's password, if this start generated it: to be printed once. */

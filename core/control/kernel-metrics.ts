@@ -4,6 +4,7 @@ import type { MediaBus } from '../media/media-bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Dialler } from '../net/dialler.ts';
 import { RANGE_NAMES, type PortRanges } from '../net/port-ranges.ts';
+import type { UdpBatches } from '../net/udp-batches.ts';
 import type { PluginHost } from '../plugin/host.ts';
 import type { FanoutEngine } from '../rtp/fanout/engine.ts';
 import type { Scope } from '../scope/scope.ts';
@@ -18,6 +19,7 @@ export interface KernelMetricParts {
   readonly dialler: Dialler;
   readonly host: PluginHost;
   readonly rtpEngine: FanoutEngine;
+  readonly udpBatches: UdpBatches | undefined;
   readonly scope: Scope;
 }
 
@@ -43,6 +45,7 @@ export function registerKernelMetrics(parts: KernelMetricParts): void {
   gauge('plugin_stats', 'plugin_generations_uncollected', 'Retired plugin versions whose code is still in memory', () => host.slots.reduce((sum, slot) => sum + slot.uncollected, 0));
   const tier = [{ labels: { tier: parts.rtpEngine.tier }, value: 1 }];
   metrics.gauge({ group: 'core_stats', name: 'core_rtp_engine', help: 'What protects and sends RTP', read: () => tier });
+  gauge('core_stats', 'core_udp_ports_batched', 'UDP ports that are read in batches, as much comes in', () => parts.udpBatches?.size ?? 0);
   registerProcessMetrics(parts.scope, gauge);
 }
 

@@ -17,6 +17,7 @@ import type { Stream, StreamMeta } from './stream.ts';
 import { Reader, type ReaderHost, type Subscription, type SubscribeOptions } from './subscription.ts';
 import { Timeline } from './timeline.ts';
 import { areSameFormats, isSameFormat, type TrackDescriptor } from './track.ts';
+import { newlyWritten, type WrittenTrack } from './written-track.ts';
 
 /** The publisher as its stream sees it. */
 export interface StreamPublisher {
@@ -62,7 +63,10 @@ export class LiveStream implements Stream {
   readonly #serving: Serving;
   readonly #announced = new Set<Reader>();
   readonly #known = deferred();
-  readonly #trackIds = new Set<string>();
+  /** By id, of the tracks that there are. */
+  readonly #written = new Map<string, WrittenTrack>();
+  /** Likewise, of the tracks whose packets are made of frames. */
+  readonly #made = new Map<string, WrittenTrack>();
   readonly #frameTime = new Timeline();
   readonly #packetTime = new Timeline();
   readonly #gop: GopCache;
@@ -71,12 +75,6 @@ export class LiveStream implements Stream {
   readonly #derived: DerivedTracks;
   readonly #packetised: TrackConversions<MediaFrame>;
   readonly #depacketised: TrackConversions<MediaPacket>;
-  /** Tracks that the publisher writes as frames (or as packets) itself: they need no conversion to that plane. */
-  readonly #nativeFrames = new Set<string>();
-  readonly #nativePackets = new Set<string>();
-  /** Video tracks whose frames are of no use to anybody before a key frame of the returned publisher. */
-  readonly #resuming = new Set<string>();
-  readonly #lastPacketPtsUs = new Map<string, number>();
   /** The last cached frame that became packets for the first reader of them. */
   #replayed: MediaFrame | undefined;
 
@@ -96,7 +94,7 @@ export class LiveStream implements Stream {
       host.runtime.log.warn('no converter between frames and packets', { stream: this.name, trackId: track.id, codec: track.codec });
     const onFault = (error: unknown, track: TrackDescriptor): void => host.runtime.onFault(error, `conversion of ${this.name} ${track.id}`);
     this.#packetised = new TrackConversions({
-      open: (track) => host.converters.packetiser(track.codec)?.open(track, (packet) => this.#fanOutPacket(packet)),
+      open: (track) => host.converters.packetiser(track.codec)?.open(track, (packet) => this.#fanOutPacket(packet, this.#madeOf(packet))),
       onMissing,
       onFault,
     });
@@ -188,15 +186,13 @@ export class LiveStream implements Stream {
     this.#state = 'live';
     this.#gop.clear();
     this.#keyFrames.reset();
-    this.#nativeFrames.clear();
-    this.#nativePackets.clear();
+    for (const { id, kind } of [...this.#tracks, ...this.#layers]) this.#written.set(id, newlyWritten(kind === 'video'));
     this.#packetised.close();
     this.#depacketised.close();
     // The new publisher may use the other plane: both have to go on after whatever was given out in either.
     const { newestUs } = this.#frameTime;
     this.#frameTime.beginPublication(this.#packetTime.newestUs);
     this.#packetTime.beginPublication(newestUs);
-    for (const { id, kind } of [...this.#tracks, ...this.#layers]) if (kind === 'video') this.#resuming.add(id);
     for (const reader of this.#activeReaders()) reader.resume();
   }
 
@@ -229,8 +225,9 @@ export class LiveStream implements Stream {
     if (this.#tracks.some((old) => !tracks.some((track) => isSameFormat(track, old)))) this.#gop.clear();
     this.#tracks = tracks;
     this.#layers = layers;
-    this.#trackIds.clear();
-    for (const { id } of all) this.#trackIds.add(id);
+    const before = new Map(this.#written);
+    this.#written.clear();
+    for (const { id } of all) this.#written.set(id, before.get(id) ?? newlyWritten(false));
     this.#gop.setHasVideo(tracks.some(({ kind }) => kind === 'video'));
     if (tracks.length === 0) return;
     this.#known.resolve();
@@ -239,7 +236,7 @@ export class LiveStream implements Stream {
 
   /** The hot path: one loop over a stable array. */
   write(frame: MediaFrame): void {
-    if (!this.#admit(frame, this.#nativeFrames)) return;
+    if (this.#admit(frame, 'asFrames') === undefined) return;
     const mapped = this.#frameTime.frame(frame);
     this.#meter.frame(mapped, mapped.data.byteLength, mapped.key);
     this.#emitFrame(mapped);
@@ -247,28 +244,29 @@ export class LiveStream implements Stream {
   }
 
   writePacket(packet: MediaPacket): void {
-    if (!this.#admit(packet, this.#nativePackets)) return;
+    const written = this.#admit(packet, 'asPackets');
+    if (written === undefined) return;
     const mapped = this.#packetTime.packet(packet);
-    const needsFrames = !this.#nativeFrames.has(mapped.track.id);
+    const needsFrames = !written.asFrames;
     if (needsFrames) this.#meter.packet(mapped, mapped.rtp.byteLength, mapped.key);
-    this.#fanOutPacket(mapped);
+    this.#fanOutPacket(mapped, written);
     if (needsFrames && mapped.track.layerOf === undefined && this.#frameReaders.length > 0) this.#depacketised.write(mapped);
   }
 
-  /** False for media nobody can use: of an unknown track, or before the first key frame of a returned publisher. */
-  #admit(item: MediaFrame | MediaPacket, natives: Set<string>): boolean {
+  /** Undefined for media nobody can use: of an unknown track, or before the first key frame of a returned publisher. */
+  #admit(item: MediaFrame | MediaPacket, plane: 'asFrames' | 'asPackets'): WrittenTrack | undefined {
     const { id, kind } = item.track;
-    const known = this.#trackIds.has(id);
-    if (!known || (this.#resuming.size > 0 && this.#resuming.has(id) && !item.key)) {
+    const written = this.#written.get(id);
+    if (written === undefined || (written.awaitsKey && !item.key)) {
       this.#meter.ignored();
-      return false;
+      return undefined;
     }
-    natives.add(id);
+    written[plane] = true;
     if (kind === 'video' && item.key) {
-      this.#resuming.delete(id);
+      written.awaitsKey = false;
       this.#keyFrames.arrived(id);
     }
-    return true;
+    return written;
   }
 
   #emitFrame(frame: MediaFrame): void {
@@ -281,13 +279,19 @@ export class LiveStream implements Stream {
   #packetise(frame: MediaFrame): void {
     // A reader of packets that joined from within the loop over the frame readers has got this frame by the replay.
     const isDue = this.#packetReaders.length > 0 && frame !== this.#replayed;
-    if (isDue && !this.#nativePackets.has(frame.track.id)) this.#packetised.write(frame);
+    if (isDue && this.#written.get(frame.track.id)?.asPackets !== true) this.#packetised.write(frame);
   }
 
-  #fanOutPacket(packet: MediaPacket): void {
-    const { id } = packet.track;
-    const startsUnit = this.#lastPacketPtsUs.get(id) !== packet.ptsUs;
-    if (startsUnit) this.#lastPacketPtsUs.set(id, packet.ptsUs);
+  /** Of a track whose packets are made here, which may be one that nobody writes. */
+  #madeOf({ track: { id } }: MediaPacket): WrittenTrack {
+    let made = this.#made.get(id);
+    if (made === undefined) this.#made.set(id, (made = newlyWritten(false)));
+    return made;
+  }
+
+  #fanOutPacket(packet: MediaPacket, written: WrittenTrack): void {
+    const startsUnit = written.lastPacketPtsUs !== packet.ptsUs;
+    written.lastPacketPtsUs = packet.ptsUs;
     const readers = this.#packetReaders;
     for (let index = 0; index < readers.length; index += 1) readers[index]?.deliverPacket(packet, startsUnit);
   }
@@ -335,7 +339,7 @@ export class LiveStream implements Stream {
     if (reader.from !== 'gop' || this.#packetised.size > 0) return;
     const frames = this.#gop.frames;
     this.#replayed = frames.at(-1);
-    for (const frame of frames) if (!this.#nativePackets.has(frame.track.id)) this.#packetised.write(frame);
+    for (const frame of frames) if (this.#written.get(frame.track.id)?.asPackets !== true) this.#packetised.write(frame);
   }
 
   #left(reader: Reader): void {

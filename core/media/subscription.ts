@@ -206,13 +206,13 @@ export class Reader implements Subscription {
   deliverPacket(packet: MediaPacket, startsUnit: boolean): void {
     if (!this.#wants(packet)) return;
     const { id } = packet.track;
-    if (startsUnit) this.#joinedWithin.delete(id);
+    if (startsUnit && this.#joinedWithin.size > 0) this.#joinedWithin.delete(id);
     // A key frame may begin with packets that don't show it: a delimiter, or remarks, in packets of their own.
-    if (startsUnit || (packet.key && this.#awaitingKey.has(id) && !this.#joinedWithin.has(id))) {
-      if (this.#passesKeyGate(packet) && this.#admits(packet)) this.#refusedUnits.delete(id);
-      else this.#refusedUnits.add(id);
+    if (startsUnit || (packet.key && this.#awaitingKey.size > 0 && this.#awaitingKey.has(id) && !this.#joinedWithin.has(id))) {
+      if (!this.#passesKeyGate(packet) || !this.#admits(packet)) this.#refusedUnits.add(id);
+      else if (this.#refusedUnits.size > 0) this.#refusedUnits.delete(id);
     }
-    if (!this.#refusedUnits.has(id)) this.#hand(undefined, packet, packet.rtp.byteLength);
+    if (this.#refusedUnits.size === 0 || !this.#refusedUnits.has(id)) this.#hand(undefined, packet, packet.rtp.byteLength);
   }
 
   #wants(item: Deliverable): boolean {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { HeldConnection } from './held-connection.ts';
-import { plainAddress } from './ip-address.ts';
+import { plainAddress } from '../formats/mapped-address.ts';
 import { callOwner, type Owner } from './owner.ts';
 
 /**

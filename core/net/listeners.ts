@@ -1,7 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { isIPv6 } from 'node:net';
 import { WcsError } from '../errors/wcs-error.ts';
-import type { BindUdp } from './bind-udp.ts';
 import type { Certificates } from './certificates.ts';
 import { HttpListener, shapeOf, type HttpHandler, type HttpLease, type HttpListenOptions } from './http-listener.ts';
 import type { Lease, ListenerRow, ListenOptions } from './lease.ts';
@@ -10,6 +9,7 @@ import { ListenerPool, type OpenListener, type PooledListener } from './listener
 import type { NetLog } from './net-log.ts';
 import type { OnFault } from './owner.ts';
 import { TcpListener, type OnConnection, type TcpLease, type TcpListenOptions } from './tcp-listener.ts';
+import type { UdpBatches } from './udp-batches.ts';
 import { UdpListener, type OnDatagram, type UdpLease, type UdpListenOptions } from './udp-listener.ts';
 import { WebSocketAcceptor, type OnWebSocket, type WebSocketListenOptions } from './websocket-acceptor.ts';
 
@@ -23,8 +23,8 @@ export interface ListenersOptions {
   /** For `tls()` and `http({ tls: true })`. */
   readonly certificates?: Certificates;
   readonly lingerMs?: number;
-  /** Binds UDP sockets whose descriptor is known, for `udp({ forRtp: true })`. */
-  readonly bindUdp?: BindUdp | undefined;
+  /** Binds and reads UDP sockets for `udp({ forRtp: true })`. */
+  readonly batches?: UdpBatches | undefined;
 }
 
 /** How a key begins. */
@@ -37,7 +37,7 @@ type Protocol = 'tcp' | 'tls' | 'udp' | 'http' | 'https';
 export class Listeners {
   readonly #log: NetLog;
   readonly #certificates: Certificates | undefined;
-  readonly #bindUdp: BindUdp | undefined;
+  readonly #batches: UdpBatches | undefined;
   readonly #tcp: ListenerPool<TcpListener>;
   readonly #udp: ListenerPool<UdpListener>;
   readonly #http: ListenerPool<HttpListener>;
@@ -49,7 +49,7 @@ export class Listeners {
     const { log, certificates, lingerMs = LISTENER_LINGER_MS } = options;
     this.#log = log;
     this.#certificates = certificates;
-    this.#bindUdp = options.bindUdp;
+    this.#batches = options.batches;
     this.#tcp = new ListenerPool(lingerMs);
     this.#udp = new ListenerPool(lingerMs);
     this.#http = new ListenerPool(lingerMs);
@@ -82,7 +82,7 @@ export class Listeners {
    * @throws WcsError NET_E_LISTEN with a sentence that says what to do
    */
   udp(options: UdpListenOptions, onDatagram: OnDatagram, onFault: OnFault): Promise<UdpLease> {
-    const open: OpenListener<UdpListener> = (onIdle) => UdpListener.open(options, this.#log, keyOf('udp', options), onIdle, this.#bindUdp);
+    const open: OpenListener<UdpListener> = (onIdle) => UdpListener.open(options, this.#log, keyOf('udp', options), onIdle, this.#batches);
     return this.#acquire(this.#udp, 'udp', options, open, (listener) => listener.acquire(options, onDatagram, onFault));
   }
 

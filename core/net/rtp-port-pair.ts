@@ -1,10 +1,8 @@
-import type { RemoteInfo, Socket } from 'node:dgram';
-import type { BoundUdp } from './bind-udp.ts';
+import type { UdpPeer } from '../rtp/fanout/udp.ts';
 import { nextConnectionId, type HeldConnection } from './held-connection.ts';
-import { mappedAddress, plainAddress } from './ip-address.ts';
 import { callOwner, type Owner } from './owner.ts';
 import type { PortPair } from './port-ranges.ts';
-import type { UdpPeer } from './udp-listener.ts';
+import type { UdpPort } from './udp-port.ts';
 
 /** Receive buffer asked of the system for RTP: a key frame comes in one go. */
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
@@ -34,23 +32,23 @@ export class RtpPortPair implements HeldConnection<RtpPairHandler> {
   readonly id = nextConnectionId();
   readonly rtp: RtpPairSocket;
   readonly rtcp: RtpPairSocket;
-  readonly #sockets: readonly Socket[];
+  readonly #bound: readonly UdpPort[];
   readonly #onClose: () => void;
   #owner: Owner;
   #handler: RtpPairHandler | undefined;
   #closed = false;
 
   /** @param onClose called once when both sockets are closed */
-  constructor(ports: PortPair, bound: { readonly rtp: BoundUdp; readonly rtcp: BoundUdp }, owner: Owner, onClose: (pair: RtpPortPair) => void) {
+  constructor(ports: PortPair, bound: { readonly rtp: UdpPort; readonly rtcp: UdpPort }, owner: Owner, onClose: (pair: RtpPortPair) => void) {
     this.#owner = owner;
-    this.#sockets = [bound.rtp.socket, bound.rtcp.socket];
+    this.#bound = [bound.rtp, bound.rtcp];
     this.#onClose = () => {
       ports.release();
       onClose(this);
     };
-    this.rtp = this.#socketOf(bound.rtp, ports.rtpPort, (data, from) => this.#handler?.onRtp(data, from));
-    this.rtcp = this.#socketOf(bound.rtcp, ports.rtcpPort, (data, from) => this.#handler?.onRtcp(data, from));
-    if (bound.rtp.socket.getRecvBufferSize() < RECEIVE_BUFFER_BYTES) bound.rtp.socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+    this.rtp = this.#socketOf(bound.rtp, (data, from) => this.#handler?.onRtp(data, from));
+    this.rtcp = this.#socketOf(bound.rtcp, (data, from) => this.#handler?.onRtcp(data, from));
+    bound.rtp.growBuffers({ recvBufferBytes: RECEIVE_BUFFER_BYTES });
   }
 
   get owner(): Owner {
@@ -70,37 +68,17 @@ export class RtpPortPair implements HeldConnection<RtpPairHandler> {
     if (this.#closed) return;
     this.#closed = true;
     this.#handler = undefined;
-    let open = this.#sockets.length;
-    for (const socket of this.#sockets) {
-      socket.close(() => {
+    let open = this.#bound.length;
+    for (const port of this.#bound) {
+      port.close(() => {
         open -= 1;
         if (open === 0) this.#onClose();
       });
     }
   }
 
-  #socketOf({ socket, fd }: BoundUdp, port: number, take: (data: Buffer, from: UdpPeer) => void): RtpPairSocket {
-    const isIpv6 = socket.address().family === 'IPv6';
-    socket.on('message', (data, from) => {
-      const peer = peerOf(from, isIpv6);
-      callOwner(this.#owner, () => take(data, peer));
-    });
-    // What an earlier datagram met on its way concerns nobody now.
-    socket.on('error', () => undefined);
-    const isClosed = (): boolean => this.#closed;
-    return {
-      port,
-      get fd() {
-        return isClosed() ? undefined : fd;
-      },
-      send: (data, toPort, address, offset = 0, length = data.byteLength - offset) => {
-        if (!isClosed()) socket.send(data, offset, length, toPort, isIpv6 ? mappedAddress(address) : address);
-      },
-    };
+  #socketOf(bound: UdpPort, take: (data: Buffer, from: UdpPeer) => void): RtpPairSocket {
+    bound.onDatagram = (data, from) => void callOwner(this.#owner, () => take(data, from));
+    return bound;
   }
-}
-
-function peerOf(from: RemoteInfo, isIpv6: boolean): UdpPeer {
-  const address = isIpv6 ? plainAddress(from.address) : from.address;
-  return { address, port: from.port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
 }

@@ -1,18 +1,19 @@
 import { AsyncResource } from 'node:async_hooks';
 import { WcsError } from '../errors/wcs-error.ts';
-import { bindUdp, type BindUdp, type BoundUdp } from './bind-udp.ts';
 import { listenError } from './listen-error.ts';
 import type { Owner } from './owner.ts';
 import type { PortPair, PortRanges } from './port-ranges.ts';
 import { RtpPortPair } from './rtp-port-pair.ts';
+import type { UdpBatches } from './udp-batches.ts';
+import { UdpPort } from './udp-port.ts';
 
 /** What pairs are made from. */
 export interface RtpPortPairsOptions {
   readonly ports: PortRanges;
   /** Numeric address or name that sockets bind. */
   readonly host: string;
-  /** Binds sockets whose descriptor is known, for the RTP engine. */
-  readonly bindUdp?: BindUdp | undefined;
+  /** Binds sockets whose descriptor is known, for the RTP engine, and reads them while much comes in. */
+  readonly batches?: UdpBatches | undefined;
 }
 
 /** All port pairs for RTP of the server, held by the kernel. */
@@ -71,10 +72,10 @@ export class RtpPortPairs {
   /** Made here, and not beside an owner: the pair outlives the generation that opened it. */
   readonly #forget = (pair: RtpPortPair): void => void this.#pairs.delete(pair);
 
-  #hold(ports: PortPair, bound: { readonly rtp: BoundUdp; readonly rtcp: BoundUdp }, owner: Owner): RtpPortPair {
+  #hold(ports: PortPair, bound: { readonly rtp: UdpPort; readonly rtcp: UdpPort }, owner: Owner): RtpPortPair {
     if (this.#closed) {
-      bound.rtp.socket.close();
-      bound.rtcp.socket.close();
+      bound.rtp.close(() => undefined);
+      bound.rtcp.close(() => undefined);
       throw new WcsError('SCOPE_E_CLOSED', 'The server is stopping; it opens no more ports.');
     }
     const pair = new RtpPortPair(ports, bound, owner, this.#forget);
@@ -82,13 +83,13 @@ export class RtpPortPairs {
     return pair;
   }
 
-  async #bind({ rtpPort, rtcpPort }: PortPair): Promise<{ readonly rtp: BoundUdp; readonly rtcp: BoundUdp }> {
-    const { host, bindUdp: bindNative } = this.#options;
-    const rtp = await bindUdp({ host, port: rtpPort }, bindNative);
+  async #bind({ rtpPort, rtcpPort }: PortPair): Promise<{ readonly rtp: UdpPort; readonly rtcp: UdpPort }> {
+    const { host, batches } = this.#options;
+    const rtp = await UdpPort.bind({ host, port: rtpPort }, batches);
     try {
-      return { rtp, rtcp: await bindUdp({ host, port: rtcpPort }) };
+      return { rtp, rtcp: await UdpPort.bind({ host, port: rtcpPort }) };
     } catch (error) {
-      rtp.socket.close();
+      rtp.close(() => undefined);
       throw error;
     }
   }

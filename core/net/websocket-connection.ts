@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { RawData, WebSocket } from 'ws';
 import { nextConnectionId, type HeldConnection } from './held-connection.ts';
-import { plainAddress } from './ip-address.ts';
+import { plainAddress } from '../formats/mapped-address.ts';
 import { callOwner, type Owner } from './owner.ts';
 
 /** A peer that doesn't answer our close frame is cut off after this. @see RFC 6455 section 7.1.1 */

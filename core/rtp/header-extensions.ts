@@ -76,8 +76,12 @@ export function withHeaderExtensions(rtp: Uint8Array, elements: readonly HeaderE
 export function withoutHeaderExtensions(rtp: Uint8Array): Uint8Array {
   const payloadStart = rtpHeaderLength(rtp);
   const bareStart = rtpHeaderLengthWithoutExtension(rtp);
-  if (payloadStart === bareStart) return rtp.slice();
-  const bare = new Uint8Array(rtp.length - payloadStart + bareStart);
+  // Of node's pool: packets are many and small.
+  const bare = Buffer.allocUnsafe(rtp.length - payloadStart + bareStart);
+  if (payloadStart === bareStart) {
+    bare.set(rtp);
+    return bare;
+  }
   bare.set(rtp.subarray(0, bareStart));
   bare.set(rtp.subarray(payloadStart), bareStart);
   bare[0] = (bare[0] ?? 0) & ~EXTENSION_BIT;

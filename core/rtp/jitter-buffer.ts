@@ -69,6 +69,12 @@ export class JitterBuffer<Packet extends SequencedPacket> {
       this.#counters.late += 1;
       return;
     }
+    // What comes in order, as nearly everything does, needs no place.
+    if (this.#held === 0 && sequence === this.#next) {
+      this.#next += 1;
+      this.#emit(packet);
+      return;
+    }
     this.#makeRoomFor(sequence);
     const slot = this.#slot(sequence);
     if (this.#packets[slot] !== undefined) {

@@ -7,8 +7,9 @@ import type { LayoutSpec } from '../../plugins/mixer/layout/layout.ts';
 import { inputPort, OUTPUT_PORT, type InputTrack, type MixCommand, type MixEvent, type MixFormat, type MixSpec } from '../../plugins/mixer/wire/mix-job.ts';
 import { liveCluster, liveHead } from '../../plugins/transcoder/ffmpeg/live-matroska.ts';
 import { readMp4Clip, type Clip } from '../support/clip.ts';
-import { ffmpeg, scratchFolder } from '../support/ffmpeg.ts';
+import { ffmpeg } from '../support/ffmpeg.ts';
 import { openChildPool } from '../support/media-processor.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 import type { BenchResult, BenchRow } from './bench.ts';
 import { ffmpegCpuMs } from './ffmpeg-cost.ts';
@@ -29,7 +30,7 @@ const AUDIO = { codec: 'opus', channels: 2, silenceDb: -50, maxDelayMs: 200 } as
 /** One small place in the middle: the corners, which the grid fills, become black. */
 const ALONE: LayoutSpec = { type: 'custom', places: { [INPUTS]: [{ x: 0.4, y: 0.4, width: 0.2, height: 0.2 }] } };
 
-const folder = scratchFolder();
+const folder = temporaryFolder();
 
 async function clip(name: string, codec: 'opus' | 'h264', ...args: readonly string[]): Promise<Clip & { readonly file: string }> {
   const file = join(folder, `${name}.mp4`);

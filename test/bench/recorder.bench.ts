@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MediaFrame } from '../../core/media/frame.ts';
 import { AUDIO, VIDEO } from '../support/media.ts';
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { startTestKernel } from '../support/test-kernel.ts';
 import { until } from '../support/until.ts';
 import type { BenchResult } from './bench.ts';
@@ -70,7 +69,7 @@ async function appendAll(folder: string, bytesEach: number): Promise<number> {
 export default {
   name: 'recorder',
   async run(): Promise<BenchResult> {
-    const folder = mkdtempSync(join(tmpdir(), 'recorder-bench-'));
+    const folder = temporaryFolder();
     const kernel = await startTestKernel({ plugins: { recorder: { folder, streams: ['recorded*'], nameTemplate: '{streamName}' } } });
     try {
       let complete = 0;
@@ -95,7 +94,7 @@ export default {
       };
     } finally {
       await kernel.stop();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   },
 };

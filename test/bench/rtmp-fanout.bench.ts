@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mediaFolder } from '../support/media-folder.ts';
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { freePorts } from '../support/test-kernel.ts';
 import type { Bench, BenchRow } from './bench.ts';
 import { withServer } from './server-folder.ts';
@@ -57,7 +57,7 @@ async function ours(viewers: number): Promise<Measured> {
 
 async function nodeMediaServer(viewers: number): Promise<Measured> {
   const [port = 0, httpPort = 0] = await freePorts(2);
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-bench-'));
+  const folder = temporaryFolder();
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ bind: '127.0.0.1', notify: { url: '' }, store: { path: join(folder, 'data') }, auth: { play: false, publish: false, jwt: { secret: 'x', users: [] } }, rtmp: { port }, http: { port: httpPort }, record: { path: '' } }));
   const program = join(process.cwd(), 'node_modules', 'node-media-server', 'bin', 'app.js');
   const server = await ServerProcess.start(process.execPath, [program, '-c', join(folder, 'config.json'), '--no-admin'], port, folder);
@@ -65,7 +65,7 @@ async function nodeMediaServer(viewers: number): Promise<Measured> {
     return await measure(server, port, viewers);
   } finally {
     await server.stop();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServerProcess } from './server-process.ts';
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
 
 /** What a benchmark changes about the server besides its plugins. */
 export interface ServerChanges {
@@ -13,7 +13,7 @@ export interface ServerChanges {
 
 /** Runs our server with these plugins only, in a process of its own, while `work` measures it. */
 export async function withServer<T>(plugins: Readonly<Record<string, Readonly<Record<string, unknown>>>>, port: number, work: (server: ServerProcess) => Promise<T>, changes: ServerChanges = {}): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-bench-'));
+  const folder = temporaryFolder();
   const off = Object.fromEntries(readdirSync('plugins').map((name) => [name, { enabled: false }]));
   writeFileSync(join(folder, 'wcs.yml'), JSON.stringify({ network: { host: '127.0.0.1', ...changes.network }, log: { level: 'warn' }, plugins: { ...off, ...plugins } }));
   const server = await ServerProcess.start(process.execPath, [...(changes.nodeOptions ?? []), ...startArguments(), '--config', join(folder, 'wcs.yml'), '--state', join(folder, 'state')], port);
@@ -21,7 +21,7 @@ export async function withServer<T>(plugins: Readonly<Record<string, Readonly<Re
     return await work(server);
   } finally {
     await server.stop();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Acceptance } from '../../core/media/negotiate.ts';
-import { scratchFolder, ffmpeg } from '../support/ffmpeg.ts';
+import { ffmpeg } from '../support/ffmpeg.ts';
 import { clipOfFlv, LoopPublisher, type Clip } from '../support/hls.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { startTestKernel, type TestKernel } from '../support/test-kernel.ts';
 import { childrenOf, TimedReader } from '../support/transcoded.ts';
 import { until } from '../support/until.ts';
@@ -26,7 +27,7 @@ interface Source {
 
 /** A moving picture with a tone, as an encoder of the field sends it. */
 async function source(width: number, height: number, bitrate: string): Promise<Source> {
-  const file = join(scratchFolder(), `${height}.flv`);
+  const file = join(temporaryFolder(), `${height}.flv`);
   const inputs = ['-f', 'lavfi', '-i', `testsrc2=size=${width}x${height}:rate=30`, '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'];
   await ffmpeg(...inputs, '-t', String(SECONDS), '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '60', '-bf', '0', '-pix_fmt', 'yuv420p', '-b:v', bitrate, '-c:a', 'aac', '-ac', '2', '-b:a', '96k', file);
   return { file, clip: clipOfFlv(file, { width, height, frameRate: 30 }, SECONDS) };

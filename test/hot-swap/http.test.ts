@@ -1,30 +1,27 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { z } from 'zod';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { checkout, freePorts, startTestKernel } from '../support/test-kernel.ts';
 
 /** The plugin in a folder of its own, whose code a test may change. */
-function copyOfPlugin(): { folder: string; setVersion(version: string): void; remove(): void } {
-  const root = mkdtempSync(join(tmpdir(), 'wcs-http-'));
+function copyOfPlugin(t: ExecutionContext): { folder: string; setVersion(version: string): void } {
+  const root = temporaryFolder(t);
   const folder = join(root, 'http');
   cpSync(join(checkout, 'plugins', 'http'), folder, { recursive: true });
   symlinkSync(join(checkout, 'node_modules'), join(root, 'node_modules'));
   const entry = join(folder, 'http.plugin.ts');
   const code = readFileSync(entry, 'utf8');
-  return { folder, setVersion: (version) => writeFileSync(entry, code.replace("version: '1.0.0'", `version: '${version}'`)), remove: () => rmSync(root, { recursive: true, force: true }) };
+  return { folder, setVersion: (version) => writeFileSync(entry, code.replace("version: '1.0.0'", `version: '${version}'`)) };
 }
 
 test('A swap under load loses no request and no kept-alive connection, and a request in flight finishes', async (t) => {
-  const copy = copyOfPlugin();
+  const copy = copyOfPlugin(t);
   const [port = 0] = await freePorts(1);
   const server = await startTestKernel({ plugins: { http: { path: copy.folder, port, tlsPort: 'off' } } });
-  t.teardown(async () => {
-    await server.stop();
-    copy.remove();
-  });
+  t.teardown(() => server.stop());
   const authorization = `Basic ${Buffer.from(`admin:${server.password}`).toString('base64')}`;
   let finish = (): void => undefined;
   const held = new Promise<void>((resolve) => (finish = resolve));

@@ -1,16 +1,16 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { encodeMessage } from '../../plugins/rtmp/wire/chunk-writer.ts';
 import { RtmpClient } from '../support/rtmp-client.ts';
 import { numberedPicture, numberedSound, pictureNumbers, realConfigs, soundNumbers } from '../support/rtmp-media.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { checkout, freePorts, startTestKernel, type TestKernel } from '../support/test-kernel.ts';
 import { until } from '../support/until.ts';
 
 /** An installation of its own whose copy of the plugin a test may change. */
-function copyOfInstallation(): string {
-  const root = mkdtempSync(join(tmpdir(), 'wcs-rtmp-'));
+function copyOfInstallation(t: ExecutionContext): string {
+  const root = temporaryFolder(t);
   mkdirSync(join(root, 'plugins'));
   cpSync(join(checkout, 'plugins', 'rtmp'), join(root, 'plugins', 'rtmp'), { recursive: true });
   for (const name of ['core', 'node_modules', 'package.json']) symlinkSync(join(checkout, name), join(root, name));
@@ -25,7 +25,7 @@ async function swap(server: TestKernel, root: string, version: number): Promise<
 }
 
 test('publishers and players go on through swaps in the middle of messages, without a frame lost or repeated', async (t) => {
-  const root = copyOfInstallation();
+  const root = copyOfInstallation(t);
   const [port] = await freePorts(1);
   const server = await startTestKernel({ root, plugins: { rtmp: { port } } });
   const configs = realConfigs();
@@ -82,6 +82,5 @@ test('publishers and players go on through swaps in the middle of messages, with
   } finally {
     for (const client of [publisher, waiting, ...players]) client.close();
     await server.stop();
-    rmSync(root, { recursive: true, force: true });
   }
 });

@@ -78,7 +78,7 @@ test.serial('a pull that waits for its camera, and one that is being called, are
     await until(() => !isSlow, 'the pull to be called again');
     t.like(await server.swap(1), { moved: 1, draining: 0 });
     const seen = read.numbers.length;
-    await until(() => read.numbers.length > seen + 5, 'packets after the swap', 15_000);
+    await until(() => read.numbers.length > seen + 5, 'packets after the swap');
     t.deepEqual([read.suspended, read.resumed, read.ended], [1, 1, undefined]);
     await until(() => server.kernel.kernel.host.slot('rtsp').uncollected === 0 || (global.gc?.(), false), 'the old code to be collected');
     read.close();

@@ -16,13 +16,13 @@ peerTest(`${CALLS} calls with media go on through two swaps, and each BYE finds 
   const ids = Array.from({ length: CALLS }, (_unused, index) => `call${index}`);
   const account = { sipLogin: 'us', sipDomain: '127.0.0.1', sipPort: sipp.port };
   for (const callId of ids) await server.call('call.startup', { callId, callee: 'peer', toStream: `of-${callId}`, ...account });
-  await until(async () => (await server.call<{ status: string }[]>('call.find_all')).every(({ status }) => status === 'ESTABLISHED'), 'all answers', 20_000);
+  await until(async () => (await server.call<{ status: string }[]>('call.find_all')).every(({ status }) => status === 'ESTABLISHED'), 'all answers');
   for (const callId of ids) await server.call('call.inject_stream', { callId, streamName: 'tone' });
   const { media } = server.kernel.kernel.parts;
   const packetsOf = (callId: string): number => media.find(`of-${callId}`)?.stats.frames ?? 0;
   const allFlow = async (): Promise<void> => {
     const before = new Map(ids.map((callId) => [callId, packetsOf(callId)]));
-    await until(() => ids.every((callId) => packetsOf(callId) >= (before.get(callId) ?? 0) + 10), 'media in all calls', 20_000);
+    await until(() => ids.every((callId) => packetsOf(callId) >= (before.get(callId) ?? 0) + 10), 'media in all calls');
   };
   await allFlow();
   const streams = ids.map((callId) => media.find(`of-${callId}`)?.id);

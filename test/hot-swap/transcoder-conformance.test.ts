@@ -26,7 +26,7 @@ pluginConformance(test, {
     return {
       verify: async () => {
         const sinceMs = performance.now();
-        await until(() => reader.end !== undefined || (reader.of('video', sinceMs).length >= 5 && reader.of('audio', sinceMs).length >= 5), 'pictures and sound', 20_000);
+        await until(() => reader.end !== undefined || (reader.of('video', sinceMs).length >= 5 && reader.of('audio', sinceMs).length >= 5), 'pictures and sound');
         if (reader.end !== undefined) throw new Error(`The stream has ended: ${reader.end}`);
       },
       close: async () => {

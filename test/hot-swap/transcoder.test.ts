@@ -63,7 +63,7 @@ test.serial('a swap of the transcoder while it works is neither seen nor heard',
     const sinceMs = performance.now();
     plugin.writeGood();
     await kernel.call('plugin.reload', { name: 'transcoder' });
-    await until(() => childrenOf(`transcoder@${version}`).length > 0 && childrenOf(`transcoder@${version - 1}`).length === 0, `the children of version ${version}`, 20_000);
+    await until(() => childrenOf(`transcoder@${version}`).length > 0 && childrenOf(`transcoder@${version - 1}`).length === 0, `the children of version ${version}`);
     await flowing(reader);
     t.log(`version ${version}: longest gap ${reader.longestGapMs('video', sinceMs).toFixed(0)} ms of picture, ${reader.longestGapMs('audio', sinceMs).toFixed(0)} ms of sound`);
     for (const kind of ['video', 'audio'] as const) t.true(reader.longestGapMs(kind, sinceMs) < SILENCE_MS + direct.longestGapMs(kind, sinceMs));

@@ -1,16 +1,16 @@
-import { linkSync, mkdtempSync, rmSync } from 'node:fs';
+import { linkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parseVideoBody } from '../../core/formats/flv.ts';
 import { mediaFolder } from '../support/media-folder.ts';
 import { RtmpClient } from '../support/rtmp-client.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { checkout } from '../support/test-kernel.ts';
 import { pluginConformance } from '../support/testing.ts';
 import { until } from '../support/until.ts';
 
 // Beside the clips, so that they can be linked.
-const folder = mkdtempSync(join(mediaFolder, 'conformance-'));
-test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder(undefined, mediaFolder);
 
 let sessions = 0;
 

@@ -1,5 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { MediaFrame } from '../../core/media/frame.ts';
@@ -7,6 +6,7 @@ import type { Stream } from '../../core/media/stream.ts';
 import { ENCODERS, ffmpeg, hasFfmpeg, testInputs } from '../support/ffmpeg.ts';
 import { PluginUnderTest } from '../support/conformance/plugin-under-test.ts';
 import { RtmpClient } from '../support/rtmp-client.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { checkout, freePorts, startTestKernel, type TestKernel } from '../support/test-kernel.ts';
 import { until } from '../support/until.ts';
 
@@ -24,14 +24,13 @@ function watch(stream: Stream): { readonly frames: MediaFrame[]; ended: string |
 const bytesOf = (frames: readonly MediaFrame[], id: string): string[] => frames.filter(({ track }) => track.id === id).map(({ data }) => Buffer.from(data).toString('base64'));
 
 async function start(t: ExecutionContext, settings: Readonly<Record<string, unknown>> = {}): Promise<{ kernel: TestKernel; vod: PluginUnderTest; folder: string; rtmpPort: number }> {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-vod-swap-'));
+  const folder = temporaryFolder(t);
   const vod = new PluginUnderTest('vod', join(checkout, 'plugins', 'vod', 'vod.plugin.ts'));
   const [rtmpPort = 0] = await freePorts(1);
   const kernel = await startTestKernel({ plugins: { vod: { folder, loop: false, path: vod.folder, ...settings }, rtmp: { port: rtmpPort, playWaitMs: 0 } } });
   t.teardown(async () => {
     await kernel.stop();
     vod.remove();
-    rmSync(folder, { recursive: true, force: true });
     if (!t.passed) t.log(kernel.logLines.slice(-20).join(''));
   });
   return { kernel, vod, folder, rtmpPort };
@@ -55,10 +54,10 @@ real('films in MP4 and Matroska that are played through several swaps give the s
   for (let round = 0; round < 6; round += 1) {
     const before = playing.map(({ own }) => own.frames.length);
     await swap(server);
-    await until(() => playing.every(({ own }, index) => own.frames.length > before[index]! + 5 || own.ended !== undefined), 'frames after the swap', 20_000);
+    await until(() => playing.every(({ own }, index) => own.frames.length > before[index]! + 5 || own.ended !== undefined), 'frames after the swap');
   }
   for (const { name, undisturbed, own, shared } of playing) {
-    await until(() => [undisturbed, own, shared].every(({ ended }) => ended !== undefined), `the ends of ${name}`, 20_000);
+    await until(() => [undisturbed, own, shared].every(({ ended }) => ended !== undefined), `the ends of ${name}`);
     t.is(own.ended, 'End of file');
     for (const id of ['video', 'audio']) {
       const expected = bytesOf(undisturbed.frames, id);
@@ -115,7 +114,7 @@ real('a file that was written to while it was closed for a swap ends its playbac
   await until(() => seen.frames.length > 5, 'frames');
   await ffmpeg(...testInputs(2, 'both'), ...ENCODERS.h264, ...ENCODERS.aac, path);
   await swap(server);
-  await until(() => seen.ended !== undefined, 'the end', 6000);
+  await until(() => seen.ended !== undefined, 'the end');
   t.is(seen.ended, 'Failed to read file');
 });
 

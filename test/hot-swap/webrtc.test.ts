@@ -1,10 +1,10 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { mediaFolder } from '../support/media-folder.ts';
 import { peerTest } from '../support/peers.ts';
 import { releaseSecondPeers, SecondPlayer, SecondPublisher } from '../support/second-peer.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { checkout, type TestKernel } from '../support/test-kernel.ts';
 import { until } from '../support/until.ts';
 import { TestClient } from '../support/webrtc/client.ts';
@@ -14,8 +14,8 @@ import { startWhipServer } from '../support/whip-server.ts';
 test.after.always(() => releaseSecondPeers());
 
 /** An installation of its own whose copy of the plugin a test may change. */
-function copyOfInstallation(): string {
-  const root = mkdtempSync(join(tmpdir(), 'wcs-webrtc-'));
+function copyOfInstallation(t: ExecutionContext): string {
+  const root = temporaryFolder(t);
   mkdirSync(join(root, 'plugins'));
   for (const name of ['webrtc', 'http']) cpSync(join(checkout, 'plugins', name), join(root, 'plugins', name), { recursive: true });
   for (const name of ['core', 'node_modules', 'package.json']) symlinkSync(join(checkout, name), join(root, name));
@@ -30,8 +30,7 @@ async function swap({ kernel }: TestKernel, root: string, version: number): Prom
 }
 
 peerTest('publisher and viewers go on through swaps, without a packet lost, repeated or under a wrong key', ['ffmpeg'], async (t) => {
-  const root = copyOfInstallation();
-  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  const root = copyOfInstallation(t);
   const server = await startWhipServer(t, { root });
   const publisher = await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await until(() => server.kernel.parts.media.find('cam')?.tracks.length === 2, 'the tracks');
@@ -55,8 +54,7 @@ peerTest('publisher and viewers go on through swaps, without a packet lost, repe
 });
 
 peerTest('an offer that was answered before a swap connects after it', ['ffmpeg'], async (t) => {
-  const root = copyOfInstallation();
-  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  const root = copyOfInstallation(t);
   const server = await startWhipServer(t, { root });
   await SecondPublisher.start(t, loadRtpClip(mediaFolder), {
     url: server.whip('cam'),

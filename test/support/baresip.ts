@@ -1,10 +1,10 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Kamailio } from './kamailio.ts';
 import { PeerProcess } from './peers.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { checkout, freePorts } from './test-kernel.ts';
 import { until } from './until.ts';
 
@@ -17,7 +17,7 @@ export type BaresipKind = 'echo' | 'tone' | 'secure';
 
 /** Starts baresip, registered at a kamailio; it ends with the test. */
 export async function startBaresip(t: ExecutionContext, kind: BaresipKind, pbx: Kamailio): Promise<{ readonly folder: string; log(): string }> {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-baresip-'));
+  const folder = temporaryFolder(t);
   cpSync(join(peers, 'baresip', kind), folder, { recursive: true });
   spawnSync('node', [join(peers, 'make-audio.mjs'), folder]);
   const modules = dirname(/^.*\/g711\.so$/m.exec(spawnSync('dpkg', ['-L', 'baresip-core']).stdout.toString())?.[0] ?? '/usr/lib/baresip/modules/g711.so');
@@ -31,9 +31,8 @@ export async function startBaresip(t: ExecutionContext, kind: BaresipKind, pbx: 
     peer.child.kill('SIGTERM');
     await Promise.race([peer.finished, new Promise((resolve) => setTimeout(resolve, 3000))]);
     peer.kill();
-    rmSync(folder, { recursive: true, force: true });
   });
-  await until(() => /200 OK/.test(log()), `baresip ${kind} to register`, 20_000);
+  await until(() => /200 OK/.test(log()), `baresip ${kind} to register`);
   return { folder, log };
 }
 

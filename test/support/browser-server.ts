@@ -17,8 +17,26 @@ export interface BrowserServer {
   streamIsLive(name: string): Promise<void>;
 }
 
+/** Settings of the server's plugins and network. */
+export interface BrowserServerOptions {
+  readonly webrtc?: Settings;
+  readonly websocket?: Settings;
+  readonly network?: Settings;
+  readonly plugins?: Readonly<Record<string, Settings>>;
+}
+
 /** Starts a server that is stopped when the test ends. */
-export async function startBrowserServer(t: ExecutionContext, options: { readonly webrtc?: Settings; readonly websocket?: Settings; readonly network?: Settings; readonly plugins?: Readonly<Record<string, Settings>> } = {}): Promise<BrowserServer> {
+export async function startBrowserServer(t: ExecutionContext, options: BrowserServerOptions = {}): Promise<BrowserServer> {
+  const server = await openBrowserServer(options);
+  t.teardown(async () => {
+    await server.kernel.stop();
+    if (!t.passed) t.log(server.kernel.logLines.slice(-40).join(''));
+  });
+  return server;
+}
+
+/** Starts a server for all tests of a file, which stop its kernel. */
+export async function openBrowserServer(options: BrowserServerOptions = {}): Promise<BrowserServer> {
   const [http = 0, httpTls = 0, websocket = 0, webSocketTls = 0, media = 0, rtmp = 0] = await freePorts(6);
   const kernel = await startTestKernel({
     config: { network: { host: '127.0.0.1', ...options.network } },
@@ -29,10 +47,6 @@ export async function startBrowserServer(t: ExecutionContext, options: { readonl
       rtmp: { port: rtmp },
       ...options.plugins,
     },
-  });
-  t.teardown(async () => {
-    await kernel.stop();
-    if (!t.passed) t.log(kernel.logLines.slice(-40).join(''));
   });
   const base = `http://127.0.0.1:${http}`;
   return {

@@ -37,6 +37,8 @@ export async function bundleTests(suites = SUITES) {
     alias: aliases(),
     loader: { '.html': 'text', '.css': 'text', '.svg': 'text', '.client.js': 'text' },
     sourcemap: true,
+    // Each process reads the maps of all that it loads; the sources are there.
+    sourcesContent: false,
     logLevel: 'warning',
   });
 }

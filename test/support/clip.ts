@@ -3,7 +3,7 @@ import { kindOfCodec } from '../../core/media/codecs.ts';
 import { ticksToUs, type MediaFrame } from '../../core/media/frame.ts';
 import type { TrackDescriptor } from '../../core/media/track.ts';
 import type { PayloadCodec } from '../../core/rtp/payload/payload-formats.ts';
-import { probe } from './ffmpeg.ts';
+import { probePackets } from './ffmpeg.ts';
 
 const CONFIG_BOXES: Partial<Record<PayloadCodec, string>> = { h264: 'avcC', hevc: 'hvcC', av1: 'av1C' };
 const AAC_LC_48K_STEREO = Buffer.from('1190', 'hex');
@@ -33,7 +33,7 @@ function trackOf(codec: PayloadCodec, codecConfig: Uint8Array | undefined): Trac
 /** Reads the only track of an MP4 file. */
 export async function readMp4Clip(path: string, codec: PayloadCodec): Promise<Clip> {
   const file = readFileSync(path);
-  const { streams: [stream], packets } = await probe(path);
+  const { streams: [stream], packets } = await probePackets(path);
   const rateHz = Number(stream!.time_base.split('/')[1]);
   const track = trackOf(codec, configOf(file, codec));
   // Encoders give sound a lead-in before time 0.

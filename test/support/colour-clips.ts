@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readIvfClip, readMp4Clip, type Clip } from './clip.ts';
 import { ffmpeg } from './ffmpeg.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** What the clips show, one second each, as red, green and blue. */
 export const COLOURS = [[220, 20, 20], [20, 200, 40], [30, 40, 210]] as const;
@@ -43,7 +42,7 @@ export function colourClip(codec: ClipCodec): Promise<Clip> {
 }
 
 async function makeClip(codec: ClipCodec): Promise<Clip> {
-  const file = join(mkdtempSync(join(tmpdir(), 'colours-')), codec === 'vp8' ? 'clip.ivf' : 'clip.mp4');
+  const file = join(temporaryFolder(), codec === 'vp8' ? 'clip.ivf' : 'clip.mp4');
   await ffmpeg('-f', 'lavfi', '-i', colourSource(), ...colourEncoder(codec), file);
   return codec === 'vp8' ? readIvfClip(file, codec, FRAME_RATE) : readMp4Clip(file, codec);
 }

@@ -1,7 +1,4 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -39,11 +36,6 @@ export interface ProbedStream {
   readonly channels?: number;
 }
 
-/** A new folder below the system's one for temporary files. */
-export function scratchFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'formats-'));
-}
-
 /** Runs ffmpeg and fails on anything it has to say at the level of errors. */
 export async function ffmpeg(...args: string[]): Promise<string> {
   const { stdout, stderr } = await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...args], { maxBuffer: MAX_OUTPUT_BYTES });
@@ -51,15 +43,21 @@ export async function ffmpeg(...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** Streams, packets and decoded frames of a file; fails on anything ffprobe has to say at the level of errors. */
+/** Streams and packets of a file, nothing decoded; fails on anything ffprobe has to say at the level of errors. */
+export async function probePackets(file: string): Promise<{ streams: ProbedStream[]; packets: ProbedPacket[] }> {
+  return (await ffprobe(file, '-show_streams', '-show_packets')) as { streams: ProbedStream[]; packets: ProbedPacket[] };
+}
+
+/** What `probePackets` gives, and the decoded frames; fails on anything ffprobe has to say at the level of errors. */
 export async function probe(file: string): Promise<{ streams: ProbedStream[]; packets: ProbedPacket[]; frames: ProbedFrame[] }> {
-  const ask = async (...what: string[]): Promise<unknown> => {
-    const { stdout, stderr } = await run('ffprobe', ['-v', 'error', ...what, '-of', 'json', file], { maxBuffer: MAX_OUTPUT_BYTES });
-    if (stderr !== '') throw new Error(`ffprobe ${file}: ${stderr}`);
-    return JSON.parse(stdout);
-  };
-  const [heads, bodies] = await Promise.all([ask('-show_streams', '-show_packets'), ask('-show_frames')]);
-  return { ...(heads as { streams: ProbedStream[]; packets: ProbedPacket[] }), ...(bodies as { frames: ProbedFrame[] }) };
+  const [heads, bodies] = await Promise.all([probePackets(file), ffprobe(file, '-show_frames')]);
+  return { ...heads, ...(bodies as { frames: ProbedFrame[] }) };
+}
+
+async function ffprobe(file: string, ...what: string[]): Promise<unknown> {
+  const { stdout, stderr } = await run('ffprobe', ['-v', 'error', ...what, '-of', 'json', file], { maxBuffer: MAX_OUTPUT_BYTES });
+  if (stderr !== '') throw new Error(`ffprobe ${file}: ${stderr}`);
+  return JSON.parse(stdout);
 }
 
 /** The checksum of every decoded picture in order of presentation. */

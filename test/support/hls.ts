@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { get, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { FlvReader, parseAudioBody, parseVideoBody } from '../../core/formats/flv.ts';
@@ -7,7 +7,8 @@ import type { MediaFrame } from '../../core/media/frame.ts';
 import type { MediaBus } from '../../core/media/media-bus.ts';
 import type { Publication } from '../../core/media/publication.ts';
 import type { TrackDescriptor } from '../../core/media/track.ts';
-import { ffmpeg, scratchFolder } from './ffmpeg.ts';
+import { ffmpeg } from './ffmpeg.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** A short clip taken apart into frames, to be published again and again. */
 export interface Clip {
@@ -28,15 +29,12 @@ export interface ClipOptions {
 
 /** Makes a test picture with a tone by ffmpeg. */
 export async function makeClip({ seconds = 6, gopFrames = 30, frameRate = 30, size = '320x180', bFrames = 0 }: ClipOptions = {}): Promise<Clip> {
-  const folder = scratchFolder();
-  const file = join(folder, 'clip.flv');
+  const file = join(temporaryFolder(), 'clip.flv');
   const [width = 0, height = 0] = size.split('x').map(Number);
   const x264 = ['-c:v', 'libx264', '-preset', 'veryfast', '-g', String(gopFrames), '-keyint_min', String(gopFrames), '-sc_threshold', '0', '-bf', String(bFrames), '-pix_fmt', 'yuv420p', '-b:v', '500k'];
   const inputs = ['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${frameRate}`, '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'];
   await ffmpeg(...inputs, '-t', String(seconds), ...x264, '-c:a', 'aac', '-b:a', '96k', '-ac', '2', file);
-  const clip = clipOfFlv(file, { width, height, frameRate }, seconds);
-  rmSync(folder, { recursive: true, force: true });
-  return clip;
+  return clipOfFlv(file, { width, height, frameRate }, seconds);
 }
 
 /** Takes an FLV file with H.264 and AAC apart. */

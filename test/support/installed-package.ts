@@ -1,8 +1,8 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { removeFolder, temporaryFolder } from './temporary-folder.ts';
 import { checkout } from './test-kernel.ts';
 
 const run = promisify(execFile);
@@ -14,9 +14,19 @@ export interface CommandResult {
   readonly output: string;
 }
 
+let packed: Promise<string> | undefined;
+
+/** Builds and packs the release; gives the path of the tarball. */
+async function pack(): Promise<string> {
+  const folder = temporaryFolder();
+  await run(process.execPath, [join(checkout, 'core/bin/build.mjs')], { cwd: checkout });
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: checkout });
+  return join(folder, readdirSync(folder).find((file) => file.endsWith('.tgz')) ?? '');
+}
+
 /** A project with the packed release installed, as `npm install wcs-core` leaves it; other packages are those of the checkout. */
 export class InstalledPackage {
-  readonly folder = mkdtempSync(join(tmpdir(), 'wcs-project-'));
+  readonly folder = temporaryFolder();
   readonly #running: ChildProcess[] = [];
   readonly #variables: Readonly<Record<string, string>>;
 
@@ -24,15 +34,14 @@ export class InstalledPackage {
     this.#variables = variables;
   }
 
-  /** Builds, packs and installs; `variables` join the environment of every command. */
+  /** Installs the release, which is built and packed once; `variables` join the environment of every command. */
   static async install(variables: Readonly<Record<string, string>> = {}): Promise<InstalledPackage> {
+    packed ??= pack();
+    const tarball = await packed;
     const project = new InstalledPackage(variables);
     const modules = join(project.folder, 'node_modules');
     mkdirSync(join(modules, 'wcs-core'), { recursive: true });
-    await run(process.execPath, [join(checkout, 'core/bin/build.mjs')], { cwd: checkout });
-    await run('npm', ['pack', '--ignore-scripts', '--pack-destination', project.folder], { cwd: checkout });
-    const tarball = readdirSync(project.folder).find((file) => file.endsWith('.tgz')) ?? '';
-    await run('tar', ['-xzf', join(project.folder, tarball), '--strip-components', '1', '-C', join(modules, 'wcs-core')]);
+    await run('tar', ['-xzf', tarball, '--strip-components', '1', '-C', join(modules, 'wcs-core')]);
     const packages = readdirSync(join(checkout, 'node_modules')).filter((name) => !name.startsWith('.'));
     for (const name of packages) symlinkSync(join(checkout, 'node_modules', name), join(modules, name));
     cpSync(join(checkout, 'node_modules', '.bin'), join(modules, '.bin'), { recursive: true, verbatimSymlinks: true });
@@ -62,7 +71,7 @@ export class InstalledPackage {
   /** Ends what was started and removes the project. */
   async remove(): Promise<void> {
     await Promise.all(this.#running.map(endGroup));
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
   }
 
   #env(): NodeJS.ProcessEnv {

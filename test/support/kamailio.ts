@@ -1,9 +1,9 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { RawSipClient, rawCall } from './sip/raw-client.ts';
 import { PeerProcess } from './peers.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { checkout, freePorts } from './test-kernel.ts';
 import { until } from './until.ts';
 
@@ -18,7 +18,7 @@ export interface Kamailio {
 
 /** Starts kamailio on a free port, over UDP and TCP; it ends with the test. */
 export async function startKamailio(t: ExecutionContext, ...switches: KamailioSwitch[]): Promise<Kamailio> {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-kamailio-'));
+  const folder = temporaryFolder(t);
   cpSync(join(checkout, 'test', 'support', 'peers', 'sip', 'kamailio'), folder, { recursive: true });
   mkdirSync(join(folder, 'run'));
   const [port = 0] = await freePorts(1);
@@ -29,9 +29,8 @@ export async function startKamailio(t: ExecutionContext, ...switches: KamailioSw
     // Its workers end with it, by its own hand.
     peer.child.kill('SIGTERM');
     await peer.finished;
-    rmSync(folder, { recursive: true, force: true });
   });
-  await until(() => answers(port), `kamailio to answer: ${peer.stderr.slice(-500)}`, 15_000);
+  await until(() => answers(port), `kamailio to answer: ${peer.stderr.slice(-500)}`);
   return { port, folder };
 }
 

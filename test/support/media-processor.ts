@@ -15,7 +15,7 @@ import { liveCluster, liveHead } from '../../plugins/transcoder/ffmpeg/live-matr
 import type { ChainInput, OutputFormat, OutputSpec } from '../../plugins/transcoder/processor/chain-spec.ts';
 import { NodeAvProcessor } from '../../plugins/transcoder/processor/node-av-processor.ts';
 import type { Chain, MediaProcessor } from '../../plugins/transcoder/processor/processor.ts';
-import { scratchFolder } from './ffmpeg.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { checkout } from './test-kernel.ts';
 import { until } from './until.ts';
 
@@ -143,7 +143,7 @@ export function outputFile(recorder: ChainRecorder, port: number): string {
   const format = recorder.formatOf(port);
   if (format === undefined) throw new Error(`Nothing came out of port ${port}: ${JSON.stringify([recorder.failures, recorder.end])}`);
   const kind = format.width === undefined ? ('audio' as const) : ('video' as const);
-  const file = join(scratchFolder(), `port-${port}.mkv`);
+  const file = join(temporaryFolder(), `port-${port}.mkv`);
   const clusters = recorder.of(port).filter(({ ptsUs }) => ptsUs >= 0).map(({ data, ptsUs, key }) => liveCluster(data, ptsUs, key));
   writeFileSync(file, Buffer.concat([liveHead({ kind, ...format }), ...clusters]));
   return file;
@@ -169,7 +169,7 @@ export async function decoded(...files: readonly string[]): Promise<{ readonly f
 
 /** What one ffmpeg makes of each file: its start is the dear part. */
 async function eachByFfmpeg(files: readonly string[], how: readonly string[]): Promise<{ readonly made: readonly Buffer[]; readonly stderr: string }> {
-  const folder = scratchFolder();
+  const folder = temporaryFolder();
   const made = files.map((_, index) => join(folder, String(index)));
   const outputs = made.flatMap((file, index) => ['-map', String(index), ...how, file]);
   const { stderr } = await run('ffmpeg', ['-nostdin', '-v', 'error', ...files.flatMap((file) => ['-i', file]), ...outputs]);

@@ -1,9 +1,7 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { Certificates } from '../../core/net/certificates.ts';
 import { Listeners } from '../../core/net/listeners.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** A log that keeps its sentences. */
 export function keptLog(): { lines: string[]; info(message: string): void; warn(message: string): void } {
@@ -11,15 +9,10 @@ export function keptLog(): { lines: string[]; info(message: string): void; warn(
   return { lines, info: (message) => void lines.push(message), warn: (message) => void lines.push(message) };
 }
 
-/** An empty folder of its own. */
-export function emptyDir(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'wcs-net-'));
-}
-
 /** Listeners, with a self-signed certificate if asked, closed when the test ends. */
 export async function openListeners(t: ExecutionContext, options: { tls?: boolean; lingerMs?: number } = {}): Promise<Listeners> {
   const log = keptLog();
-  const certificates = options.tls === true ? await Certificates.open({ dir: await emptyDir(), log }) : undefined;
+  const certificates = options.tls === true ? await Certificates.open({ dir: temporaryFolder(t), log }) : undefined;
   const listeners = new Listeners({ log, ...(certificates && { certificates }), lingerMs: options.lingerMs ?? 20 });
   t.teardown(() => listeners.closeAll());
   return listeners;

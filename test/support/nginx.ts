@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { mediaFolder } from './media-folder.ts';
 import { PeerProcess } from './peers.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { checkout, freePorts } from './test-kernel.ts';
 import { until } from './until.ts';
 
@@ -15,14 +15,14 @@ export class Nginx {
   readonly rtmpPort: number;
   readonly httpPort: number;
   readonly #t: ExecutionContext;
-  readonly #folder = mkdtempSync(join(tmpdir(), 'wcs-nginx-'));
+  readonly #folder: string;
   #process: PeerProcess | undefined;
 
   private constructor(t: ExecutionContext, [rtmpPort = 0, httpPort = 0]: readonly number[]) {
     this.#t = t;
     this.rtmpPort = rtmpPort;
     this.httpPort = httpPort;
-    t.teardown(() => rmSync(this.#folder, { recursive: true, force: true }));
+    this.#folder = temporaryFolder(t);
   }
 
   /** Starts one; it is gone when the test ends. */
@@ -42,7 +42,7 @@ export class Nginx {
   async start(): Promise<void> {
     const conf = join(this.#folder, 'nginx.conf');
     this.#process = new PeerProcess(this.#t, 'nginx', ['-p', this.#folder, '-e', join(this.#folder, 'error.log'), '-c', conf]);
-    await until(async () => (await this.statistics()) !== undefined, 'nginx', 5000);
+    await until(async () => (await this.statistics()) !== undefined, 'nginx');
   }
 
   /** Ends it as a power cut would. */

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeFolder, temporaryFolder } from './temporary-folder.ts';
 
 /** A plugin in a folder of its own, whose code a test rewrites. */
 export class PluginFolder {
@@ -9,7 +9,7 @@ export class PluginFolder {
 
   constructor(name: string, code: string) {
     this.name = name;
-    this.folder = mkdtempSync(join(tmpdir(), `wcs-plugin-${name}-`));
+    this.folder = temporaryFolder();
     mkdirSync(this.folder, { recursive: true });
     this.write(code);
   }
@@ -20,6 +20,6 @@ export class PluginFolder {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
   }
 }

@@ -1,7 +1,7 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { numberOf } from './rtsp-server.ts';
+import { removeFolder, temporaryFolder } from './temporary-folder.ts';
 import { checkout, freePorts, startTestKernel, type TestKernel } from './test-kernel.ts';
 
 /** A server whose RTSP plugin a test may change, and which pulls for somebody on this machine. */
@@ -19,7 +19,7 @@ export class PullingServer {
   }
 
   static async start(client: Readonly<Record<string, unknown>> = {}, others: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {}, config: Readonly<Record<string, unknown>> = {}): Promise<PullingServer> {
-    const root = mkdtempSync(join(tmpdir(), 'wcs-rtsp-'));
+    const root = temporaryFolder();
     mkdirSync(join(root, 'plugins'));
     for (const name of ['rtsp', ...Object.keys(others)]) cpSync(join(checkout, 'plugins', name), join(root, 'plugins', name), { recursive: true });
     for (const name of ['core', 'node_modules', 'package.json']) symlinkSync(join(checkout, name), join(root, name));
@@ -51,7 +51,7 @@ export class PullingServer {
 
   async stop(): Promise<void> {
     await this.kernel.stop();
-    rmSync(this.#root, { recursive: true, force: true });
+    removeFolder(this.#root);
   }
 }
 

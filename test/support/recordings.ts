@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { RecordingEnd, RecordingFacts } from '../../core/media/recording-event.ts';
-import type { ProbedPacket, ProbedStream } from './ffmpeg.ts';
 import { runPeer } from './peers.ts';
 import { checkout, startTestKernel, type TestKernel } from './test-kernel.ts';
 import { until } from './until.ts';
@@ -48,13 +47,6 @@ export class RecordingKernel {
     await until(() => found().length >= count, `${count} recordings of ${streamName}`, COMPLETE_MS);
     return found();
   }
-}
-
-/** Streams and packets of a file, nothing decoded; fails on anything ffprobe has to say at the level of errors. */
-export async function probePackets(t: ExecutionContext, file: string): Promise<{ readonly streams: readonly ProbedStream[]; readonly packets: readonly ProbedPacket[] }> {
-  const { status, stdout, stderr } = await runPeer(t, 'ffprobe', ['-v', 'error', '-show_streams', '-show_packets', '-of', 'json', file]);
-  if (status !== 0 || stderr !== '') throw new Error(`ffprobe ${file}: ${stderr}`);
-  return JSON.parse(stdout) as { streams: ProbedStream[]; packets: ProbedPacket[] };
 }
 
 /** What `av-check.mjs` says about a file of one of its clips; fails the test when it is not content. */

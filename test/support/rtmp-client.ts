@@ -44,7 +44,7 @@ export class RtmpClient {
 
   /** Waits for a status. */
   async status(code: string): Promise<void> {
-    await until(() => this.codes.includes(code), `${code}, got ${this.codes.join(', ')}`, 5000);
+    await until(() => this.codes.includes(code), `${code}, got ${this.codes.join(', ')}`);
   }
 
   send(message: RtmpMessage): void {
@@ -59,7 +59,7 @@ export class RtmpClient {
 
   /** The answer to a command. */
   async answer(transactionId: number): Promise<Command> {
-    return until(() => this.commands.find((command) => command.transactionId === transactionId && command.name.startsWith('_')), `answer ${transactionId}`, 5000);
+    return until(() => this.commands.find((command) => command.transactionId === transactionId && command.name.startsWith('_')), `answer ${transactionId}`);
   }
 
   /** Connects to an application; the client then sends in the server's chunk size. */

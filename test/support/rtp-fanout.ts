@@ -34,7 +34,7 @@ export class RecordingSender implements RtpSender {
 
   sendRtp(packet: Uint8Array, sequence: number): void {
     if (this.failure !== undefined) throw this.failure;
-    const bytes = packet.slice();
+    const bytes = new Uint8Array(packet);
     this.sent.push({ ...parseRtp(bytes), extended: sequence, bytes });
   }
 
@@ -72,7 +72,7 @@ export class RecordingEngine implements Pick<FanoutEngine, 'openGroup'> {
         this.bursts.push(burst.length);
         for (const member of members) {
           for (const { rtp, sequence } of burst) {
-            const copy = rtp.slice();
+            const copy = new Uint8Array(rtp);
             const extended = sequence + member.header.sequenceOffset;
             setRtpSsrc(copy, member.header.ssrc);
             setRtpPayloadType(copy, member.header.payloadType);

@@ -37,7 +37,7 @@ export class RtpInbox {
 
 /** A socket that an engine sends through: with a descriptor where the engine gives one. */
 export async function openRtpSocket(engine: FanoutEngine, address = '127.0.0.1'): Promise<{ readonly socket: DatagramSocket; readonly close: () => void }> {
-  const fd = engine.bindUdp?.(address, 0);
+  const fd = engine.udp?.bind(address, 0);
   const isIpv6 = address.includes(':');
   // Numeric at once, as those of the kernel: a look-up would put a datagram behind what an engine sends natively.
   const made = createSocket({ type: isIpv6 ? 'udp6' : 'udp4', lookup: (host, _options, done) => done(null, host, isIpv6 ? 6 : 4) });

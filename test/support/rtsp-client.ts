@@ -52,7 +52,7 @@ export class TestRtspClient {
     const cseq = String(++this.#cseq);
     const session: RtspHeaders = this.#session === undefined ? [] : [['Session', this.#session]];
     this.socket.write(encodeRequest({ method, uri, headers: [['CSeq', cseq], ...session, ...headers], ...(body === undefined ? {} : { body: Buffer.from(body) }) }));
-    const response = await until(() => this.#responses.get(cseq) ?? (this.closed ? 'closed' : undefined), `the answer to ${method}`, 10_000);
+    const response = await until(() => this.#responses.get(cseq) ?? (this.closed ? 'closed' : undefined), `the answer to ${method}`);
     if (response === 'closed') throw new Error(`The connection was closed instead of an answer to ${method}`);
     this.#session ??= headerOf(response, 'Session')?.split(';')[0];
     return response;

@@ -46,7 +46,7 @@ class Connection {
   }
 
   /** Offers with all candidates and waits for the connection. */
-  async connect(t: ExecutionContext, url: string, rewrite: (answer: string) => string): Promise<void> {
+  async connect(t: Pick<ExecutionContext, 'teardown'>, url: string, rewrite: (answer: string) => string): Promise<void> {
     t.teardown(() => this.close());
     this.pc.setLocalDescription('offer');
     await until(() => this.pc.gatheringState() === 'complete', 'the candidates');
@@ -93,7 +93,8 @@ export class SecondPublisher {
     chain(keep(new RtpPacketizer(this.#configs.audio)), this.#connection.audio);
   }
 
-  static async start(t: ExecutionContext, clip: RtpClip, { url, rewriteAnswer = same }: SecondPeerOptions): Promise<SecondPublisher> {
+  /** Publishes until the end of `t`: a test, or whoever else tears down. */
+  static async start(t: Pick<ExecutionContext, 'teardown'>, clip: RtpClip, { url, rewriteAnswer = same }: SecondPeerOptions): Promise<SecondPublisher> {
     const publisher = new SecondPublisher(clip);
     await publisher.#connection.connect(t, url, rewriteAnswer);
     publisher.#startedAtMs = performance.now();

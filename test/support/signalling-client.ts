@@ -37,7 +37,7 @@ export class SignallingClient {
   /** Opens a socket and waits until it is there. */
   static async open(port: number, protocol: 'ws' | 'wss' = 'ws'): Promise<SignallingClient> {
     const client = new SignallingClient(port, protocol);
-    await until(() => client.socket.readyState === WebSocket.OPEN || client.close, 'the WebSocket', 10_000);
+    await until(() => client.socket.readyState === WebSocket.OPEN || client.close, 'the WebSocket');
     return client;
   }
 
@@ -65,7 +65,7 @@ export class SignallingClient {
 
   /** The first argument of the first message of a name that fits; waits for it. */
   async next(name: string, fits: (fields: Fields) => boolean = () => true): Promise<Fields> {
-    return until(() => this.all(name).find(fits), `${name}; got ${JSON.stringify(this.received.slice(-4)).slice(0, 600)}`, 10_000);
+    return until(() => this.all(name).find(fits), `${name}; got ${JSON.stringify(this.received.slice(-4)).slice(0, 600)}`);
   }
 
   get authToken(): string {

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { PeerProcess, type Finished } from './peers.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { checkout, freePorts } from './test-kernel.ts';
 import { until } from './until.ts';
 
@@ -29,9 +29,8 @@ export async function startSipp(t: ExecutionContext, options: SippOptions): Prom
   const { scenario, target, service = 'echo', transport = 'udp', calls = 1, holdMs = 200, edit, more = [] } = options;
   const [freePort = 0, mediaPort = 0] = await freePorts(2);
   const port = options.port ?? freePort;
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-sipp-'));
+  const folder = temporaryFolder(t);
   const [file, errors] = [join(folder, `${scenario}.xml`), join(folder, 'errors')];
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const text = readFileSync(join(scenarios, `${scenario}.xml`), 'utf8');
   writeFileSync(file, edit === undefined ? text : edit(text));
   const args = [

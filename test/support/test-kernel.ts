@@ -1,10 +1,13 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { createServer, Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kernel } from '../../core/kernel.ts';
 import { discoverPlugins, discoverPrebuilt } from '../../core/plugin/plugin-source.ts';
+import { KeptState } from './kept-state.ts';
+import { removeFolder, temporaryFolder } from './temporary-folder.ts';
 
 /** Folder of the checkout or, in the tests of somebody's plugin, of the installed package. */
 export const checkout = installationOf(dirname(fileURLToPath(import.meta.url)));
@@ -36,29 +39,32 @@ export interface TestKernel {
 }
 
 const PASSWORD = 'test-password';
+const keptState = new KeptState(join(checkout, '.build'));
 /** Enough for a test to look at, too few to look like a leak. */
 const LOG_LINES_KEPT = 500;
 
 /** Starts a kernel; every plugin of the checkout that is not named is off. */
 export async function startTestKernel(options: TestKernelOptions = {}): Promise<TestKernel> {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-test-'));
+  const folder = temporaryFolder();
   const root = options.root ?? checkout;
   const others = pluginNames(root).filter((name) => options.plugins?.[name] === undefined);
   const plugins = { ...Object.fromEntries(others.map((name) => [name, { enabled: false }])), ...options.plugins };
   // JSON is YAML.
   writeFileSync(join(folder, 'wcs.yml'), JSON.stringify({ network: { host: '127.0.0.1' }, ...options.config, plugins }));
   const logLines: string[] = [];
+  const stateDir = join(folder, 'state');
+  await keptState.begin(stateDir, PASSWORD);
   const kernel = await Kernel.create({
     root,
-    stateDir: join(folder, 'state'),
+    stateDir,
     configFile: join(folder, 'wcs.yml'),
-    env: { WCS_ADMIN_PASSWORD: PASSWORD },
     ...(options.packagesFrom === undefined ? {} : { packagesFrom: options.packagesFrom }),
     writeLog: (line) => {
       logLines.push(line);
       if (logLines.length > LOG_LINES_KEPT) logLines.shift();
     },
   });
+  keptState.keep(stateDir);
   await kernel.start();
   return {
     kernel,
@@ -69,12 +75,13 @@ export async function startTestKernel(options: TestKernelOptions = {}): Promise<
       kernel.parts.operations.call(name, input, { caller: { kind: 'kernel', user: 'test', role: 'admin' }, signal: new AbortController().signal }),
     stop: async () => {
       await kernel.stop();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 }
 
-function pluginNames(root: string): string[] {
+/** Names of the plugins of an installation. */
+export function pluginNames(root = checkout): string[] {
   return [...discoverPrebuilt(join(root, 'dist', 'plugins')), ...discoverPlugins(join(root, 'plugins'))].map(({ name }) => name);
 }
 
@@ -86,18 +93,39 @@ function installationOf(folder: string): string {
   return installationOf(parent);
 }
 
-/** TCP ports on loopback that nobody uses now. */
+/** Ports below those that the system gives to whoever asks for any, so that no client's socket takes one between here and its use. */
+const FREE_PORTS_FROM = 10_000;
+const FREE_PORTS = 19_000;
+/** Programs take the next numbers too: for TLS, or for the second half of a pair. */
+const PORT_STEP = 4;
+/** Test files that run side by side have different process ids, and begin this far apart for each number between them. */
+const PORTS_PER_PROCESS = 400;
+let nextPort = (process.pid * PORTS_PER_PROCESS) % FREE_PORTS;
+
+/** Ports on loopback that nobody uses now, over TCP or UDP; no two calls of a process get the same, nor neighbours. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<ReturnType<typeof createServer>>((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports: number[] = [];
+  for (let tried = 0; ports.length < count; tried += PORT_STEP) {
+    if (tried > FREE_PORTS) throw new Error(`No ${count} ports are free from ${FREE_PORTS_FROM} on.`);
+    const port = FREE_PORTS_FROM + nextPort;
+    nextPort = (nextPort + PORT_STEP) % FREE_PORTS;
+    if ((await isFree(createServer(), port)) && (await isFree(createSocket('udp4'), port))) ports.push(port);
+  }
   return ports;
+}
+
+/** Whether such a socket can be bound there. */
+async function isFree(socket: Server | Socket, port: number): Promise<boolean> {
+  try {
+    const listening = once(socket, 'listening');
+    if (socket instanceof Server) socket.listen(port, '127.0.0.1');
+    else socket.bind(port, '127.0.0.1');
+    await listening;
+  } catch {
+    return false;
+  }
+  const closed = once(socket, 'close');
+  socket.close();
+  await closed;
+  return true;
 }

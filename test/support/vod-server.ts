@@ -1,8 +1,8 @@
-import { copyFileSync, linkSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, linkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { mediaFolder } from './media-folder.ts';
+import { removeFolder, temporaryFolder } from './temporary-folder.ts';
 import { checkout, freePorts, startTestKernel, type TestKernel } from './test-kernel.ts';
 
 /** A server with files to play, on loopback. */
@@ -33,7 +33,7 @@ export async function startVodServer(t: ExecutionContext, settings: Readonly<Rec
 
 /** Starts a server for all tests of a file, which stop it. */
 export async function openVodServer(settings: Readonly<Record<string, unknown>> = {}): Promise<VodServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-vod-'));
+  const folder = temporaryFolder();
   const [rtmpPort = 0, hlsPort = 0, hlsTls = 0] = await freePorts(3);
   const kernel = await startTestKernel({
     plugins: { vod: { folder, ...settings }, rtmp: { port: rtmpPort, playWaitMs: 0 }, hls: { port: hlsPort, tlsPort: hlsTls } },
@@ -51,7 +51,7 @@ export async function openVodServer(settings: Readonly<Record<string, unknown>> 
     },
     stop: async () => {
       await kernel.stop();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 }

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { stringify } from 'yaml';
 import { mediaFolder } from './media-folder.ts';
 import { PeerProcess } from './peers.ts';
-import { checkout, freePorts } from './test-kernel.ts';
+import { removeFolder, temporaryFolder } from './temporary-folder.ts';
+import { checkout, freePorts, pluginNames } from './test-kernel.ts';
 import { until } from './until.ts';
 
 /** Plugins with ports, and where a test wants them. */
@@ -33,6 +33,8 @@ export type Settings = Readonly<Record<string, unknown>>;
 export interface ServerOptions {
   /** Settings added to the plugins' ports; a plugin's section is merged with its ports. */
   readonly plugins?: Readonly<Record<string, Settings>>;
+  /** Of the plugins of the checkout those that are on, which makes the start shorter; by default all. */
+  readonly only?: readonly string[];
   /** Further sections of wcs.yml. */
   readonly config?: Settings;
   /** Text of wcs.yml instead of all that. */
@@ -111,7 +113,7 @@ export class WcsServer {
   static async spawn(options: ServerOptions = {}): Promise<WcsServer> {
     const [rtmp = 0, hls = 0, hlsTls = 0, http = 0, httpTls = 0, ssh = 0, webSocket = 0, webSocketTls = 0, media = 0, sip = 0, rtsp = 0] = await freePorts(11);
     const ports = { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket, webSocketTls, media, sip, rtsp };
-    return new WcsServer(mkdtempSync(join(tmpdir(), 'wcs-server-')), ports, options);
+    return new WcsServer(temporaryFolder(), ports, options);
   }
 
   /** Starts the server and waits until it says that it runs. */
@@ -132,7 +134,7 @@ export class WcsServer {
   async close(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.exited;
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
   }
 
   get configFile(): string {
@@ -207,12 +209,12 @@ export class WcsServer {
     await until(async () => {
       const stream = await this.stream(name);
       return stream?.status === 'PUBLISHING' && stream.hasVideo && stream.hasAudio;
-    }, `stream ${name}`, 15_000);
+    }, `stream ${name}`);
   }
 }
 
 /** wcs.yml of a server on these ports. */
-export function configText(ports: ServerPorts, { plugins = {}, config = {} }: ServerOptions = {}): string {
+export function configText(ports: ServerPorts, { plugins = {}, only = pluginNames(), config = {} }: ServerOptions = {}): string {
   const standard: Readonly<Record<string, Settings>> = {
     rtmp: { port: ports.rtmp },
     rtsp: { port: ports.rtsp },
@@ -223,8 +225,9 @@ export function configText(ports: ServerPorts, { plugins = {}, config = {} }: Se
     webrtc: { port: ports.media },
     sip: { engine: { port: ports.sip } },
   };
+  const off = Object.fromEntries(pluginNames().filter((name) => !only.includes(name)).map((name) => [name, { enabled: false }]));
   const names = [...new Set([...Object.keys(standard), ...Object.keys(plugins)])];
-  const merged = Object.fromEntries(names.map((name) => [name, { ...standard[name], ...plugins[name] }]));
+  const merged = { ...Object.fromEntries(names.map((name) => [name, { ...standard[name], ...plugins[name] }])), ...off };
   return stringify({ network: { host: '127.0.0.1' }, ...config, plugins: merged });
 }
 

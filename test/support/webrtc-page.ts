@@ -98,7 +98,7 @@ export class PeerPage {
   }
 
   /** Waits until the page has decoded so many pictures and got sound, and gives the statistics. */
-  playing(frames: number, { index = 0, timeoutMs = 20_000 } = {}): Promise<ConnectionStats> {
+  playing(frames: number, { index = 0, timeoutMs = 60_000 } = {}): Promise<ConnectionStats> {
     return until(
       async () => {
         const stats = await this.stats(index);
@@ -110,7 +110,7 @@ export class PeerPage {
   }
 
   /** Waits until a line of a page's log matches, and gives it. */
-  logged(pattern: RegExp, log = 'webSdk.log', timeoutMs = 15_000): Promise<string> {
+  logged(pattern: RegExp, log = 'webSdk.log', timeoutMs = 60_000): Promise<string> {
     return until(async () => (await this.read<string[]>(log)).find((line) => pattern.test(line)), `${String(pattern)} in ${log}`, timeoutMs);
   }
 

@@ -17,7 +17,7 @@ export class RawWebSocket {
   /** Sends the handshake and waits for its answer; what follows is in `frames`. */
   async open(path = '/'): Promise<void> {
     this.socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`);
-    await until(() => this.received.includes('\r\n\r\n'), 'the answer to the handshake', 5000);
+    await until(() => this.received.includes('\r\n\r\n'), 'the answer to the handshake');
   }
 
   /** What came after the handshake. */

@@ -68,7 +68,7 @@ export class BurstQueue {
         this.#continueLater();
         return;
       }
-      const burst = this.#queue.splice(0, this.#burstLength());
+      const burst = this.#takeBurst();
       this.#sentInStep += burst.length;
       this.#options.send(burst);
     }
@@ -91,6 +91,14 @@ export class BurstQueue {
       this.#cancelStep = undefined;
       this.flush();
     });
+  }
+
+  #takeBurst(): readonly RingPacket[] {
+    const length = this.#burstLength();
+    if (length < this.#queue.length) return this.#queue.splice(0, length);
+    const all = this.#queue;
+    this.#queue = [];
+    return all;
   }
 
   #burstLength(): number {

@@ -22,7 +22,7 @@ export function toPlainPacket(packet: Uint8Array, timestamp: number): PlainPacke
 
 /** A copy of a plain packet with the orientation under the id that the viewer negotiated. */
 export function withOrientation({ rtp, orientation }: PlainPacket, extensionId: number): Uint8Array {
-  return orientation === undefined ? rtp.slice() : withHeaderExtensions(rtp, [{ id: extensionId, data: Uint8Array.of(orientation) }]);
+  return orientation === undefined ? new Uint8Array(rtp) : withHeaderExtensions(rtp, [{ id: extensionId, data: Uint8Array.of(orientation) }]);
 }
 
 /** What one viewer's packet says of itself. */

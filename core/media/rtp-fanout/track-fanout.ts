@@ -58,6 +58,8 @@ export class TrackFanout {
   #beginAt: number | undefined;
   #sentNext = 0;
   #sentTimestamp = 0;
+  /** Viewers that may ask for packets again. */
+  #askers = 0;
 
   constructor(track: TrackDescriptor, host: TrackHost) {
     const { clock, timers, defer } = host.runtime;
@@ -125,7 +127,8 @@ export class TrackFanout {
     if (sequence === undefined) return;
     if (packet.key && this.#track.kind === 'video') this.#noteKey(sequence, packet.ptsUs, packet.receivedAtMs);
     const kept: RingPacket = { rtp: plain.rtp, orientation: plain.orientation, sequence, atMs: this.#host.runtime.clock.nowMs() };
-    this.#ring.put(kept, this.#host.joinLimits());
+    // Who joins begins with a picture that is kept, but with the sound of now.
+    if (this.#askers > 0 || this.#track.kind === 'video') this.#ring.put(kept, this.#host.joinLimits());
     // A packet of sound is a frame.
     if (this.hasListeners) this.#queue.push(kept, packet.marker || this.#track.kind === 'audio');
     else this.#noteSent(kept);
@@ -139,6 +142,11 @@ export class TrackFanout {
       this.#groups.push(formed);
     }
     return formed.group.add(sender, header);
+  }
+
+  /** So many more viewers may ask for packets again, or fewer. */
+  keepFor(askers: number): void {
+    this.#askers += askers;
   }
 
   /** Waits for the next key frame. */
@@ -259,7 +267,7 @@ function isPlainIn({ orientation }: RingPacket, { orientationId, shiftTicks }: H
 }
 
 function inForm(packet: RingPacket, { orientationId, shiftTicks }: HeaderForm): Uint8Array {
-  const rtp = orientationId === NO_ORIENTATION ? packet.rtp.slice() : withOrientation(packet, orientationId);
+  const rtp = orientationId === NO_ORIENTATION ? new Uint8Array(packet.rtp) : withOrientation(packet, orientationId);
   if (shiftTicks !== 0) setRtpTimestamp(rtp, rtpTimestamp(rtp) + shiftTicks);
   return rtp;
 }

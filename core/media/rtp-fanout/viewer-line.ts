@@ -15,6 +15,8 @@ export interface RtpMapping {
   readonly rtx?: { readonly ssrc: number; readonly payloadType: number };
   /** Id that the viewer negotiated for `urn:3gpp:video-orientation`. */
   readonly orientationExtensionId?: number;
+  /** False for a peer that never asks for packets again: sound is not kept for it. */
+  readonly resends?: boolean;
 }
 
 /** What a line carries over a swap; plain data. */
@@ -88,6 +90,8 @@ export class ViewerLine implements Joiner {
   #track: TrackFanout | undefined;
   #awaited: TrackFanout | undefined;
   #member: FanoutMember | undefined;
+  /** Whether the track keeps its packets for this line. */
+  #isKept = false;
   #cancelReplay: (() => void) | undefined;
   #cursor = 0;
   #offset = 0;
@@ -256,6 +260,8 @@ export class ViewerLine implements Joiner {
   #join(track: TrackFanout): void {
     const { ssrc, payloadType } = this.#mapping;
     this.#hasSent = true;
+    this.#isKept = this.#mapping.resends !== false;
+    if (this.#isKept) track.keepFor(1);
     this.#member = track.join(this.#host.sender, { ssrc, payloadType, sequenceOffset: this.#offset }, this.#form());
   }
 
@@ -267,6 +273,8 @@ export class ViewerLine implements Joiner {
     this.#octets = this.octets;
     this.#member?.remove();
     this.#member = undefined;
+    if (this.#isKept) this.#track?.keepFor(-1);
+    this.#isKept = false;
     this.#track = undefined;
   }
 

@@ -36,6 +36,8 @@ export class TrackWriter {
   readonly id: string;
   readonly #description: WrittenTrack;
   readonly #fixed: FormatFacts | undefined;
+  /** Payloads tell neither the format, nor whether a decoder can begin with them: with sound it always can. */
+  readonly #saysNothing: boolean;
   readonly #probe: FormatProbe;
   readonly #keyFrames: KeyFramePackets;
   #track: TrackDescriptor | undefined;
@@ -47,6 +49,7 @@ export class TrackWriter {
     this.id = id;
     this.#description = description;
     this.#fixed = format ?? FIXED_FORMATS[codec];
+    this.#saysNothing = this.#fixed !== undefined && description.kind === 'audio';
     this.#probe = new FormatProbe(codec);
     this.#keyFrames = new KeyFramePackets(codec);
     this.#track = state?.track;
@@ -77,12 +80,13 @@ export class TrackWriter {
    * @throws ProtocolError
    */
   packet(rtp: Uint8Array, sequence: number, ptsUs: number, receivedAtMs: number): MediaPacket | undefined {
-    const payload = rtp.subarray(rtpHeaderLength(rtp));
-    if (this.#fixed === undefined) this.#observe(payload);
-    else if (this.#track === undefined) this.#describe(this.#fixed);
+    const payload = this.#saysNothing ? undefined : rtp.subarray(rtpHeaderLength(rtp));
+    if (this.#fixed === undefined && payload !== undefined) this.#observe(payload);
+    else if (this.#track === undefined && this.#fixed !== undefined) this.#describe(this.#fixed);
     const track = this.#track;
     if (track === undefined) return undefined;
-    return { track, rtp, sequence, ptsUs, marker: rtpMarker(rtp), key: this.#keyFrames.isKey(payload, rtpTimestamp(rtp)), receivedAtMs };
+    const key = payload === undefined || this.#keyFrames.isKey(payload, rtpTimestamp(rtp));
+    return { track, rtp, sequence, ptsUs, marker: rtpMarker(rtp), key, receivedAtMs };
   }
 
   #observe(payload: Uint8Array): void {

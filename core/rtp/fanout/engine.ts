@@ -1,12 +1,13 @@
 import type { SrtpKeys } from '../srtp/keys.ts';
 import type { SrtpReceiver, SrtpReceiverOptions } from '../srtp/receiver.ts';
+import type { NativeUdp } from './udp.ts';
 
 /** How RTP is protected and sent: `pure` by node:crypto and node:dgram, everywhere; `ffi` by libcrypto and `sendmmsg` with UDP GSO, called through koffi. */
 export type EngineTier = 'pure' | 'ffi';
 
 /** The part of a UDP socket that an engine sends through. */
 export interface DatagramSocket {
-  /** File descriptor while the socket is open, where it has one to give (see `FanoutEngine.bindUdp`); without it datagrams go through `send`. */
+  /** File descriptor while the socket is open, where it has one to give (see `FanoutEngine.udp`); without it datagrams go through `send`. */
   readonly fd?: number | undefined;
   send(data: Uint8Array, port: number, address: string, offset?: number, length?: number): void;
 }
@@ -102,10 +103,7 @@ export interface FanoutEngine {
   openGroup(): FanoutGroup;
   /** Opens what one peer sends; the taker closes it. @throws WcsError PROTOCOL_E_MALFORMED when the keys don't fit their profile */
   openReceiver(keys: SrtpKeys, options?: ReceiverOptions): SrtpReceiver;
-  /**
-   * Binds a UDP socket whose descriptor the engine can send through; its taker closes it. Undefined when the system refuses, or `host` is a name.
-   * Absent in a tier that needs no descriptors.
-   */
-  bindUdp?(host: string, port: number): number | undefined;
+  /** Sockets whose descriptors the engine can send through; absent in a tier that needs none. */
+  readonly udp?: NativeUdp;
   close(): void;
 }

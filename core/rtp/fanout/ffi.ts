@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { WcsError } from '../../errors/wcs-error.ts';
 import type { SrtpKeys } from '../srtp/keys.ts';
 import { SrtpReceiver } from '../srtp/receiver.ts';
@@ -12,6 +11,7 @@ import { NativeGcmOpener, OPENED_BYTES_MAX } from './native-gcm-opener.ts';
 import type { NativeLibrary } from './native-library.ts';
 import { NativeMemory } from './native-memory.ts';
 import { NativeSockets, type NativeAddress } from './native-socket.ts';
+import { NativeUdpSockets } from './native-udp.ts';
 import { Outbox, type MessageOwner } from './outbox.ts';
 import { PeerSender } from './peer-sender.ts';
 import { BURST_BYTES_MAX, PreparedBurst } from './prepared-burst.ts';
@@ -28,6 +28,7 @@ export class FfiEngine implements FanoutEngine, GroupHost<FfiSender> {
   readonly burst: PreparedBurst;
   readonly outbox: Outbox;
   readonly sockets: NativeSockets;
+  readonly udp: NativeUdpSockets;
   /** Whether runs may leave as one message; off where the system has no UDP segmentation offload. */
   readonly segments: boolean;
   readonly #workspace: CipherWorkspace;
@@ -40,6 +41,7 @@ export class FfiEngine implements FanoutEngine, GroupHost<FfiSender> {
     this.memory = new NativeMemory(library, BURST_BYTES_MAX + Outbox.bytes + OPENED_BYTES_MAX + WORKSPACE_BYTES);
     this.#workspace = cipherWorkspace(this.memory);
     this.sockets = new NativeSockets(library, this.memory);
+    this.udp = new NativeUdpSockets(library, this.sockets);
     this.burst = new PreparedBurst(this.memory.bytes, this.memory.take(BURST_BYTES_MAX));
     this.outbox = new Outbox(library, this.memory);
     this.#opened = this.memory.take(OPENED_BYTES_MAX);
@@ -56,10 +58,6 @@ export class FfiEngine implements FanoutEngine, GroupHost<FfiSender> {
   openReceiver(keys: SrtpKeys, options?: ReceiverOptions): SrtpReceiver {
     if (keys.profile !== 'AEAD_AES_128_GCM') return new SrtpReceiver(keys, options);
     return new SrtpReceiver(keys, { ...options, openerFor: ({ rtp }) => new NativeGcmOpener(this.library, this.memory, this.#workspace, this.#opened, rtp) });
-  }
-
-  bindUdp(host: string, port: number): number | undefined {
-    return isIP(host) === 0 ? undefined : this.sockets.bindUdp(host, port);
   }
 
   isOwn(sender: RtpSender): sender is FfiSender {

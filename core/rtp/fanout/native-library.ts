@@ -21,6 +21,19 @@ export interface NativeLibrary {
   readonly SHA1_Init: (context: Pointer) => number;
   readonly SHA1_Update: (context: Pointer, data: Pointer, length: number) => number;
   readonly sendmmsg: (fd: number, messages: Pointer, count: number, flags: number) => number;
+  readonly sendto: (fd: number, data: Uint8Array, length: number, flags: number, address: Pointer, addressLength: number) => number;
+  /** Without a timeout. */
+  readonly recvmmsg: (fd: number, messages: Pointer, count: number, flags: number, timeout: 0) => number;
+  readonly epoll_create1: (flags: number) => number;
+  readonly epoll_ctl: (epoll: number, operation: number, fd: number, event: Pointer) => number;
+  readonly epoll_wait: (epoll: number, events: Pointer, count: number, timeoutMs: number) => number;
+  /** With an argument that is a number. */
+  readonly fcntl: (fd: number, command: number, argument: number) => number;
+  readonly getsockopt: (fd: number, level: number, name: number, value: Pointer, length: Pointer) => number;
+  readonly setsockopt: (fd: number, level: number, name: number, value: Pointer, length: number) => number;
+  readonly inet_ntop: (family: number, address: Pointer, text: Pointer, length: number) => string | null;
+  readonly if_indextoname: (index: number, name: Pointer) => string | null;
+  readonly if_nametoindex: (name: string) => number;
   readonly recv: (fd: number, buffer: Pointer, length: number, flags: number) => number;
   readonly poll: (descriptors: Pointer, count: number, timeoutMs: number) => number;
   readonly socket: (domain: number, type: number, protocol: number) => number;
@@ -37,6 +50,7 @@ export interface NativeLibrary {
 /** Names of Linux, the same on x64 and arm64. */
 export const LINUX = {
   AF_INET: 2, AF_INET6: 10, SOCK_DGRAM: 2, SOCK_CLOEXEC: 0o2000000, SOCK_NONBLOCK: 0o4000, MSG_DONTWAIT: 0x40, POLLIN: 1,
+  MSG_TRUNC: 0x20, SOL_SOCKET: 1, SO_SNDBUF: 7, SO_RCVBUF: 8, F_DUPFD_CLOEXEC: 1030, EPOLL_CLOEXEC: 0o2000000, EPOLL_CTL_ADD: 1, EPOLL_CTL_DEL: 2, EPOLLIN: 1,
   SOL_UDP: 17, UDP_SEGMENT: 103, EINTR: 4, EIO: 5, EAGAIN: 11, EINVAL: 22,
 } as const;
 
@@ -68,6 +82,17 @@ export function loadNativeLibrary(): NativeLibrary {
     SHA1_Init: library.func('SHA1_Init', int, [pointer]),
     SHA1_Update: library.func('SHA1_Update', int, [pointer, pointer, 'size_t']),
     sendmmsg: library.func('sendmmsg', int, [int, pointer, 'unsigned int', int]),
+    sendto: library.func('sendto', 'intptr_t', [int, 'const uint8_t *', 'size_t', int, pointer, 'uint32_t']),
+    recvmmsg: library.func('recvmmsg', int, [int, pointer, 'unsigned int', int, pointer]),
+    epoll_create1: library.func('epoll_create1', int, [int]),
+    epoll_ctl: library.func('epoll_ctl', int, [int, int, int, pointer]),
+    epoll_wait: library.func('epoll_wait', int, [int, pointer, int, int]),
+    fcntl: library.func('fcntl', int, [int, int, int]),
+    getsockopt: library.func('getsockopt', int, [int, int, int, pointer, pointer]),
+    setsockopt: library.func('setsockopt', int, [int, int, int, pointer, 'uint32_t']),
+    inet_ntop: library.func('inet_ntop', 'const char *', [int, pointer, pointer, 'uint32_t']),
+    if_indextoname: library.func('if_indextoname', 'const char *', ['unsigned int', pointer]),
+    if_nametoindex: library.func('if_nametoindex', 'unsigned int', ['const char *']),
     recv: library.func('recv', 'intptr_t', [int, pointer, 'size_t', int]),
     poll: library.func('poll', int, [pointer, 'unsigned long', int]),
     socket: library.func('socket', int, [int, int, int]),

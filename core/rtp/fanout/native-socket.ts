@@ -7,9 +7,11 @@ export const ADDRESS_WORDS = 7;
 
 const IPV4_BYTES = 16;
 const IPV6_BYTES = 28;
-const IPV4_ADDRESS_OFFSET = 4;
-const IPV6_ADDRESS_OFFSET = 8;
-const PORT_OFFSET = 2;
+/** Places in `sockaddr_in` and `sockaddr_in6`. @see ip(7), ipv6(7) */
+export const IPV4_ADDRESS_OFFSET = 4;
+export const IPV6_ADDRESS_OFFSET = 8;
+export const IPV6_SCOPE_WORD = 6;
+export const PORT_OFFSET = 2;
 const MAPPED_PREFIX = '::ffff:';
 
 /** A socket address as the system wants it: `length` bytes of `words`. */
@@ -18,7 +20,7 @@ export interface NativeAddress {
   readonly length: number;
 }
 
-/** The few socket calls that native sending needs. @see ip(7), ipv6(7) */
+/** The few socket calls that native sending and receiving need. @see ip(7), ipv6(7) */
 export class NativeSockets {
   readonly #library: NativeLibrary;
   readonly #memory: NativeMemory;
@@ -51,7 +53,7 @@ export class NativeSockets {
     return ((bytes[this.#address + PORT_OFFSET] ?? 0) << 8) | (bytes[this.#address + PORT_OFFSET + 1] ?? 0);
   }
 
-  /** A peer's address in the form that this socket takes; undefined for a name, for one with a zone, or for an address of a family that it has not. */
+  /** A peer's address in the form that this socket takes; undefined for a name, or for an address of a family that it has not. */
   addressFor(fd: number, host: string, port: number): NativeAddress | undefined {
     const family = this.#familyOf(fd);
     if (family === undefined) return undefined;
@@ -60,6 +62,22 @@ export class NativeSockets {
     if (length === 0) return undefined;
     const at = this.#address >> 2;
     return { words: this.#memory.words.slice(at, at + ADDRESS_WORDS), length };
+  }
+
+  /** Sends one datagram; what the system refuses is lost. */
+  send(fd: number, data: Uint8Array, host: string, port: number): void {
+    const address = this.addressFor(fd, host, port);
+    if (address !== undefined) this.#library.sendto(fd, data, data.byteLength, LINUX.MSG_DONTWAIT, this.#memory.base + this.#address, address.length);
+  }
+
+  /** Asks for a buffer of at least that size. */
+  growBuffer(fd: number, name: typeof LINUX.SO_RCVBUF | typeof LINUX.SO_SNDBUF, bytes: number): void {
+    const { base, words } = this.#memory;
+    const value = this.#address >> 2;
+    words[this.#length >> 2] = 4;
+    if (this.#library.getsockopt(fd, LINUX.SOL_SOCKET, name, base + this.#address, base + this.#length) !== 0 || (words[value] ?? 0) >= bytes) return;
+    words[value] = bytes;
+    this.#library.setsockopt(fd, LINUX.SOL_SOCKET, name, base + this.#address, 4);
   }
 
   #familyOf(fd: number): number | undefined {
@@ -71,10 +89,12 @@ export class NativeSockets {
 
   /** Length of the address written; 0 when the text is none of this family. */
   #writeAddress(family: number, host: string, port: number): number {
-    const { bytes, base } = this.#memory;
+    const { bytes, base, words } = this.#memory;
     const [length, offset] = family === LINUX.AF_INET6 ? [IPV6_BYTES, IPV6_ADDRESS_OFFSET] : [IPV4_BYTES, IPV4_ADDRESS_OFFSET];
+    const [text = '', zone] = host.split('%');
     bytes.fill(0, this.#address, this.#address + ADDRESS_WORDS * 4);
     bytes.set([family, 0, port >>> 8, port & 0xff], this.#address);
-    return this.#library.inet_pton(family, host, base + this.#address + offset) === 1 ? length : 0;
+    if (zone !== undefined) words[(this.#address >> 2) + IPV6_SCOPE_WORD] = this.#library.if_nametoindex(zone);
+    return this.#library.inet_pton(family, text, base + this.#address + offset) === 1 ? length : 0;
   }
 }

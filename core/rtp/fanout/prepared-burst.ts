@@ -19,6 +19,7 @@ const PADDING_BIT = 0x20;
 export class PreparedBurst {
   /** Where packets are, from `origin` on. */
   readonly memory: Uint8Array;
+  /** The packets as views of that memory, for an engine that wants them. */
   readonly packets: Uint8Array[] = [];
   readonly offsets = new Int32Array(BURST_PACKETS_MAX);
   readonly lengths = new Int32Array(BURST_PACKETS_MAX);
@@ -34,13 +35,15 @@ export class PreparedBurst {
   bytes = 0;
   lowestSequence = 0;
   readonly #origin: number;
+  readonly #hasViews: boolean;
   readonly #markers = new Uint8Array(BURST_PACKETS_MAX);
   #end = 0;
 
   /** @param memory with room for `BURST_BYTES_MAX` from `origin` on */
-  constructor(memory: Uint8Array, origin = 0) {
+  constructor(memory: Uint8Array, origin = 0, hasViews = false) {
     this.memory = memory;
     this.#origin = origin;
+    this.#hasViews = hasViews;
   }
 
   /** Takes up to `BURST_PACKETS_MAX` packets from position `from` on. */
@@ -60,7 +63,7 @@ export class PreparedBurst {
     this.octets = 0;
     this.bytes = 0;
     this.lowestSequence = Infinity;
-    this.packets.length = 0;
+    if (this.#hasViews) this.packets.length = 0;
     this.#end = this.#origin;
   }
 
@@ -71,7 +74,7 @@ export class PreparedBurst {
     const { count } = this;
     const offset = this.#end;
     this.memory.set(rtp, offset);
-    this.packets.push(this.memory.subarray(offset, offset + rtp.length));
+    if (this.#hasViews) this.packets.push(this.memory.subarray(offset, offset + rtp.length));
     this.offsets[count] = offset;
     this.lengths[count] = rtp.length;
     this.headerBytes[count] = headerBytes;

@@ -9,7 +9,7 @@ import { BURST_BYTES_MAX, PreparedBurst } from './prepared-burst.ts';
 /** The engine that runs everywhere: node:crypto and node:dgram. */
 export class PureEngine implements FanoutEngine, GroupHost<PureSender> {
   readonly tier = 'pure';
-  readonly burst = new PreparedBurst(new Uint8Array(BURST_BYTES_MAX));
+  readonly burst = new PreparedBurst(new Uint8Array(BURST_BYTES_MAX), 0, true);
 
   openSender(options: SenderOptions): RtpSender {
     return new PureSender(options);

@@ -22,7 +22,7 @@ const FIRST_SEQUENCE = 0xffff;
  */
 export function testEngine(engine: FfiEngine): void {
   const { library, sockets } = engine;
-  const fd = engine.bindUdp(LOOPBACK, 0);
+  const fd = engine.udp.bind(LOOPBACK, 0);
   if (fd === undefined) throw new Error('a UDP socket on loopback cannot be bound');
   const inbox = new Inbox(library, fd);
   try {

@@ -26,8 +26,11 @@ export class OfferAnswerService implements OfferAnswer {
   readonly #sessions = new Map<string, MediaSession>();
   readonly #byPluginSession = new Map<PluginSession, MediaSession>();
   readonly #offers: Offers;
-  /** Viewers by turn, so that their reports are spread over the second. */
+  /** Sessions that publish are looked after in every step, viewers in that of their turn, so that their reports are spread over the second. */
+  readonly #publishing = new Set<MediaSession>();
+  readonly #viewersByTurn = Array.from({ length: VIEWER_TURN_TICKS }, () => new Set<MediaSession>());
   #turn = 0;
+  #nextViewersTurn = 0;
 
   /** @param nowMs monotonic clock in milliseconds */
   constructor(ctx: PluginContext<WebRtcSettings>, hub: TransportHub, media: MediaPort, nowMs: () => number) {
@@ -212,20 +215,24 @@ export class OfferAnswerService implements OfferAnswer {
   #tick(): void {
     const nowMs = this.#services.nowMs();
     this.#turn = (this.#turn + 1) % VIEWER_TURN_TICKS;
-    let place = 0;
-    for (const session of this.#sessions.values()) {
-      place++;
-      if (session.plan.direction !== 'play' || place % VIEWER_TURN_TICKS === this.#turn) session.tick(nowMs);
-    }
+    for (const session of this.#publishing) session.tick(nowMs);
+    for (const session of this.#viewersByTurn[this.#turn] ?? []) session.tick(nowMs);
   }
 
   #remember(session: MediaSession): void {
     this.#sessions.set(session.plan.id, session);
     this.#byPluginSession.set(session.session, session);
+    if (session.plan.direction !== 'play') this.#publishing.add(session);
+    else {
+      this.#nextViewersTurn = (this.#nextViewersTurn + 1) % VIEWER_TURN_TICKS;
+      this.#viewersByTurn[this.#nextViewersTurn]?.add(session);
+    }
   }
 
   #forget(session: MediaSession): void {
     this.#byPluginSession.delete(session.session);
+    this.#publishing.delete(session);
+    for (const viewers of this.#viewersByTurn) viewers.delete(session);
     if (this.#sessions.get(session.plan.id) === session) this.#sessions.delete(session.plan.id);
   }
 }

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import test from 'ava';
 import type { Page } from 'playwright-core';
 import { fakeHls, openHttpPage, shoot } from '../../support/http-page.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import type { TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -125,7 +125,7 @@ test.serial('The player without a name asks for one', async (t) => {
 
 /** ffmpeg writes a live HLS stream with picture and tone into a folder, and a plain file server serves it. */
 async function liveHls(teardown: (work: () => void) => void): Promise<{ port: number; setLive(live: boolean): void }> {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-hls-'));
+  const folder = temporaryFolder({ teardown });
   const input = ['-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=25', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'];
   const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '25', '-pix_fmt', 'yuv420p', '-c:a', 'aac'];
   const ffmpeg = spawn('ffmpeg', ['-v', 'error', '-re', ...input, ...codecs, '-f', 'hls', '-hls_time', '1', '-hls_list_size', '6', '-hls_flags', 'delete_segments', join(folder, 'live.m3u8')], { stdio: 'ignore' });
@@ -144,7 +144,6 @@ async function liveHls(teardown: (work: () => void) => void): Promise<{ port: nu
     ffmpeg.kill('SIGKILL');
     server.closeAllConnections();
     server.close();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
   return { port: (server.address() as AddressInfo).port, setLive: (next) => (live = next) };
 }

@@ -1,13 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { MediaFrame } from '../../../core/media/frame.ts';
 import { lookAt } from '../../support/colour-clips.ts';
 import { startBrowserServer, type BrowserServer } from '../../support/browser-server.ts';
+import { probePackets } from '../../support/ffmpeg.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest } from '../../support/peers.ts';
-import { probePackets } from '../../support/recordings.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 import { PeerBrowser, type HttpOutcome, type PeerPage } from '../../support/webrtc-page.ts';
 
@@ -25,7 +24,7 @@ type Lead = number;
 
 /** A file of picture and sound with no packet out of order, which ends where the stream has ended. */
 async function isSoundRecording(t: ExecutionContext, file: string, codecs: readonly [video: string, audio: string], streamLead: Lead): Promise<void> {
-  const { streams, packets } = await probePackets(t, file);
+  const { streams, packets } = await probePackets(file);
   const [video, audio] = codecs.map((codec) => {
     const index = streams.findIndex(({ codec_name }) => codec_name === codec);
     const [rate = 1, scale = 1] = streams[index]?.time_base.split('/').map(Number) ?? [];
@@ -57,8 +56,7 @@ async function runsFor(server: BrowserServer, name: string, seconds: number): Pr
 
 peerTest('what Chromium publishes by the Web SDK and by WHIP is recorded and pictured, and a file plays over MSE', ['chromium', 'ffmpeg', 'ffprobe'], async (t) => {
   t.timeout(90_000);
-  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(t);
   const server = await startBrowserServer(t, { plugins: { recorder: { folder, nameTemplate: '{streamName}-{videoCodec}' }, snapshots: {}, vod: { folder: mediaFolder } } });
   const browser = await PeerBrowser.start(t);
 

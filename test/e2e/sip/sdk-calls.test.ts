@@ -55,7 +55,7 @@ inBrowser("the unmodified SDK registers at kamailio and calls baresip's echo: th
     const heard = await until(async () => {
       const samples = await hearStream(server.kernel, name, 500);
       return toneShare(samples, 8000, TONE_HZ) > 0.9 ? samples : undefined;
-    }, `the tone in ${name === call!.toStream ? 'what comes back' : 'what is sent'}`, 20_000);
+    }, `the tone in ${name === call!.toStream ? 'what comes back' : 'what is sent'}`);
     t.log(`${toneShare(heard, 8000, TONE_HZ).toFixed(3)} of the energy at ${TONE_HZ} Hz, level ${levelOf(heard).toFixed(0)}`);
     t.true(levelOf(heard) > 2000, `level ${levelOf(heard)}`);
   }
@@ -112,7 +112,7 @@ inBrowser('who is called by the SDK sends it on: it hears the next one in the sa
   await page!.evaluate(`useTone(${TONE_HZ}); dial('call', { callee: 'referrer' })`);
   t.is((await referrer.finished).status, 0, (await referrer.finished).stderr);
   // The first one returned nothing.
-  await until(async () => Number(await page!.evaluate('loudness("call")')) > 0.05, 'the browser to hear its tone from the next one', 20_000);
+  await until(async () => Number(await page!.evaluate('loudness("call")')) > 0.05, 'the browser to hear its tone from the next one');
   t.is((await logOf(page!)).filter((line) => line.startsWith('call ESTABLISHED')).length, 2);
   await page!.evaluate('calls.call.hangup()');
   await seen(page!, /^call FINISH/);
@@ -137,7 +137,7 @@ inBrowser('two browsers call each other without an exchange', async (t) => {
   await ben.evaluate(`take('incoming')`);
   await Promise.all([seen(anna, /^call ESTABLISHED/), seen(ben, /^incoming ESTABLISHED/)]);
   for (const [page, key] of [[anna, 'call'], [ben, 'incoming']] as const) {
-    await until(async () => Number(await page.evaluate(`loudness('${key}')`)) > 0.05, `${key} to be heard`, 20_000);
+    await until(async () => Number(await page.evaluate(`loudness('${key}')`)) > 0.05, `${key} to be heard`);
   }
   await ben.evaluate('calls.incoming.hangup()');
   await Promise.all([seen(anna, /^call FINISH/), seen(ben, /^incoming FINISH/)]);

@@ -24,13 +24,13 @@ peerTest('the dashboard shows a picture of every stream that has one, and goes o
   await page.getByLabel('Password').fill(server.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   for (const [second, name] of ['front/door', 'garden', 'studio'].entries()) {
-    const colour = await until(() => page.evaluate<readonly number[] | undefined>(middleOf(name)), `the picture of ${name}`, 20_000);
+    const colour = await until(() => page.evaluate<readonly number[] | undefined>(middleOf(name)), `the picture of ${name}`);
     t.true(colourDistance(colour, COLOURS[second]!) <= 16, `${name}: ${colour.join()}`);
   }
   t.is(await page.evaluate<readonly number[] | undefined>(middleOf('radio')), undefined);
   await shoot(page, 'dashboard-pictures');
   await server.call('plugin.disable', { name: 'snapshots' });
-  await until(() => page.evaluate<boolean>(`[...document.querySelectorAll('.thumbnail')].every(({ hidden }) => hidden)`), 'the pictures to go', 15_000);
+  await until(() => page.evaluate<boolean>(`[...document.querySelectorAll('.thumbnail')].every(({ hidden }) => hidden)`), 'the pictures to go');
   await page.getByRole('link', { name: 'garden' }).waitFor();
   t.deepEqual(complaints, []);
 });

@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { PeerProcess, peerTest, runPeer } from '../../support/peers.ts';
 import { startBrowserServer, type BrowserServer } from '../../support/browser-server.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts } from '../../support/test-kernel.ts';
 import { PeerBrowser, type HttpOutcome } from '../../support/webrtc-page.ts';
 
@@ -46,8 +45,7 @@ async function publishesToPlayers(t: ExecutionContext, server: BrowserServer, br
   const publisher = await browser.open('whip-whep');
   t.is((await publisher.call<HttpOutcome>('whipWhep.publish', server.whip('cam'), { codec: 'VP8' })).status, 201);
   await server.streamIsLive('cam');
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-transcoder-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(t);
   const addresses = { flv: `rtmp://127.0.0.1:${server.ports.rtmp}/live/cam`, ts: `http://127.0.0.1:${hlsPort}/cam/ts/cam.m3u8` };
   await Promise.all(Object.entries(addresses).map(async ([container, address]) => {
     const file = join(folder, `cam.${container}`);

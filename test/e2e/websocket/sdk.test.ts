@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Page } from 'playwright-core';
 import { FakeOfferAnswer } from '../../support/fake-offer-answer.ts';
-import { ENCODERS, ffmpeg, hasFfmpeg, scratchFolder, testInputs } from '../../support/ffmpeg.ts';
+import { ENCODERS, ffmpeg, hasFfmpeg, testInputs } from '../../support/ffmpeg.ts';
 import { logOf, openSdkPages } from '../../support/sdk-page.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -88,11 +89,11 @@ inBrowser('three members of a room see each other come, talk and go', async (t) 
 });
 
 async function publishRtmp(t: ExecutionContext, setup: Setup, name: string, encoder: readonly string[]): Promise<void> {
-  const clip = join(scratchFolder(), 'clip.flv');
+  const clip = join(temporaryFolder(), 'clip.flv');
   await ffmpeg(...testInputs(6, 'both'), ...encoder, ...ENCODERS.aac, '-shortest', '-f', 'flv', clip);
   const child = spawn('ffmpeg', ['-nostdin', '-v', 'error', '-re', '-stream_loop', '-1', '-i', clip, '-c', 'copy', '-f', 'flv', `rtmp://127.0.0.1:${setup.rtmpPort}/live/${name}`], { stdio: 'ignore' });
   t.teardown(() => void child.kill('SIGKILL'));
-  await until(() => (setup.kernel.kernel.parts.media.find(name)?.tracks.length ?? 0) === 2, 'the tracks', 15_000);
+  await until(() => (setup.kernel.kernel.parts.media.find(name)?.tracks.length ?? 0) === 2, 'the tracks');
 }
 
 interface VideoState {
@@ -111,8 +112,8 @@ withMedia('an RTMP stream of H.264 and AAC plays by Media Source Extensions unti
   await page.evaluate(`play('p', { name: 'cam' })`);
   await seen(page, 'p PLAYING');
   const state = (): Promise<VideoState> => page.evaluate('video()');
-  const first = await until(async () => { const now = await state(); return now.frames > 0 ? now : undefined; }, 'the first picture', 20_000);
-  const later = await until(async () => { const now = await state(); return now.currentTime > first.currentTime + 4 && now.frames > first.frames + 80 ? now : undefined; }, 'four seconds of pictures', 20_000)
+  const first = await until(async () => { const now = await state(); return now.frames > 0 ? now : undefined; }, 'the first picture');
+  const later = await until(async () => { const now = await state(); return now.currentTime > first.currentTime + 4 && now.frames > first.frames + 80 ? now : undefined; }, 'four seconds of pictures')
     .catch(async (error: unknown) => { t.log(await state(), await logOf(page)); throw error; });
   t.log({ first, later });
   t.is(later.error, null);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { environmentLayer } from '../../../core/config/environment.ts';
 import { evaluate } from '../../../core/config/evaluate.ts';
 import { parseYaml } from '../../../core/config/yaml-problems.ts';
+import { cpuTimeMs } from '../../support/cpu-time.ts';
 
 const SEED = 20_240_601;
 const token = fc.oneof(
@@ -29,11 +30,11 @@ test('random text gives settings or problems with a line, never anything else', 
 
 test('texts that nest, repeat aliases or are too long end in a problem, soon', (t) => {
   const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]', ...['b', 'c', 'd', 'e', 'f', 'g', 'h'].map((name, index) => `${name}: &${name} [${`*${'abcdefgh'[index]},`.repeat(9)}]`)].join('\n');
-  const startedMs = performance.now();
+  const startedMs = cpuTimeMs();
   for (const hostile of ['['.repeat(20_000), '{a: '.repeat(5000), bomb, 'x'.repeat(2_000_000), 'a: &a\n  b: *a\n', '- '.repeat(20_000)]) {
     t.true(parseYaml(hostile).problems.length > 0, hostile.slice(0, 20));
   }
-  t.true(performance.now() - startedMs < 20_000);
+  t.true(cpuTimeMs() - startedMs < 20_000);
 });
 
 test('random variables never throw', (t) => {

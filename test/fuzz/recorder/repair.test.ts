@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { encodeCluster, encodeMatroskaHead } from '../../../core/formats/matroska.ts';
 import { encodeFragment, encodeInitSegment } from '../../../core/formats/mp4.ts';
 import { repairFile } from '../../../plugins/recorder/server/repair.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'repair-'));
-test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 let files = 0;
 
 /** A head and pieces of a file, as the recorder writes them. */

@@ -43,7 +43,7 @@ test('whatever a client says, it is no fault of the server, which serves the nex
       const client = await SignallingClient.connect(port, { appKey: 'roomApp', custom: { login: 'Alice' } });
       for (const one of messages) client.socket.send(one);
       client.send('availableStream', { mediaSessionId: 'last', name: 'x' });
-      await until(() => client.close ?? client.all('availableStream').some((answer) => answer.id === 'last'), 'the last answer', 5000);
+      await until(() => client.close ?? client.all('availableStream').some((answer) => answer.id === 'last'), 'the last answer');
       client.end();
     }),
     { numRuns: 60, seed: 9, interruptAfterTimeLimit: 20_000 },

@@ -80,7 +80,7 @@ class Replay {
     // The mock told no size of an MSE stream.
     const isOwnSize = ({ data }: Received): boolean => (data[0] as { payload?: Fields } | null)?.payload?.streamerVideoWidth === OWN_WIDTH;
     const messages = (): Received[] => client.received.filter((received) => received.message !== 'ping' && !isOwnSize(received));
-    const came = await until(() => messages()[at], `message ${at} of connection ${conn}`, 5000);
+    const came = await until(() => messages()[at], `message ${at} of connection ${conn}`);
     this.#read.set(conn, at + 1);
     return came;
   }
@@ -89,7 +89,7 @@ class Replay {
     const at = this.#binaries.get(conn) ?? 0;
     this.#binaries.set(conn, at + 1);
     const client = this.#clients.get(conn)!;
-    const message = await until(() => client.binary[at], `unit ${at}`, 5000);
+    const message = await until(() => client.binary[at], `unit ${at}`);
     // After the configurations sounds and pictures may come in any order.
     if (at < 2) this.#t.is(message.subarray(0, 1).toString('hex'), firstByte);
   }

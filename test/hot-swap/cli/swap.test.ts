@@ -1,17 +1,17 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import ssh2, { type ClientChannel } from 'ssh2';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { checkout, freePorts, startTestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
 const DRAIN_MS = 1_500;
 
 /** The plugin's sources in a folder of their own, to be changed by the test. */
-function copyOfPlugin(): { readonly folder: string; change(from: string, to: string): void; remove(): void } {
-  const home = mkdtempSync(join(tmpdir(), 'wcs-cli-'));
+function copyOfPlugin(t: ExecutionContext): { readonly folder: string; change(from: string, to: string): void } {
+  const home = temporaryFolder(t);
   const folder = join(home, 'cli');
   cpSync(join(checkout, 'plugins', 'cli'), folder, { recursive: true });
   symlinkSync(join(checkout, 'node_modules'), join(home, 'node_modules'));
@@ -19,7 +19,6 @@ function copyOfPlugin(): { readonly folder: string; change(from: string, to: str
   return {
     folder,
     change: (from, to) => writeFileSync(file, readFileSync(file, 'utf8').replace(from, to)),
-    remove: () => rmSync(home, { recursive: true, force: true }),
   };
 }
 
@@ -40,17 +39,17 @@ async function openShell(port: number, password: string) {
 
 test.serial('a shell goes on through a swap, new ones come to the new version, and the old one says goodbye at the drain limit', async (t) => {
   const [port = 0] = await freePorts(1);
-  const plugin = copyOfPlugin();
+  const plugin = copyOfPlugin(t);
   const server = await startTestKernel({ plugins: { cli: { port, path: plugin.folder, drainMs: DRAIN_MS } } });
   try {
     const first = await openShell(port, server.password);
     plugin.change('WCS Core command line', 'Second command line');
     first.type('plugin reload cli\r');
     await until(() => /outcome +swapped/.test(first.out), 'the swap');
-    const second = await openShell(port, server.password);
-    t.regex(second.out, /Second command line/);
     first.type('user list\r');
     await until(() => /admin +admin/.test(first.out), 'an answer by the old version');
+    const second = await openShell(port, server.password);
+    t.regex(second.out, /Second command line/);
     await until(() => first.closed, 'the end of the old shell');
     t.regex(first.out, /The command line is being reloaded; please reconnect\./);
     second.type('plugin list\r');
@@ -59,13 +58,12 @@ test.serial('a shell goes on through a swap, new ones come to the new version, a
     second.client.end();
   } finally {
     await server.stop();
-    plugin.remove();
   }
 });
 
 test.serial('versions that served a shell are collected', async (t) => {
   const [port = 0] = await freePorts(1);
-  const plugin = copyOfPlugin();
+  const plugin = copyOfPlugin(t);
   const server = await startTestKernel({ plugins: { cli: { port, path: plugin.folder, drainMs: 100 } } });
   try {
     const slot = server.kernel.host.slot('cli');
@@ -85,7 +83,6 @@ test.serial('versions that served a shell are collected', async (t) => {
     t.true(slot.uncollected <= 1, `${slot.uncollected} of 4 are still in memory`);
   } finally {
     await server.stop();
-    plugin.remove();
   }
 });
 

@@ -45,7 +45,7 @@ function subjectOf(plugin: PluginFolder): ConformanceSubject {
       return Promise.resolve({
         verify: async () => {
           socket.write(`${++sent};`);
-          await until(() => received.endsWith(`${sent};`), `echo ${sent}`, 2000);
+          await until(() => received.endsWith(`${sent};`), `echo ${sent}`);
         },
         close: async () => {
           socket.destroy();

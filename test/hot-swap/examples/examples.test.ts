@@ -1,16 +1,15 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { prebuildPlugins } from '../../../core/plugin/prebuild.ts';
 import { LineClient } from '../../support/line-client.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { checkout, freePorts, startTestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
 /** A copy of an example that a test may edit; its packages come from the checkout. */
 function copyOf(t: ExecutionContext, example: string): string {
-  const parent = mkdtempSync(join(tmpdir(), 'wcs-example-'));
-  t.teardown(() => rmSync(parent, { recursive: true, force: true }));
+  const parent = temporaryFolder(t);
   const folder = join(parent, example);
   cpSync(join(checkout, 'examples', example), folder, { recursive: true });
   return folder;
@@ -51,8 +50,7 @@ test.serial('hello, in TypeScript from a folder, goes on through a swap with its
 
 test.serial('clock, in JavaScript from an npm package, keeps each session\'s time zone through a swap', async (t) => {
   const folder = copyOf(t, 'clock-js');
-  const project = mkdtempSync(join(tmpdir(), 'wcs-project-'));
-  t.teardown(() => rmSync(project, { recursive: true, force: true }));
+  const project = temporaryFolder(t);
   mkdirSync(join(project, 'node_modules'));
   symlinkSync(folder, join(project, 'node_modules', 'wcs-plugin-clock'));
   const [port = 0] = await freePorts(1);
@@ -71,8 +69,7 @@ test.serial('clock, in JavaScript from an npm package, keeps each session\'s tim
 });
 
 test.serial('prebuilt bundles run as the sources do, and the sources win where both are', async (t) => {
-  const root = mkdtempSync(join(tmpdir(), 'wcs-root-'));
-  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  const root = temporaryFolder(t);
   const librariesFolder = join(checkout, 'core');
   t.deepEqual([...(await prebuildPlugins({ from: join(checkout, 'examples'), to: join(root, 'dist', 'plugins'), librariesFolder }))].sort(), ['clock', 'hello']);
   const [port = 0] = await freePorts(1);

@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { hasFfmpeg, probe, scratchFolder } from '../../support/ffmpeg.ts';
+import { hasFfmpeg, probe } from '../../support/ffmpeg.ts';
 import { LlPlayer } from '../../support/hls-client.ts';
 import { ask, LoopPublisher, makeClip } from '../../support/hls.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { checkout, freePorts, startTestKernel } from '../../support/test-kernel.ts';
 import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts';
 import { until } from '../../support/until.ts';
@@ -15,13 +16,12 @@ const FRAME_TICKS = 3000;
   const plugin = new PluginUnderTest('hls', join(checkout, 'plugins/hls/hls.plugin.ts'));
   const [port = 0, tlsPort = 0] = await freePorts(2);
   const kernel = await startTestKernel({ plugins: { hls: { port, tlsPort, path: plugin.folder, drainMs: 500 } } });
-  const folder = scratchFolder();
+  const folder = temporaryFolder(t);
   const publisher = new LoopPublisher(kernel.kernel.parts.media, 'swap', await makeClip(), { leadMs: 2500 });
   t.teardown(async () => {
     publisher.stop();
     await kernel.stop();
     plugin.remove();
-    rmSync(folder, { recursive: true, force: true });
   });
   const player = new LlPlayer(port, 'swap');
   await player.start();

@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { typeInfo } from 'tsyringe/dist/cjs/dependency-container.js';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import { PluginFolder } from '../../support/plugin-folder.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { toyPlugin, type ToyPlugin } from '../../support/toy-plugin.ts';
 import { until } from '../../support/until.ts';
@@ -289,12 +289,11 @@ test.serial('a server that is told to stop while a plugin starts ends that one t
 });
 
 test.serial('a package.json that is none leaves the server starting and the plugin failed with the reason', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-broken-'));
+  const folder = temporaryFolder(t);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ broken');
   const kernel = await startTestKernel({ plugins: { broken: { path: folder } } });
   t.regex(kernel.kernel.host.slot('broken').error?.message ?? '', /package\.json is no readable package\.json/);
   t.like(await kernel.call('plugin.info', { name: 'broken' }), { state: 'failed', sessions: 0 });
   await kernel.stop();
-  rmSync(folder, { recursive: true, force: true });
 });

@@ -1,15 +1,15 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { PluginWatcher } from '../../../core/plugin/watcher.ts';
 import { PluginFolder } from '../../support/plugin-folder.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { startTestKernel } from '../../support/test-kernel.ts';
 import { toyPlugin } from '../../support/toy-plugin.ts';
 import { until } from '../../support/until.ts';
 
 test.serial('an edit is a swap, a broken edit is reported, a mended one serves; a file of the kernel asks for a restart', async (t) => {
-  const kernelFolder = mkdtempSync(join(tmpdir(), 'wcs-core-'));
+  const kernelFolder = temporaryFolder(t);
   mkdirSync(join(kernelFolder, 'media'));
   writeFileSync(join(kernelFolder, 'media', 'bus.ts'), '');
   const toy = new PluginFolder('toy', toyPlugin('toy', 'v1'));
@@ -36,6 +36,5 @@ test.serial('an edit is a swap, a broken edit is reported, a mended one serves; 
     await kernel.stop();
     toy.remove();
     off.remove();
-    rmSync(kernelFolder, { recursive: true, force: true });
   }
 });

@@ -1,16 +1,15 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { hasFfmpeg } from '../../support/ffmpeg.ts';
 import { LoopPublisher, makeClip } from '../../support/hls.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { checkout } from '../../support/test-kernel.ts';
 import { pluginConformance } from '../../support/testing.ts';
 import { until } from '../../support/until.ts';
 
 if (hasFfmpeg) {
-  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
-  test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const clip = makeClip({ seconds: 4, gopFrames: 15 });
   let streams = 0;
 
@@ -33,7 +32,7 @@ if (hasFfmpeg) {
       return {
         verify: async () => {
           const before = bytes();
-          await until(() => bytes() > before, `more of ${name}`, 15_000);
+          await until(() => bytes() > before, `more of ${name}`);
           const files = readdirSync(folder).filter((file) => file.startsWith(`${name}.`));
           if (files.length !== 1) throw new Error(`${name} is in ${files.join(', ')}`);
         },

@@ -1,11 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { probePackets } from '../../support/ffmpeg.ts';
 import { LoopPublisher, makeClip } from '../../support/hls.ts';
 import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts';
 import { peerTest } from '../../support/peers.ts';
-import { probePackets, RecordingKernel } from '../../support/recordings.ts';
+import { RecordingKernel } from '../../support/recordings.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { checkout } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -16,10 +17,9 @@ const FRAMES_BETWEEN = 15;
 
 peerTest('ten recordings and one of two streams go through swaps without a frame missing', ['ffmpeg', 'ffprobe'], async (t) => {
   t.timeout(90_000);
-  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
+  const folder = temporaryFolder(t);
   const plugin = new PluginUnderTest('recorder', join(checkout, 'plugins', 'recorder', 'recorder.plugin.ts'));
   t.teardown(() => {
-    rmSync(folder, { recursive: true, force: true });
     plugin.remove();
   });
   const clip = await makeClip({ seconds: 4, gopFrames: 15, bFrames: 2 });
@@ -52,12 +52,12 @@ peerTest('ten recordings and one of two streams go through swaps without a frame
   await Promise.all(publishers.map(async ({ publication }) => {
     const [recording] = await kernel.files(publication.stream.name);
     t.is(recording!.error, undefined);
-    const { packets } = await probePackets(t, recording!.path);
+    const { packets } = await probePackets(recording!.path);
     t.is(packets.length, written.get(publication.stream.name)!, publication.stream.name);
   }));
   await kernel.kernel.call('multipleRecorder.terminate', { uri });
   const [joint] = await kernel.files(uri);
-  const { streams, packets } = await probePackets(t, joint!.path);
+  const { streams, packets } = await probePackets(joint!.path);
   t.is(streams.length, 4);
   const pictures = packets.filter(({ stream_index }) => stream_index === 0).map(({ dts }) => dts);
   // Of six times fifteen frames, three of seven are pictures.
@@ -68,8 +68,7 @@ peerTest('ten recordings and one of two streams go through swaps without a frame
 });
 
 test('the files of a plugin that is switched off are complete', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(t);
   const clip = await makeClip({ seconds: 2, gopFrames: 15 });
   const kernel = await RecordingKernel.start(t, folder, { streams: ['*'], nameTemplate: '{streamName}' });
   const publisher = new LoopPublisher(kernel.media, 'one', clip, { leadMs: 1500 });
@@ -78,5 +77,5 @@ test('the files of a plugin that is switched off are complete', async (t) => {
   publisher.stop();
   const [recording] = await kernel.files('one');
   t.is(recording!.file, 'one.mp4');
-  t.true((await probePackets(t, recording!.path)).packets.length > 40);
+  t.true((await probePackets(recording!.path)).packets.length > 40);
 });

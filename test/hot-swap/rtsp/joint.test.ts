@@ -1,14 +1,15 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts';
+import { probePackets } from '../../support/ffmpeg.ts';
 import { LoopPublisher, makeClip } from '../../support/hls.ts';
 import { peerTest } from '../../support/peers.ts';
 import { areInOrder, readStream } from '../../support/pulling-server.ts';
-import { probePackets, RecordingKernel } from '../../support/recordings.ts';
+import { RecordingKernel } from '../../support/recordings.ts';
 import { TestRtspClient } from '../../support/rtsp-client.ts';
 import { jumpsOf, NUMBERED_CONTROLS, NUMBERED_SDP, NumberedPublisher, numbersOf } from '../../support/rtsp-media.ts';
 import { FakeRtspServer } from '../../support/rtsp-server.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { checkout, freePorts } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -21,11 +22,10 @@ const LONG_MS = 60_000;
 
 peerTest('RTSP and the recorder are swapped while 20 pulls, 20 readers and 10 recordings run: none is lost, and nothing of any is missing', ['ffmpeg', 'ffprobe'], async (t) => {
   t.timeout(240_000);
-  const folder = mkdtempSync(join(tmpdir(), 'joint-'));
+  const folder = temporaryFolder(t);
   const plugins = ['rtsp', 'recorder'].map((name) => new PluginUnderTest(name, join(checkout, 'plugins', name, `${name}.plugin.ts`)));
   const [rtsp, recorder] = plugins as [PluginUnderTest, PluginUnderTest];
   t.teardown(() => {
-    rmSync(folder, { recursive: true, force: true });
     plugins.forEach((plugin) => plugin.remove());
   });
   const clip = await makeClip({ seconds: 4, gopFrames: 15 });
@@ -93,7 +93,7 @@ peerTest('RTSP and the recorder are swapped while 20 pulls, 20 readers and 10 re
   for (const [name, frames] of written) {
     const [file] = await recording.files(name);
     t.is(file?.error, undefined);
-    const { packets } = await probePackets(t, file?.path ?? '');
+    const { packets } = await probePackets(file?.path ?? '');
     t.is(packets.length, frames, name);
   }
   t.is(recording.complete.length, RECORDINGS, 'each recording is one file');

@@ -1,16 +1,16 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { TestRtspClient } from '../../support/rtsp-client.ts';
 import { jumpsOf, NUMBERED_CONTROLS, NUMBERED_SDP, NumberedPublisher, numbersOf } from '../../support/rtsp-media.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { checkout, freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
 /** An installation of its own whose copy of the plugin a test may change. */
-function copyOfInstallation(): string {
-  const root = mkdtempSync(join(tmpdir(), 'wcs-rtsp-'));
+function copyOfInstallation(t: ExecutionContext): string {
+  const root = temporaryFolder(t);
   mkdirSync(join(root, 'plugins'));
   for (const name of ['rtsp', 'vod']) cpSync(join(checkout, 'plugins', name), join(root, 'plugins', name), { recursive: true });
   for (const name of ['core', 'node_modules', 'package.json']) symlinkSync(join(checkout, name), join(root, name));
@@ -27,7 +27,7 @@ async function swap(server: TestKernel, root: string, version: number): Promise<
 for (const publish of ['tcp', 'udp'] as const) {
   test.serial(`readers over TCP and UDP get every packet of a publisher over ${publish} through swaps in the middle of pictures`, async (t) => {
     t.timeout(60_000);
-    const root = copyOfInstallation();
+    const root = copyOfInstallation(t);
     const [port] = await freePorts(1);
     const server = await startTestKernel({ root, plugins: { rtsp: { port } } });
     const publisher = new TestRtspClient(port!, 'swapped');
@@ -64,14 +64,13 @@ for (const publish of ['tcp', 'udp'] as const) {
     } finally {
       for (const client of [publisher, ...readers.map(({ client: reader }) => reader)]) client.close();
       await server.stop();
-      rmSync(root, { recursive: true, force: true });
     }
   });
 }
 
 test.serial('files that stand still, one paused and one not yet played, go on in the next version', async (t) => {
   t.timeout(60_000);
-  const root = copyOfInstallation();
+  const root = copyOfInstallation(t);
   const [port = 0] = await freePorts(1);
   const server = await startTestKernel({ root, plugins: { rtsp: { port }, vod: { folder: mediaFolder } } });
   const paused = new TestRtspClient(port, 'vod://small.mp4');
@@ -98,6 +97,5 @@ test.serial('files that stand still, one paused and one not yet played, go on in
   } finally {
     for (const client of [paused, described]) client.close();
     await server.stop();
-    rmSync(root, { recursive: true, force: true });
   }
 });

@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 
 /** True when the OpenSSH client and sshpass are installed. */
@@ -70,10 +70,10 @@ export async function sshRun(login: Login, command: readonly string[], input?: s
 }
 
 /** A fresh key pair in a folder of its own. */
-export function makeKey(type: string): { readonly identity: string; readonly publicKey: string; remove(): void } {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-ssh-'));
+export function makeKey(type: string): { readonly identity: string; readonly publicKey: string } {
+  const folder = temporaryFolder();
   const identity = join(folder, 'key');
   const { status, stderr } = spawnSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', 'test key', '-f', identity]);
   if (status !== 0) throw new Error(stderr.toString());
-  return { identity, publicKey: readFileSync(`${identity}.pub`, 'utf8').trim(), remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return { identity, publicKey: readFileSync(`${identity}.pub`, 'utf8').trim() };
 }

@@ -6,12 +6,13 @@ import type { ExecutionContext } from 'ava';
 import { indexMediaFile, openMediaReader } from '../../../core/formats/media-reader.ts';
 import type { FileSample, MediaReader } from '../../../core/formats/media-file.ts';
 import { fileSource, type CountedSource } from '../../support/byte-source.ts';
-import { ENCODERS, ffmpeg, probe, scratchFolder, testInputs, type ProbedPacket, type ProbedStream } from '../../support/ffmpeg.ts';
+import { ENCODERS, ffmpeg, probePackets, testInputs, type ProbedPacket, type ProbedStream } from '../../support/ffmpeg.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest } from '../../support/peers.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const BOUNDS = { bytes: 256 * 1024, spanUs: 500_000 };
-const folder = scratchFolder();
+const folder = temporaryFolder();
 
 const openFile = async (source: CountedSource): Promise<MediaReader> => openMediaReader(source, await indexMediaFile(source));
 
@@ -53,7 +54,7 @@ async function judge(t: ExecutionContext, path: string, { toleranceUs, dts, from
   t.teardown(() => source.close());
   const reader = await openFile(source);
   const samples = await readAll(reader);
-  const { streams, packets } = await probe(path);
+  const { streams, packets } = await probePackets(path);
   t.is(reader.tracks.length, streams.filter(({ codec_type }) => ['audio', 'video'].includes(codec_type)).length);
   for (const [track, { kind }] of reader.tracks.entries()) {
     const index = streams.findIndex(({ codec_type }) => codec_type === kind);

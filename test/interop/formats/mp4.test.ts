@@ -1,8 +1,9 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { encodeFragment, encodeInitSegment, type Mp4FragmentTrack, type Mp4Sample, type Mp4Track } from '../../../core/formats/mp4.ts';
-import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, probe, scratchFolder, testInputs, type ProbedStream } from '../../support/ffmpeg.ts';
+import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, probe, probePackets, testInputs, type ProbedStream } from '../../support/ffmpeg.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /** A track taken out of a clip, its samples in decoding order. */
 interface ClipTrack {
@@ -18,8 +19,7 @@ interface Recipe {
   readonly baseDecodeSeconds?: number;
 }
 
-const folder = scratchFolder();
-test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const interop = hasFfmpeg ? test.serial : test.serial.skip;
 
 const CONFIG_BOXES = { h264: 'avcC', hevc: 'hvcC', av1: 'av1C', vp9: 'vpcC', opus: 'dOps' } as const;
@@ -46,7 +46,7 @@ function trackOf(file: Buffer, stream: ProbedStream, id: number): Mp4Track {
 
 async function readClip(path: string, offsetShiftFrames: number): Promise<ClipTrack[]> {
   const file = readFileSync(path);
-  const { streams, packets } = await probe(path);
+  const { streams, packets } = await probePackets(path);
   return streams.map((stream, index) => {
     const track = trackOf(file, stream, index + 1);
     const own = packets.filter((packet) => packet.stream_index === index);

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TsReader, type TsInputStream, type TsUnit } from '../../../core/formats/mpegts-reader.ts';
-import { ENCODERS, ffmpeg, probe, scratchFolder, testInputs } from '../../support/ffmpeg.ts';
+import { ENCODERS, ffmpeg, probePackets, testInputs } from '../../support/ffmpeg.ts';
 import { peerTest } from '../../support/peers.ts';
 import { SoundFramer } from '../../../plugins/mpegts/session/sound-framer.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const folder = scratchFolder();
+const folder = temporaryFolder();
 
 function readFile(file: string): { streams: readonly TsInputStream[]; units: TsUnit[]; reader: TsReader } {
   const units: TsUnit[] = [];
@@ -38,7 +39,7 @@ for (const [codec, args, names] of cases) {
     t.is(streams.length, 1);
     t.is(streams[0]?.codec, codec);
     t.like(reader.counters, { gaps: 0, skippedBytes: 0, unusable: 0, damaged: 0 });
-    const { streams: probed, packets } = await probe(file);
+    const { streams: probed, packets } = await probePackets(file);
     t.true((names as readonly string[]).includes(probed[0]!.codec_name), probed[0]!.codec_name);
     if (isVideo) {
       t.deepEqual(units.map(({ pts90k, dts90k }) => [pts90k, dts90k]), packets.map(({ pts, dts }) => [pts, dts]));

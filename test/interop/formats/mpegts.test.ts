@@ -1,12 +1,12 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { TsMuxer, type TsStream } from '../../../core/formats/mpegts.ts';
-import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, probe, scratchFolder, testInputs, type ProbedFrame } from '../../support/ffmpeg.ts';
+import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, probe, testInputs, type ProbedFrame } from '../../support/ffmpeg.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { demuxTs, type ReadPes } from '../../support/ts-demux.ts';
 
-const folder = scratchFolder();
-test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const interop = hasFfmpeg ? test.serial : test.serial.skip;
 
 /** Packet id of the first stream that ffmpeg writes; the next ones follow. */

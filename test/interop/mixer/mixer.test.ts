@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { ffmpeg, scratchFolder } from '../../support/ffmpeg.ts';
+import { ffmpeg } from '../../support/ffmpeg.ts';
 import { PeerProcess, peerTest } from '../../support/peers.ts';
 import { StreamWatcher } from '../../support/stream-watcher.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { childrenOf } from '../../support/transcoded.ts';
 import { until } from '../../support/until.ts';
@@ -23,7 +24,7 @@ const HEARD = 0.2;
 const SILENT = 0.02;
 const PATIENCE_MS = 30_000;
 
-const folder = scratchFolder();
+const folder = temporaryFolder();
 let server: TestKernel;
 let url: string;
 

@@ -5,9 +5,10 @@ import type { JobPacket } from '../../../core/process/framing.ts';
 import { inputPort, OUTPUT_PORT, type MixEvent, type MixFormat, type MixSpec } from '../../../plugins/mixer/wire/mix-job.ts';
 import { liveCluster, liveHead } from '../../../plugins/transcoder/ffmpeg/live-matroska.ts';
 import { readMp4Clip } from '../../support/clip.ts';
-import { ffmpeg, hasFfmpeg, scratchFolder } from '../../support/ffmpeg.ts';
+import { ffmpeg, hasFfmpeg } from '../../support/ffmpeg.ts';
 import { openChildPool } from '../../support/media-processor.ts';
 import type { StepCommand } from '../../support/mix-steps.child.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { toneShare } from '../../support/tones.ts';
 import { until } from '../../support/until.ts';
 
@@ -19,7 +20,7 @@ const [TALKS, STOPS, END] = [75, 110, 260];
 const RATE_HZ = 8000;
 /** Around a change of encoder. */
 const NEAR_US = 40_000;
-const folder = scratchFolder();
+const folder = temporaryFolder();
 
 async function packetsOf(name: string, ...source: readonly string[]): Promise<readonly Uint8Array[]> {
   const file = join(folder, `${name}.mp4`);

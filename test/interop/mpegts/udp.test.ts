@@ -38,7 +38,7 @@ const streamOf = ({ kernel }: TestKernel, name: string) => kernel.parts.media.fi
 const tracksOf = (kernel: TestKernel, name: string, count: number) => until(() => {
   const tracks = streamOf(kernel, name)?.tracks ?? [];
   return tracks.length === count ? tracks : undefined;
-}, `${count} tracks of ${name}`, 20_000);
+}, `${count} tracks of ${name}`);
 
 function send(t: ExecutionContext, clip: string, uri: string, ...more: string[]): PeerProcess {
   return new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-re', '-stream_loop', '-1', '-i', join(mediaFolder, clip), '-c', 'copy', ...more, '-f', 'mpegts', uri]);
@@ -107,7 +107,7 @@ sideBySide('hasAudio false leaves the sound out', ['ffmpeg'], async (t) => {
   const kernel = await start(t);
   const { uri } = await startup(kernel, { localStreamName: 'silent', hasAudio: 'false' });
   send(t, 'avc.mp4', `${uri}?pkt_size=1316`);
-  await until(() => (streamOf(kernel, 'silent')?.cachedGop.length ?? 0) > 20, 'pictures', 15_000);
+  await until(() => (streamOf(kernel, 'silent')?.cachedGop.length ?? 0) > 20, 'pictures');
   t.deepEqual(streamOf(kernel, 'silent')?.tracks.map(({ kind }) => kind), ['video']);
   t.true(streamOf(kernel, 'silent')?.cachedGop.every(({ track }) => track.kind === 'video'));
 });
@@ -121,7 +121,7 @@ sideBySide('GStreamer sends H.264 and AAC by mpegtsmux and udpsink', ['gst-launc
   new PeerProcess(t, 'gst-launch-1.0', ['-q', ...pipeline.split(' ')]);
   const tracks = await tracksOf(kernel, 'gst', 2);
   t.deepEqual(tracks.map(({ codec }) => codec).sort(), ['aac', 'h264']);
-  await until(() => (streamOf(kernel, 'gst')?.cachedGop.length ?? 0) > 30, 'frames', 15_000);
+  await until(() => (streamOf(kernel, 'gst')?.cachedGop.length ?? 0) > 30, 'frames');
 });
 
 sideBySide('SRT comes by ffmpeg, and the next caller after the first one', ['ffmpeg'], async (t) => {

@@ -1,12 +1,15 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { ERRORS } from '../../../core/errors/codes.ts';
 import { discoverPrebuilt } from '../../../core/plugin/plugin-source.ts';
+import { blocksOf, GuideReader } from '../../support/guide-reader.ts';
 import { InstalledPackage } from '../../support/installed-package.ts';
 import { LineClient } from '../../support/line-client.ts';
-import { freePorts } from '../../support/test-kernel.ts';
+import { checkout, freePorts } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
+const guide = readFileSync(join(checkout, 'docs/PLUGINS.md'), 'utf8');
 let project: InstalledPackage;
 
 test.before(async () => {
@@ -53,9 +56,32 @@ test.serial('the server runs from it, and builds a plugin in TypeScript with its
   let output = '';
   server.stdout?.on('data', (chunk) => (output += String(chunk)));
   server.stderr?.on('data', (chunk) => (output += String(chunk)));
-  await until(() => output.includes('is running'), 'the server to start');
+  await until(() => output.includes('is running'), 'the server to start', 60_000);
   const client = new LineClient(port);
   t.is(await client.ask('Ada'), 'Good day 5, Ada! (1)', output);
   t.true(existsSync(join(project.folder, 'state')));
   client.socket.destroy();
+});
+
+test.serial('a reader who follows the guide word for word gets what it says', async (t) => {
+  t.timeout(240_000);
+  const ports = await freePorts(2);
+  const project = await InstalledPackage.install({ WCS_URL: `http://127.0.0.1:${ports[1] ?? 0}` });
+  const reader = new GuideReader(t, project, ports);
+  try {
+    for (const block of blocksOf(guide)) await reader.follow(block);
+  } finally {
+    reader.leave();
+    await project.remove();
+  }
+});
+
+test('the guide explains every error code of plugins', (t) => {
+  for (const code of Object.keys(ERRORS).filter((each) => each.startsWith('PLUGIN_E_'))) t.true(guide.includes(`| \`${code}\` |`), code);
+});
+
+test('the guide names files and folders that exist', (t) => {
+  const named = [...guide.matchAll(/`(examples\/[\w./-]+)`/g)].map(([, path = '']) => path);
+  t.true(named.length > 0);
+  for (const path of named) t.true(existsSync(join(checkout, path)), path);
 });

@@ -1,13 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { ffmpeg, scratchFolder } from '../../support/ffmpeg.ts';
+import { ffmpeg, probePackets } from '../../support/ffmpeg.ts';
 import type { Clip } from '../../support/hls.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest } from '../../support/peers.ts';
 import { probeClip, publishAtOnce, recordable } from '../../support/probed-clip.ts';
-import { checkMedia, probePackets, RecordingKernel, type CompleteRecording } from '../../support/recordings.ts';
+import { checkMedia, RecordingKernel, type CompleteRecording } from '../../support/recordings.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const CLIP_S = 5;
 const LEAST_S = '4.9';
@@ -21,14 +20,13 @@ const clipOf = (name: string): Promise<Clip> => {
 
 /** The first seconds of a clip, not encoded anew. */
 async function beginningOf(name: string): Promise<Clip> {
-  const file = join(scratchFolder(), `clip${extname(name)}`);
+  const file = join(temporaryFolder(), `clip${extname(name)}`);
   await ffmpeg('-i', join(mediaFolder, name), '-t', String(CLIP_S), '-c', 'copy', file);
   return probeClip(file);
 }
 
 async function record(t: ExecutionContext, clip: Clip, settings: Readonly<Record<string, unknown>> = {}): Promise<CompleteRecording> {
-  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(t);
   const kernel = await RecordingKernel.start(t, folder, settings);
   await publishAtOnce(kernel.media, 'clip', clip, { record: true });
   const [recording] = await kernel.files('clip');
@@ -50,7 +48,7 @@ for (const [name, containers, options] of [
       t.is(path.split('.').at(-1), container);
       await checkMedia(t, path, '--min-duration', LEAST_S, ...options);
       t.true(Math.abs(durationMs - clip.durationUs / 1000) < 100, `${durationMs}`);
-      const { packets, streams } = await probePackets(t, path);
+      const { packets, streams } = await probePackets(path);
       t.is(packets.length, recordable(clip), 'not one frame more or less');
       t.is(streams.length, clip.tracks.length);
     });
@@ -62,5 +60,5 @@ peerTest('VP8 and Opus are recorded as WebM, as the default is', ['ffmpeg', 'ffp
   const { path } = await record(t, clip);
   t.is(path.split('.').at(-1), 'webm');
   await checkMedia(t, path, '--min-duration', LEAST_S);
-  t.is((await probePackets(t, path)).packets.length, recordable(clip));
+  t.is((await probePackets(path)).packets.length, recordable(clip));
 });

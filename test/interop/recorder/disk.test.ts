@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { PeerProcess, peerTest } from '../../support/peers.ts';
 import { checkMedia } from '../../support/recordings.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 import { WcsServer } from '../../support/wcs-server.ts';
 
@@ -14,11 +14,9 @@ const RATE = 8;
 
 peerTest('what the disk refuses ends the recording with the reason, and neither its file nor the stream', ['ffmpeg', 'ffprobe'], async (t) => {
   t.timeout(120_000);
-  const records = mkdtempSync(join(tmpdir(), 'recordings-'));
-  t.teardown(() => rmSync(records, { recursive: true, force: true }));
-  const others = ['cli', 'hls', 'mixer', 'mpegts', 'rtsp', 'sip', 'snapshots', 'transcoder', 'vod', 'webrtc', 'websocket'];
-  const plugins = { ...Object.fromEntries(others.map((name) => [name, { enabled: false }])), recorder: { folder: records, nameTemplate: '{streamName}', pieceMs: 500 } };
-  const server = await WcsServer.start(t, { plugins, fileMaxBytes: FILE_MAX_BYTES });
+  const records = temporaryFolder(t);
+  const plugins = { recorder: { folder: records, nameTemplate: '{streamName}', pieceMs: 500 } };
+  const server = await WcsServer.start(t, { only: ['http', 'rtmp', 'recorder'], plugins, fileMaxBytes: FILE_MAX_BYTES });
   new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-readrate', String(RATE), '-stream_loop', '-1', '-i', join(mediaFolder, 'avc.mp4'), '-c', 'copy', '-f', 'flv', `${server.rtmpUrl}/full?record=true`]);
   await server.streamIsLive('full');
   const player = new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-i', `${server.rtmpUrl}/full`, '-t', '60', '-c', 'copy', '-f', 'null', '-']);

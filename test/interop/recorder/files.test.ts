@@ -1,12 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { ffmpeg } from '../../support/ffmpeg.ts';
+import { ffmpeg, probePackets } from '../../support/ffmpeg.ts';
 import { makeClip, type Clip } from '../../support/hls.ts';
 import { peerTest } from '../../support/peers.ts';
 import { beginClip, publishAtOnce, recordable } from '../../support/probed-clip.ts';
-import { probePackets, RecordingKernel } from '../../support/recordings.ts';
+import { RecordingKernel } from '../../support/recordings.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 
 const PEERS = ['ffmpeg', 'ffprobe'] as const;
@@ -15,8 +15,7 @@ let shared: Promise<Clip> | undefined;
 const clipOf = (): Promise<Clip> => (shared ??= makeClip({ seconds: 6, gopFrames: 15, bFrames: 2 }));
 
 function scratch(t: ExecutionContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(t);
   return folder;
 }
 
@@ -30,7 +29,7 @@ peerTest('a recording that is rotated by time is parted at key frames, and its p
   const parts = await kernel.files('parted', 3);
   t.deepEqual(parts.map(({ file }) => file).sort(), ['parted.mp4', 'parted_1.mp4', 'parted_2.mp4']);
   const ordered = ['parted_1.mp4', 'parted_2.mp4', 'parted.mp4'].map((file) => join(folder, file));
-  const probed = await Promise.all(ordered.map((file) => probePackets(t, file)));
+  const probed = await Promise.all(ordered.map((file) => probePackets(file)));
   for (const { packets, streams } of probed) {
     const video = streams.findIndex(({ codec_type }) => codec_type === 'video');
     t.true(packets.find(({ stream_index }) => stream_index === video)!.flags.startsWith('K'));
@@ -83,7 +82,7 @@ peerTest('REST starts, lists, restarts and stops recordings', PEERS, async (t) =
   publication.end('Stopped by user');
   await recording.files('live', 3);
   t.deepEqual(readdirSync(folder).filter((file) => file.startsWith('second')), ['second.mp4']);
-  await probePackets(t, join(folder, 'second.mp4'));
+  await probePackets(join(folder, 'second.mp4'));
 });
 
 peerTest('a format that changes in the middle begins a new file, and a publisher who returns goes on in the old one', PEERS, async (t) => {
@@ -99,7 +98,7 @@ peerTest('a format that changes in the middle begins a new file, and a publisher
   again.end('Stopped by user');
   const files = await kernel.files('changing', 2);
   t.deepEqual(files.map(({ file }) => file).sort(), ['changing.mp4', 'changing_1.mp4']);
-  const [first, second] = await Promise.all(['changing_1.mp4', 'changing.mp4'].map((file) => probePackets(t, join(kernel.folder, file))));
+  const [first, second] = await Promise.all(['changing_1.mp4', 'changing.mp4'].map((file) => probePackets(join(kernel.folder, file))));
   t.is(first!.packets.length, 2 * small.frames.length);
   t.is(second!.packets.length, recordable(large));
   t.is(second!.streams.find(({ codec_type }) => codec_type === 'video')!.width, 640);
@@ -119,7 +118,7 @@ peerTest('the script gets name and path, nothing of the server\'s secrets, and i
   await publishAtOnce(kernel.media, '$(words)', clip);
   await publishAtOnce(kernel.media, 'hang', clip);
   await until(() => existsSync(join(folder, 'child')), 'the hanging script');
-  await until(() => kernel.kernel.logLines.some((line) => line.includes('took longer than 1000 ms')), 'its end', 10_000);
+  await until(() => kernel.kernel.logLines.some((line) => line.includes('took longer than 1000 ms')), 'its end');
   const child = Number(readFileSync(join(folder, 'child'), 'utf8'));
   await until(() => { try { process.kill(child, 0); return false; } catch { return true; } }, 'the end of its child');
   t.regex(readFileSync(join(folder, 'called'), 'utf8'), new RegExp(`^word\\|\\$\\(words\\)\\|${join(folder, 'records')}/%24%28words%29\\.mp4\\|$`, 'm'));
@@ -165,7 +164,7 @@ peerTest('several streams are recorded in one file, also such as come later', PE
     await kernel.call('multipleRecorder.terminate', { uri });
     const [file] = await recording.files(uri);
     t.is(file!.file, `multi-recorder___meeting_1.${container}`);
-    const { streams, packets } = await probePackets(t, file!.path);
+    const { streams, packets } = await probePackets(file!.path);
     t.deepEqual(streams.map(({ codec_name }) => codec_name), ['h264', 'aac', 'h264', 'aac']);
     t.is(packets.length, 2 * clip.frames.length - half);
     const [rate, scale] = streams[2]!.time_base.split('/').map(Number) as [number, number];
@@ -183,6 +182,6 @@ peerTest('a complete MP4 is rewritten with its index in front when that is asked
   const bytes = readFileSync(recording!.path);
   t.false(bytes.includes('moof'));
   t.true(bytes.indexOf('moov') < bytes.indexOf('mdat'));
-  t.is((await probePackets(t, recording!.path)).packets.length, clip.frames.length);
+  t.is((await probePackets(recording!.path)).packets.length, clip.frames.length);
   t.deepEqual(readdirSync(kernel.folder), ['plain.mp4']);
 });

@@ -1,13 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { ffmpeg, scratchFolder } from '../../support/ffmpeg.ts';
+import { ffmpeg, probePackets } from '../../support/ffmpeg.ts';
 import type { Clip } from '../../support/hls.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { PeerProcess, peerTestsSideBySide } from '../../support/peers.ts';
 import { beginClip, probeClip } from '../../support/probed-clip.ts';
-import { checkMedia, probePackets, RecordingKernel } from '../../support/recordings.ts';
+import { checkMedia, RecordingKernel } from '../../support/recordings.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -16,14 +16,13 @@ const CLIP_S = 3;
 const PASSWORD = 'hush-hush';
 
 function scratch(t: ExecutionContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'recordings-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(t);
   return folder;
 }
 
 /** The first seconds of a clip, not encoded anew. */
 async function beginningOf(name: string): Promise<Clip> {
-  const file = join(scratchFolder(), name);
+  const file = join(temporaryFolder(), name);
   await ffmpeg('-i', join(mediaFolder, name), '-t', String(CLIP_S), '-c', 'copy', file);
   return probeClip(file);
 }
@@ -37,7 +36,7 @@ sideBySide('a stream that is pulled from another server is recorded whole, and i
   const origin = await RecordingKernel.start(t, scratch(t), {}, { rtmp: { port: originPort } });
   const puller = await RecordingKernel.start(t, scratch(t), { protocols: ['rtmp'], nameTemplate: '{streamName}-{videoCodec}', syncMs: 0 }, { rtmp: { port: (await freePorts(1))[0] } });
   new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-re', '-i', join(mediaFolder, 'avc.mp4'), '-t', '20', '-c', 'copy', '-f', 'flv', `rtmp://127.0.0.1:${originPort}/live/clip`]);
-  await until(() => origin.media.find('clip')?.tracks.length === 2, 'the stream at its origin', 20_000);
+  await until(() => origin.media.find('clip')?.tracks.length === 2, 'the stream at its origin');
   const uri = `rtmp://camera:${PASSWORD}@127.0.0.1:${originPort}/live/clip`;
   const stream = await puller.media.resolve(uri, { caller: '127.0.0.1' });
   let frames = 0;
@@ -45,7 +44,7 @@ sideBySide('a stream that is pulled from another server is recorded whole, and i
   await until(() => frames > 90, 'three seconds of pictures', 30_000);
   const rows = await puller.kernel.call('recorder.find_all');
   stream.terminate('Stopped by rest /terminate');
-  const [recording] = await until(() => (puller.complete.length > 0 ? puller.complete : undefined), 'the file', 15_000);
+  const [recording] = await until(() => (puller.complete.length > 0 ? puller.complete : undefined), 'the file');
   t.is(recording!.error, undefined);
   await checkMedia(t, recording!.path, '--min-duration', '2.5', '--loop', '20');
   const told = JSON.stringify([rows, recording, puller.started, readdirSync(puller.folder), puller.kernel.logLines]);
@@ -70,7 +69,7 @@ for (const container of ['mkv', 'mp4'] as const) {
     for (const publication of publications) publication.end('Stopped by user');
     await recording.kernel.call('multipleRecorder.terminate', { uri });
     const [file] = await recording.files(uri);
-    const { streams, packets } = await probePackets(t, file!.path);
+    const { streams, packets } = await probePackets(file!.path);
     t.deepEqual(streams.map(({ codec_name }) => codec_name), ['h264', 'aac', 'h264', 'aac']);
     const firstS = streams.map(({ time_base }, index) => {
       const [rate = 1, scale = 1] = time_base.split('/').map(Number);

@@ -5,8 +5,8 @@ import { until } from '../../support/until.ts';
 import { publishLoop, WcsServer } from '../../support/wcs-server.ts';
 
 const peerTest = peerTestsSideBySide(2);
-/** Two servers at once can't both have the ports that these listen on by default. */
-const ALONE = { plugins: { rtsp: { enabled: false }, sip: { enabled: false } } };
+/** Two servers at once can't both have the ports that others listen on by default. */
+const ALONE = { only: ['http', 'rtmp', 'hls'] };
 
 /** A row of `push.find_all` or `pull.rtmp.find_all`. */
 interface Row {
@@ -34,7 +34,7 @@ peerTest('nginx takes our push and plays it without a flaw, and goes on after it
   await nginx.kill();
   await until(async () => (await rowsOf(server, 'push.find_all'))[0]?.status === 'RECONNECTING', 'the break');
   await nginx.start();
-  await until(async () => (await rowsOf(server, 'push.find_all'))[0]?.status === 'CONNECTED', 'the push to run again', 20_000);
+  await until(async () => (await rowsOf(server, 'push.find_all'))[0]?.status === 'CONNECTED', 'the push to run again');
   await checkPicturesAndSound(t, `${nginx.url('live')}/rtmp_demo`, 3, ['--min-duration', '2']);
   const after = await server.stream('demo');
   t.like(after, { status: 'PUBLISHING', mediaSessionId: (before as unknown as Row).mediaSessionId }, 'the stream never noticed');

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import test from 'ava';
 import { checkPicturesAndSound } from '../../support/av-check.ts';
-import { scratchFolder } from '../../support/ffmpeg.ts';
 import { Nginx } from '../../support/nginx.ts';
 import { PeerProcess, peerTestsSideBySide } from '../../support/peers.ts';
 import { RtmpClient } from '../../support/rtmp-client.ts';
 import { FakeRtmpServer } from '../../support/fake-rtmp-server.ts';
 import { realConfigs } from '../../support/rtmp-media.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts, startTestKernel, type TestKernel, type TestKernelOptions } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 import { publishLoop } from '../../support/wcs-server.ts';
@@ -26,7 +26,7 @@ async function startServer(t: Parameters<typeof FakeRtmpServer.start>[0], settin
   return { server, port, tlsPort, rtmpUrl: `rtmp://127.0.0.1:${port}/live` };
 }
 
-const isLive = ({ kernel }: TestKernel, name: string) => until(() => kernel.parts.media.find(name)?.tracks.length === 2, `stream ${name}`, 15_000);
+const isLive = ({ kernel }: TestKernel, name: string) => until(() => kernel.parts.media.find(name)?.tracks.length === 2, `stream ${name}`);
 
 peerTest('nginx that refuses a publisher is reported, and nothing is left of the push', ['ffmpeg', 'nginx'], async (t) => {
   const source = await startServer(t);
@@ -44,7 +44,7 @@ peerTest('ffmpeg that listens receives a push without a flaw', ['ffmpeg'], async
   publishLoop(t, source, 'demo');
   await isLive(source.server, 'demo');
   const [port = 0] = await freePorts(1);
-  const file = join(scratchFolder(), 'received.mkv');
+  const file = join(temporaryFolder(), 'received.mkv');
   const receiver = new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-listen', '1', '-i', `rtmp://127.0.0.1:${port}/app/name`, '-t', '4', '-c', 'copy', file]);
   const push = await until(() => source.server.call('push.startup', { streamName: 'demo', rtmpUrl: `rtmp://127.0.0.1:${port}/app/name`, rtmpTransponderFullUrl: true }).catch(() => undefined), 'ffmpeg to listen');
   const { status, stderr } = await receiver.finished;

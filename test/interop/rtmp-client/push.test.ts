@@ -6,9 +6,9 @@ import { encodeAudioBody, parseAudioBody } from '../../../core/formats/flv.ts';
 import { encodeOpusHead, parseOpusHead } from '../../../core/formats/opus.ts';
 import type { RtmpMessage } from '../../../plugins/rtmp/wire/message.ts';
 import { FakeRtmpServer } from '../../support/fake-rtmp-server.ts';
-import { scratchFolder } from '../../support/ffmpeg.ts';
 import { RtmpClient } from '../../support/rtmp-client.ts';
 import { numberedPicture, numberedSound, pictureNumbers, realConfigs, soundNumbers } from '../../support/rtmp-media.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -19,7 +19,7 @@ interface Row {
 }
 
 const configs = realConfigs();
-const soundFolder = join(scratchFolder(), 'media');
+const soundFolder = join(temporaryFolder(), 'media');
 let server: TestKernel;
 let port: number;
 

@@ -2,14 +2,15 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, probe, scratchFolder, testInputs } from '../../support/ffmpeg.ts';
+import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, probe, testInputs } from '../../support/ffmpeg.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
 // The last two at the same time: they wait for the pace of the clip.
 const serial = hasFfmpeg ? test.serial : test.skip;
 const real = hasFfmpeg ? test : test.skip;
-const folder = scratchFolder();
+const folder = temporaryFolder();
 const clip = join(folder, 'clip.flv');
 const children = new Set<ChildProcess>();
 let server: TestKernel;
@@ -33,7 +34,7 @@ function start(command: string, ...args: string[]): { child: ChildProcess; done:
 }
 
 const publish = (name: string, ...more: string[]) => start('ffmpeg', '-nostdin', '-v', 'error', '-re', ...more, '-i', clip, '-c', 'copy', '-f', 'flv', `${url}/${name}`);
-const stream = (name: string) => until(() => server.kernel.parts.media.find(name), `stream ${name}`, 8000);
+const stream = (name: string) => until(() => server.kernel.parts.media.find(name), `stream ${name}`);
 
 serial('late joiners begin with the cached pictures: ffprobe and rtmpdump play', async (t) => {
   const publisher = publish('late', '-stream_loop', '3');
@@ -63,7 +64,7 @@ real('ffmpeg publishes B-frames and AAC, and a waiting ffmpeg player gets every 
   const file = join(folder, 'played.flv');
   const player = start('ffmpeg', '-nostdin', '-v', 'error', '-y', '-i', `${url}/clip`, '-c', 'copy', '-f', 'flv', file);
   const publisher = publish('clip');
-  const { tracks } = await until(() => { const found = server.kernel.parts.media.find('clip'); return found !== undefined && found.tracks.length === 2 ? found : undefined; }, 'tracks', 8000);
+  const { tracks } = await until(() => { const found = server.kernel.parts.media.find('clip'); return found !== undefined && found.tracks.length === 2 ? found : undefined; }, 'tracks');
   t.like(tracks.find(({ kind }) => kind === 'video'), { codec: 'h264', width: 160, height: 96, clockRateHz: 90_000 });
   t.like(tracks.find(({ kind }) => kind === 'audio'), { codec: 'aac', sampleRateHz: 48_000, channels: 2 });
   t.is(await publisher.done, 0);
@@ -82,12 +83,12 @@ real('a killed encoder that comes back within the grace goes on for its players'
   const live = await stream('resumed');
   await until(() => live.tracks.length === 2, 'tracks');
   const player = start('ffmpeg', '-nostdin', '-v', 'error', '-y', '-i', `${url}/resumed`, '-c', 'copy', '-f', 'flv', file);
-  await until(() => live.subscriberCount > 0, 'the player', 8000);
+  await until(() => live.subscriberCount > 0, 'the player');
   first.child.kill('SIGKILL');
   await first.done;
   await until(() => live.state === 'suspended', 'the break');
   const second = publish('resumed');
-  await until(() => live.state === 'live', 'the return', 8000);
+  await until(() => live.state === 'live', 'the return');
   t.is(await second.done, 0);
   t.is(await player.done, 0);
   const { packets, streams } = await probe(file);

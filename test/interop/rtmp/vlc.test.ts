@@ -1,8 +1,8 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkPicturesAndSound } from '../../support/av-check.ts';
 import { peerTest, runPeer } from '../../support/peers.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { checkout, freePorts, startTestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 import { publishLoop } from '../../support/wcs-server.ts';
@@ -11,11 +11,8 @@ peerTest('VLC plays a stream by RTMP and by HLS without a flaw', ['ffmpeg', 'cvl
   t.timeout(180_000);
   const [rtmp = 0, hls = 0, hlsTls = 0] = await freePorts(3);
   const server = await startTestKernel({ plugins: { rtmp: { port: rtmp }, hls: { port: hls, tlsPort: hlsTls } } });
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-vlc-'));
-  t.teardown(async () => {
-    await server.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const folder = temporaryFolder(t);
+  t.teardown(() => server.stop());
   // VLC runs as nobody.
   chmodSync(folder, 0o777);
   const rtmpUrl = `rtmp://127.0.0.1:${rtmp}/live`;

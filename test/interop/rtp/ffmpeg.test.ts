@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
@@ -14,13 +14,13 @@ import { LatmDepacketiser, latmPacketiser } from '../../../core/rtp/payload/latm
 import type { PayloadCodec } from '../../../core/rtp/payload/payload-formats.ts';
 import { SequenceUnwrapper } from '../../../core/rtp/sequence.ts';
 import { readIvfClip, readMp4Clip, type Clip } from '../../support/clip.ts';
-import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, scratchFolder, testInputs } from '../../support/ffmpeg.ts';
+import { ENCODERS, ffmpeg, hasFfmpeg, pictureSums, testInputs } from '../../support/ffmpeg.ts';
 import { sendUnits, toHex } from '../../support/rtp-payload.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 
 const real = hasFfmpeg ? test.serial : test.serial.skip;
-const folder = scratchFolder();
-test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const FRAME_RATE = 25;
 const SECONDS = 2;
@@ -139,7 +139,7 @@ for (const peer of PEERS) {
     });
     const { port } = socket.address();
     await ffmpeg('-readrate', '4', '-i', pathOf(peer), '-c', 'copy', '-f', 'rtp', `rtp://127.0.0.1:${port}?pkt_size=1200`);
-    await until(() => got.length >= frames.length, `${frames.length} frames`, 2000);
+    await until(() => got.length >= frames.length, `${frames.length} frames`);
     socket.close();
     if (peer.codec === 'aac') got.length = Math.min(got.length, frames.length);
     t.deepEqual(got.map(({ data }) => md5(data)), frames.map(({ data }) => md5(data)));
@@ -185,7 +185,7 @@ real('packets of MP4A-LATM that ffmpeg sends become the frames that it sent', as
     depacketiser.push(payload, timestamp, marker, false);
   });
   await ffmpeg('-readrate', '4', '-i', pathOf(AAC_PEER), '-c', 'copy', '-f', 'rtp', '-rtpflags', 'latm', `rtp://127.0.0.1:${socket.address().port}?pkt_size=1200`);
-  await until(() => got.length >= frames.length - 4, 'frames', 2000);
+  await until(() => got.length >= frames.length - 4, 'frames');
   socket.close();
   t.deepEqual(got, frames.slice(0, got.length).map(({ data }) => md5(data)));
 });

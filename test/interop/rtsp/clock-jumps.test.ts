@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { MediaFrame } from '../../../core/media/frame.ts';
 import { encodeInterleaved } from '../../../plugins/rtsp/wire/message-writer.ts';
-import { scratchFolder } from '../../support/ffmpeg.ts';
 import { ask } from '../../support/hls.ts';
 import { peerTest, runPeer } from '../../support/peers.ts';
 import { RecordingKernel } from '../../support/recordings.ts';
 import { NUMBERED_SDP, NumberedPublisher } from '../../support/rtsp-media.ts';
 import { FakeRtspServer } from '../../support/rtsp-server.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -94,7 +94,7 @@ function counted(from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, index) => String(from + index));
 }
 
-const folder = scratchFolder();
+const folder = temporaryFolder();
 
 peerTest('a camera whose clock jumps an hour ahead in the middle of a picture, and back, costs its readers that picture: they are told of a break, and nothing ends', ['ffprobe'], async (t) => {
   t.timeout(180_000);

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { scratchFolder } from '../../support/ffmpeg.ts';
 import { peerTestsSideBySide } from '../../support/peers.ts';
 import { avCheck, ffmpegPlays, ffmpegPublishes, type RtspTransport } from '../../support/rtsp-peers.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 import { publishLoop } from '../../support/wcs-server.ts';
 
 const peerTest = peerTestsSideBySide(3);
-const folder = scratchFolder();
+const folder = temporaryFolder();
 const PLAYED_S = 5;
 /** ffmpeg corrects its clock within the first seconds. */
 const LIVE = ['--seconds', String(PLAYED_S), '--loop', '20', '--skip', '2'];

@@ -1,13 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { scratchFolder } from '../../support/ffmpeg.ts';
 import { PeerProcess, peerTestsSideBySide } from '../../support/peers.ts';
 import { avCheck, ffmpegPlays, ffmpegPublishes, gstreamerPublishes, type RtspTransport } from '../../support/rtsp-peers.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
-const folder = scratchFolder();
+const folder = temporaryFolder();
 const peerTest = peerTestsSideBySide(5);
 /** Some seven seconds of the clip, of which the first four are left out. */
 const RECORDED_BYTES = 1_500_000;

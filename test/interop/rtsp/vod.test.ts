@@ -1,6 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { linkSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { linkSync } from 'node:fs';
 import { join } from 'node:path';
 import { nalType } from '../../../core/formats/h264.ts';
 import { headerOf, type RtspResponse } from '../../../plugins/rtsp/wire/message.ts';
@@ -9,6 +8,7 @@ import { parseRtpInfo } from '../../../plugins/rtsp/wire/rtp-info.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest, runPeer } from '../../support/peers.ts';
 import { TestRtspClient } from '../../support/rtsp-client.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -17,7 +17,7 @@ const PICTURE_TICKS = 3000;
 /** On a busy machine. */
 const LONG_MS = 60_000;
 const FILE = 'vod://film.mp4';
-const folder = mkdtempSync(join(tmpdir(), 'wcs-rtsp-vod-'));
+const folder = temporaryFolder();
 let server: TestKernel;
 let port: number;
 
@@ -29,10 +29,7 @@ test.before(async () => {
 test.after('copies end with their readers', async () => {
   await until(() => !server.kernel.parts.media.streams().some(({ name }) => name.startsWith(FILE)), 'the end of the copies', LONG_MS);
 });
-test.after.always(async () => {
-  await server.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+test.after.always(() => server.stop());
 
 /** The first packets of the pictures that a player got, from one packet on: RTP timestamp and NAL unit type. */
 function pictures({ packets }: TestRtspClient, from = 0): { readonly timestamp: number; readonly type: number }[] {

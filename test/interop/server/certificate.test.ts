@@ -32,7 +32,7 @@ async function askOn(socket: TLSSocket): Promise<string> {
 }
 
 test.serial('A certificate replaced on disk serves new handshakes after tls.reload while an old connection lives', async (t) => {
-  const server = await WcsServer.start(t);
+  const server = await WcsServer.start(t, { only: ['http', 'hls'] });
   const { httpTls, hlsTls } = server.ports;
   const old = await handshake(httpTls);
   t.teardown(() => old.destroy());
@@ -54,14 +54,14 @@ test.serial('A certificate replaced on disk serves new handshakes after tls.relo
 
 test.serial('Files of one\'s own are taken from wcs.yml; a key that does not fit is refused and the pair in use stays', async (t) => {
   const [first, second] = await Promise.all([makeSelfSigned(), makeSelfSigned()]);
-  const launched = await WcsServer.launch(t, { config: { tls: { cert: 'missing.pem', key: 'missing-key.pem' } } });
+  const launched = await WcsServer.launch(t, { only: ['http'], config: { tls: { cert: 'missing.pem', key: 'missing-key.pem' } } });
   t.deepEqual(await launched.exited, { code: 1, signal: null });
   t.regex(launched.stderr, /missing-key\.pem|missing\.pem/);
 
   const files = { cert: join(launched.folder, 'cert.pem'), key: join(launched.folder, 'key.pem') };
   writeFileSync(files.cert, first.cert);
   writeFileSync(files.key, first.key);
-  const server = await WcsServer.start(t, { config: { tls: files } });
+  const server = await WcsServer.start(t, { only: ['http'], config: { tls: files } });
   const expected = new X509Certificate(first.cert).fingerprint256;
   t.is(await fingerprintOn(server.ports.httpTls), expected);
   writeFileSync(files.cert, second.cert);

@@ -27,7 +27,7 @@ let endedAfterMs: Promise<number>;
 
 // It ends when the time for `prepare` is over: the tests before the last one use that time.
 test.before(async () => {
-  starting = await WcsServer.spawn({ plugins: { slow: { path: slow.folder } } });
+  starting = await WcsServer.spawn({ only: ['http'], plugins: { slow: { path: slow.folder } } });
   await until(() => starting.health(), 'an answer', 60_000);
   const startedAtMs = performance.now();
   starting.child.kill('SIGTERM');
@@ -61,7 +61,7 @@ test.serial('A second signal exits at once, with the number of the signal', asyn
   const stubborn = new PluginFolder('stubborn', STUBBORN_PLUGIN);
   t.teardown(() => stubborn.remove());
   for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]] as const) {
-    const server = await WcsServer.start(t, { plugins: { stubborn: { path: stubborn.folder } } });
+    const server = await WcsServer.start(t, { only: ['http'], plugins: { stubborn: { path: stubborn.folder } } });
     server.child.kill('SIGTERM');
     await until(() => server.log.some(({ msg }) => msg === 'http@1 ends'), 'the drain to be under way');
     t.is(server.child.exitCode, null);
@@ -75,7 +75,7 @@ test.serial('A second signal exits at once, with the number of the signal', asyn
 test.serial('A drain that never ends is cut at its limit, and the server still exits 0', async (t) => {
   const stubborn = new PluginFolder('stubborn', STUBBORN_PLUGIN);
   t.teardown(() => stubborn.remove());
-  const server = await WcsServer.start(t, { plugins: { stubborn: { path: stubborn.folder, drainMs: 500 } } });
+  const server = await WcsServer.start(t, { only: ['http'], plugins: { stubborn: { path: stubborn.folder, drainMs: 500 } } });
   server.child.kill('SIGTERM');
   t.deepEqual(await server.exited, { code: 0, signal: null });
 });

@@ -1,10 +1,9 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { statSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import test from 'ava';
 import { PluginFolder } from '../../support/plugin-folder.ts';
 import { RtmpClient } from '../../support/rtmp-client.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 import { WcsServer } from '../../support/wcs-server.ts';
 
@@ -18,8 +17,7 @@ const SLOW_PLUGIN = `
 `;
 
 test.serial('The first start prints every listener, the dashboard and a password that works; the second start prints no password', async (t) => {
-  const state = mkdtempSync(join(tmpdir(), 'wcs-state-'));
-  t.teardown(() => rmSync(state, { recursive: true, force: true }));
+  const state = temporaryFolder(t);
   const server = await WcsServer.start(t, { knownPassword: false, stateDir: state });
   await until(() => /Admin password .*\n/.test(server.stdout), 'the password');
   const { rtmp, hls, hlsTls, http, httpTls, ssh, webSocket: websocket, webSocketTls, media: webrtc } = server.ports;

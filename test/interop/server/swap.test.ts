@@ -16,7 +16,7 @@ const PLUGINS = ['rtmp', 'hls'] as const;
 peerTest('Recordings by RTMP and HLS across swaps of rtmp, over which all is published, and of hls have no gap in picture or sound', ['ffmpeg'], async (t) => {
   const versions = PLUGINS.map((name) => new PluginUnderTest(name, join(checkout, `plugins/${name}/${name}.plugin.ts`)));
   t.teardown(() => versions.forEach((plugin) => plugin.remove()));
-  const server = await WcsServer.start(t, { plugins: Object.fromEntries(versions.map(({ name, folder }) => [name, { path: folder }])) });
+  const server = await WcsServer.start(t, { only: ['http', ...PLUGINS], plugins: Object.fromEntries(versions.map(({ name, folder }) => [name, { path: folder }])) });
   publishLoop(t, server, 'demo');
   await server.streamIsLive('demo');
   const generation = async (name: string): Promise<string | undefined> => (await server.pluginHealth(name))?.generation;

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startBaresip } from '../../support/baresip.ts';
 import { ffmpeg } from '../../support/ffmpeg.ts';
@@ -7,6 +6,7 @@ import { startKamailio } from '../../support/kamailio.ts';
 import { Nginx } from '../../support/nginx.ts';
 import { peerTest, runPeer } from '../../support/peers.ts';
 import { startCallServer } from '../../support/sip/call-server.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts } from '../../support/test-kernel.ts';
 import { toneShare } from '../../support/tones.ts';
 import { until } from '../../support/until.ts';
@@ -24,8 +24,7 @@ function samplesOf(file: string): Int16Array {
 
 peerTest('calls are streams: a file is heard in a video call that is watched over HLS, and another call is pushed to nginx', ['kamailio', 'baresip', 'ffmpeg', 'nginx'], async (t) => {
   t.timeout(90_000);
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-calls-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(t);
   const [hlsPort = 0, hlsTls = 0, rtmpPort = 0] = await freePorts(3);
   const made = ffmpeg('-f', 'lavfi', '-i', `sine=frequency=${INJECTED_HZ}:sample_rate=48000:duration=60`, '-c:a', 'libopus', '-ac', '2', '-b:a', '96k', join(folder, 'tone.mkv'));
   const [server, pbx, nginx] = await Promise.all([
@@ -54,7 +53,7 @@ peerTest('calls are streams: a file is heard in a video call that is watched ove
     t.true(frames.length >= 15, `${frames.length} pictures`);
   };
   const pull = async (): Promise<void> => {
-    await until(async () => (await nginx.statistics())?.includes('<name>rtmp_pushed</name>'), 'the stream at nginx', 20_000);
+    await until(async () => (await nginx.statistics())?.includes('<name>rtmp_pushed</name>'), 'the stream at nginx');
     const file = join(folder, 'pushed.s16');
     const { status, stderr } = await runPeer(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-y', '-rw_timeout', '20000000', '-i', `${nginx.url('record')}/rtmp_pushed`, '-t', WATCHED_S, '-map', '0:a', '-f', 's16le', '-ar', String(RATE_HZ), '-ac', '1', file]);
     t.is(status, 0, stderr);

@@ -17,7 +17,7 @@ peerTest('a call without a browser: a stream is heard by baresip, and what it re
   await server.call('call.startup', { callId: 'one', callee: '1002', toStream: 'echoed', ...account });
   await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', 'the answer', 30_000);
   await server.call('call.inject_stream', { callId: 'one', streamName: 'tone' });
-  await until(async () => toneShare(await server.hear('echoed', 200), 8000, 1000) > 0.9, 'the tone to come back', 15_000);
+  await until(async () => toneShare(await server.hear('echoed', 200), 8000, 1000) > 0.9, 'the tone to come back');
   const samples = await server.hear('echoed', 1000);
   t.true(toneShare(samples, 8000, 1000) > 0.9, `share of the tone ${toneShare(samples, 8000, 1000)}`);
   const level = levelOf(samples);
@@ -115,17 +115,17 @@ peerTest('media is encrypted with keys of the description, or by DTLS: the tone 
     await server.call('call.startup', { callId: 'one', callee, toStream: 'heard', ...account });
     await until(async () => (await server.statusOf('one')) === 'ESTABLISHED', `the answer of ${callee}`, 30_000);
     await server.call('call.inject_stream', { callId: 'one', streamName: 'tone' });
-    await until(async () => toneShare(await server.hear('heard', 200), 8000, 440) > 0.9, `the tone of ${callee}`, 15_000);
+    await until(async () => toneShare(await server.hear('heard', 200), 8000, 440) > 0.9, `the tone of ${callee}`);
   }
   plugin.writeGood();
   await dtls.call('plugin.reload', { name: 'sip' });
-  await until(async () => toneShare(await dtls.hear('heard', 200), 8000, 440) > 0.9, 'the tone behind the swap', 15_000);
+  await until(async () => toneShare(await dtls.hear('heard', 200), 8000, 440) > 0.9, 'the tone behind the swap');
   for (const server of [sdes, dtls]) {
     await server.call('call.terminate', { callId: 'one' });
     t.is(await server.statusOf('one'), undefined);
     t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
   }
   // What it has understood of ours, in both calls.
-  const counted = await until(() => [...baresip.log().matchAll(/^packets:\s+(\d+)\s+(\d+)/gm)].map(([, , received]) => Number(received)).filter((received) => received > 10).length >= 2, 'the statistics of baresip', 5000).catch(() => false);
+  const counted = await until(() => [...baresip.log().matchAll(/^packets:\s+(\d+)\s+(\d+)/gm)].map(([, , received]) => Number(received)).filter((received) => received > 10).length >= 2, 'the statistics of baresip').catch(() => false);
   t.true(counted, baresip.log().slice(-2000));
 });

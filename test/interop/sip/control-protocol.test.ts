@@ -33,7 +33,7 @@ class ControlClient {
     const id = randomUUID();
     const bytes = encodeControlMessage({ id, kind, fields, payload });
     for (let at = 0; at < bytes.length; at += size) this.socket.write(bytes.subarray(at, at + size));
-    const answer = await until(() => this.received.find((message) => message.kind === 'response' && message.fields[0] === id), `the answer to ${kind}`, 4000);
+    const answer = await until(() => this.received.find((message) => message.kind === 'response' && message.fields[0] === id), `the answer to ${kind}`);
     return Object.assign(answer.fields.slice(1), { payload: answer.payload });
   }
 }

@@ -49,7 +49,7 @@ peerTest('SIPp sends us to another and hangs up: the call goes on there, with th
   const { status, stderr } = await referrer.finished;
   t.is(status, 0, stderr);
   // The first SIPp returns nothing: the tone comes from the second.
-  await until(async () => toneShare(await server.hear('heard-one', 200), 8000, 1000) > 0.9, 'the tone of the one that we were sent to', 15_000);
+  await until(async () => toneShare(await server.hear('heard-one', 200), 8000, 1000) > 0.9, 'the tone of the one that we were sent to');
   t.is(server.kernel.kernel.parts.media.find('heard-one')?.id, stream, 'readers have seen no end');
   t.like(await server.call('call.find', { callId: 'one' }), [{ callId: 'one', callee: 'next', status: 'ESTABLISHED' }]);
   await server.call('call.terminate', { callId: 'one' });

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { ffmpeg, scratchFolder } from '../../support/ffmpeg.ts';
+import { ffmpeg } from '../../support/ffmpeg.ts';
 import { PeerProcess, peerTest } from '../../support/peers.ts';
 import { StreamWatcher } from '../../support/stream-watcher.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { freePorts, startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 import { until } from '../../support/until.ts';
 
@@ -10,7 +11,7 @@ const PATIENCE_MS = 30_000;
 /** Turned by a quarter. */
 const SIZE = { width: 120, height: 160 };
 
-const folder = scratchFolder();
+const folder = temporaryFolder();
 let server: TestKernel;
 let url: string;
 

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Clip } from '../../support/clip.ts';
 import { readIvfClip, readMp4Clip } from '../../support/clip.ts';
-import { ffmpeg, hasFfmpeg, scratchFolder } from '../../support/ffmpeg.ts';
+import { ffmpeg, hasFfmpeg } from '../../support/ffmpeg.ts';
 import { ChainRecorder, convert, decoded, inputOf, openProcessor, outputFile, pushFrame, tonesOf, type BackEnd, type OpenProcessor } from '../../support/media-processor.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 import { loadG729 } from '../../../core/process/av/g729-encoder.ts';
 import type { MediaProcessor } from '../../../plugins/transcoder/processor/processor.ts';
@@ -37,7 +38,7 @@ const clips = new Map<string, Promise<Clip>>();
 /** A clip, made once. */
 function clipOf(codec: 'h264' | 'aac' | 'opus', ...args: readonly string[]): Promise<Clip> {
   const make = async (): Promise<Clip> => {
-    const file = join(scratchFolder(), 'clip.mp4');
+    const file = join(temporaryFolder(), 'clip.mp4');
     await ffmpeg(...args, '-t', String(SECONDS), file);
     return readMp4Clip(file, codec);
   };
@@ -111,7 +112,7 @@ for (const name of ['node-av', 'ffmpeg'] as const) {
     t.timeout(240_000);
     const halves = 'color=red:size=80x120:rate=25[left];color=blue:size=80x120:rate=25[right];[left][right]hstack';
     const clip = await clipOf('h264', '-f', 'lavfi', '-i', halves, '-c:v', 'libx264', '-bf', '0', '-g', '25', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p');
-    const watermarkFile = join(scratchFolder(), 'a green.png');
+    const watermarkFile = join(temporaryFolder(), 'a green.png');
     await ffmpeg('-f', 'lavfi', '-i', 'color=green:size=40x40', '-frames:v', '1', watermarkFile);
     const processor = await processorOf(name);
     const recorder = await convert(processor, inputOf(clip.track, { width: 160, height: 120, frameRate: 25 }), clip.frames, [{ ...H264, rotationDegrees: 90, watermarkFile }, { ...H264, rotationDegrees: 180 }, { ...H264, rotationDegrees: 270, maxWidth: 60 }, { ...H264, watermarkFile }]);
@@ -119,7 +120,7 @@ for (const name of ['node-av', 'ffmpeg'] as const) {
     /** Colours at the upper left corner, the upper right one, and the lower left one. */
     const coloursOf = async (port: number): Promise<unknown[]> => {
       const { width = 0, height = 0 } = recorder.formatOf(port) ?? {};
-      const raw = join(scratchFolder(), 'raw');
+      const raw = join(temporaryFolder(), 'raw');
       await ffmpeg('-i', outputFile(recorder, port), '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', raw);
       const bytes = readFileSync(raw);
       return [[8, 8], [width - 8, 8], [8, height - 8]].map(([x = 0, y = 0]) => ['red', 'green', 'blue'][[0, 1, 2].sort((a, b) => bytes[(y * width + x) * 3 + b]! - bytes[(y * width + x) * 3 + a]!)[0]!]);
@@ -129,7 +130,7 @@ for (const name of ['node-av', 'ffmpeg'] as const) {
 
   run(`${name} makes H.264 of VP8`, async (t) => {
     t.timeout(240_000);
-    const file = join(scratchFolder(), 'clip.ivf');
+    const file = join(temporaryFolder(), 'clip.ivf');
     await ffmpeg('-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25', '-t', String(SECONDS), '-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-y', file);
     const clip = readIvfClip(file, 'vp8', 25);
     const processor = await processorOf(name);
@@ -179,7 +180,7 @@ for (const name of ['node-av', 'ffmpeg'] as const) {
   const packets = recorder.of(0);
   t.true(packets.length >= SECONDS * 50 - 5 && packets.every(({ data }) => data.length === 20));
   t.true(packets.slice(1).every(({ ptsUs }, index) => ptsUs - packets[index]!.ptsUs === 20_000));
-  const [file, wave] = [join(scratchFolder(), 'made.g729'), join(scratchFolder(), 'made.wav')];
+  const [file, wave] = [join(temporaryFolder(), 'made.g729'), join(temporaryFolder(), 'made.wav')];
   writeFileSync(file, Buffer.concat(packets.map(({ data }) => data)));
   await ffmpeg('-f', 'g729', '-i', file, wave);
   const [toneHz = 0] = await tonesOf([wave]);
@@ -218,7 +219,7 @@ for (const name of ['node-av', 'ffmpeg'] as const) {
   for (const frame of clip.frames.slice(0, 20)) pushFrame(chain, frame);
   await until(() => recorder.packets.length > 5);
   process.kill((processor as unknown as { pids: number[] }).pids[0]!, 'SIGKILL');
-  await until(() => recorder.end !== undefined, 'the end of the chain', 2000);
+  await until(() => recorder.end !== undefined, 'the end of the chain');
   t.is(recorder.end?.type, 'lost');
   const again = await convert(processor, inputOf(clip.track, SIZE), clip.frames, [H264]);
   t.is((await decoded(outputFile(again, 0))).errors, '');

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { ffmpeg, probe, scratchFolder, type ProbedPacket } from '../../support/ffmpeg.ts';
+import { ffmpeg, probe, type ProbedPacket } from '../../support/ffmpeg.ts';
 import { peerTestsSideBySide, runPeer } from '../../support/peers.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { AV_CHECK, openVodServer, type VodServer } from '../../support/vod-server.ts';
 
 const sideBySide = peerTestsSideBySide(3);
 
-const folder = scratchFolder();
+const folder = temporaryFolder();
 let server: VodServer;
 const WHOLE_S = 6;
 /** The markings of the clips go on over the seam of a loop of so many seconds. */

@@ -1,14 +1,29 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { mediaFolder } from '../../support/media-folder.ts';
-import { peerTest } from '../../support/peers.ts';
+import { peerTestsSideBySide } from '../../support/peers.ts';
 import { releaseSecondPeers, SecondPlayer, SecondPublisher } from '../../support/second-peer.ts';
 import { anyOf, isChangeCipherSpec, isDtls, isHandshake, loseShare, onMatch, UdpRelay, type Rule } from '../../support/udp-relay.ts';
 import { until } from '../../support/until.ts';
 import { PeerBrowser } from '../../support/webrtc-page.ts';
-import { startBrowserServer } from '../../support/browser-server.ts';
+import { openBrowserServer, type BrowserServer } from '../../support/browser-server.ts';
 import { loadRtpClip } from '../../support/webrtc/rtp-clip.ts';
 
-test.after.always(() => releaseSecondPeers());
+/** One server for all: what they wait for are the pauses of the handshake. */
+let server: BrowserServer;
+const ends: (() => unknown)[] = [() => releaseSecondPeers()];
+const LANES = 2;
+const sideBySide = peerTestsSideBySide(LANES);
+
+test.before(async () => {
+  server = await openBrowserServer();
+  ends.unshift(() => server.kernel.stop());
+  await SecondPublisher.start({ teardown: (end) => void ends.unshift(end) }, loadRtpClip(mediaFolder), { url: server.whip('cam') });
+  await server.streamIsLive('cam');
+});
+
+test.after.always(async () => {
+  for (const end of ends) await end();
+});
 
 /** ServerHello, Certificate, ServerKeyExchange, CertificateRequest, ServerHelloDone. */
 const SERVER_FLIGHT = [2, 11, 12, 13, 14];
@@ -23,46 +38,43 @@ const FLIGHTS: readonly { readonly name: string; readonly toServer?: () => Rule;
   { name: "the server's ChangeCipherSpec and Finished", toClient: () => anyOf(onMatch(isChangeCipherSpec, 'drop'), onMatch((datagram) => datagram[0] === 22 && datagram[4] === 1, 'drop')) },
 ];
 
+/** A page plays through a relay, and closes. */
+async function callOf(t: ExecutionContext, browser: PeerBrowser, relay: UdpRelay): Promise<void> {
+  const page = await browser.open('whip-whep');
+  await page.rewriteAnswers((answer) => relay.rewriteAnswer(answer));
+  await page.call('whipWhep.play', server.whep('cam'));
+  const { connectedMs } = await page.playing(10);
+  t.log(`Chromium connected after ${connectedMs?.toFixed(0)} ms`);
+  await page.page.close();
+}
+
 for (const { name, toServer, toClient } of FLIGHTS) {
-  peerTest(`a call connects though ${name} is lost once`, ['ffmpeg', 'chromium'], async (t) => {
+  sideBySide(`a call connects though ${name} is lost once`, ['ffmpeg', 'chromium'], async (t) => {
     t.timeout(120_000);
-    const server = await startBrowserServer(t);
-    await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
-    await server.streamIsLive('cam');
     const [forLibrary, forBrowser] = [await UdpRelay.open(t), await UdpRelay.open(t)];
     for (const relay of [forLibrary, forBrowser]) {
       if (toServer !== undefined) relay.toServer = toServer();
       if (toClient !== undefined) relay.toClient = toClient();
     }
-    const player = await SecondPlayer.start(t, { url: server.whep('cam'), rewriteAnswer: (answer) => forLibrary.rewriteAnswer(answer) });
-    await until(() => player.video.frames.length > 0, 'a picture');
-    t.true(forLibrary.counters.toServer.dropped + forLibrary.counters.toClient.dropped > 0, 'the relay lost something');
-
-    const page = await (await PeerBrowser.start(t)).open('whip-whep');
-    await page.rewriteAnswers((answer) => forBrowser.rewriteAnswer(answer));
-    await page.call('whipWhep.play', server.whep('cam'));
-    const { connectedMs } = await page.playing(10);
-    t.log(`Chromium connected after ${connectedMs?.toFixed(0)} ms`);
-    t.true(forBrowser.counters.toServer.dropped + forBrowser.counters.toClient.dropped > 0, 'the relay lost something');
+    const libraryPlays = async (): Promise<void> => {
+      const player = await SecondPlayer.start(t, { url: server.whep('cam'), rewriteAnswer: (answer) => forLibrary.rewriteAnswer(answer) });
+      await until(() => player.video.frames.length > 0, 'a picture');
+    };
+    await Promise.all([libraryPlays(), callOf(t, await PeerBrowser.start(t), forBrowser)]);
+    for (const { toServer: there, toClient: back } of [forLibrary.counters, forBrowser.counters]) t.true(there.dropped + back.dropped > 0, 'the relay lost something');
   });
 }
 
-peerTest('ten calls connect through a network that loses 15 % of all packets', ['ffmpeg', 'chromium'], async (t) => {
-  t.timeout(120_000);
-  const server = await startBrowserServer(t);
-  await SecondPublisher.start(t, loadRtpClip(mediaFolder), { url: server.whip('cam') });
-  await server.streamIsLive('cam');
-  const browser = await PeerBrowser.start(t);
-  for (let call = 0; call < 10; call++) {
-    const relay = await UdpRelay.open(t);
-    relay.toServer = loseShare(0.15, 100 + call);
-    relay.toClient = loseShare(0.15, 200 + call);
-    const page = await browser.open('whip-whep');
-    await page.rewriteAnswers((answer) => relay.rewriteAnswer(answer));
-    await page.call('whipWhep.play', server.whep('cam'));
-    const { connectedMs } = await page.playing(10);
-    t.log(`call ${call}: ${connectedMs?.toFixed(0)} ms`);
-    await page.page.close();
-  }
-  t.pass();
-});
+for (const lane of Array.from({ length: LANES }).keys()) {
+  sideBySide(`five calls connect one after the other through a network that loses 15 % of all packets (${lane + 1})`, ['ffmpeg', 'chromium'], async (t) => {
+    t.timeout(120_000);
+    const browser = await PeerBrowser.start(t);
+    for (let call = lane; call < 10; call += LANES) {
+      const relay = await UdpRelay.open(t);
+      relay.toServer = loseShare(0.15, 100 + call);
+      relay.toClient = loseShare(0.15, 200 + call);
+      await callOf(t, browser, relay);
+    }
+    t.pass();
+  });
+}

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { probe, scratchFolder } from '../../support/ffmpeg.ts';
+import { probe } from '../../support/ffmpeg.ts';
 import { mediaFolder } from '../../support/media-folder.ts';
 import { peerTest } from '../../support/peers.ts';
 import { releaseSecondPeers, SecondPlayer, SecondPublisher } from '../../support/second-peer.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 import { startBrowserServer } from '../../support/browser-server.ts';
 import { loadRtpClip } from '../../support/webrtc/rtp-clip.ts';
@@ -17,13 +18,13 @@ peerTest('libdatachannel publishes and plays, and every picture on the way decod
   await server.streamIsLive('cam');
   const player = await SecondPlayer.start(t, { url: server.whep('cam') });
 
-  await until(() => player.video.frames.length >= 150 && player.audioPackets >= 240, '150 pictures and their sound', 20_000);
+  await until(() => player.video.frames.length >= 150 && player.audioPackets >= 240, '150 pictures and their sound');
   t.is(player.video.broken, 0);
   t.true(player.video.frames[0]?.key, 'the first picture is a key frame');
   t.true(player.video.frames.filter(({ key }) => key).length >= 3);
 
   const played = [...player.video.frames];
-  const file = join(scratchFolder(), 'played.h264');
+  const file = join(temporaryFolder(), 'played.h264');
   writeFileSync(file, Buffer.concat(played.map(({ annexB }) => annexB)));
   const { frames, streams } = await probe(file);
   t.is(frames.length, played.length);

@@ -20,7 +20,7 @@ for (const kind of ['udp', 'tcp'] as const) {
       t.is(transport.state, 'waiting');
       t.deepEqual([...new Set(transport.local.candidates.map(({ transport: name }) => name))], [kind]);
       await peer.connect(transport.local);
-      await until(() => transport.state === 'connected', 'connected');
+      await until(() => transport.state === 'connected', 'connected', 9000);
       t.deepEqual(transport.remote, { transport: kind, address: '127.0.0.1', port: wire.port });
 
       const payload = Buffer.from('media of the peer');
@@ -89,7 +89,7 @@ test('a live peer that nominates another address is followed there, and its old 
   const peer = await IcePeer.open(await udpWire(t, hub.port));
   const { transport, events } = await createPeer(hub, peer);
   await peer.connect(transport.local);
-  await until(() => transport.state === 'connected', 'connected');
+  await until(() => transport.state === 'connected', 'connected', 9000);
   const other = await udpWire(t, hub.port);
   peer.send(protectedRtp(peer, 1, Buffer.from('from nowhere')), other);
   await until(() => hub.drops.get('unknownSource') === 1, 'an unknown source');

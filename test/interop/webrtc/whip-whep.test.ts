@@ -49,7 +49,7 @@ peerTest('a player that says good-bye by a DTLS alert alone is gone from the lis
   const sessions = async (): Promise<number> => ((await server.kernel.call('session.list', {})) as unknown[]).length;
   t.is(await sessions(), 2);
   client.transport.close();
-  await until(async () => (await sessions()) === 1, 'the session to end', 3000);
+  await until(async () => (await sessions()) === 1, 'the session to end', 10_000);
   t.pass();
 });
 

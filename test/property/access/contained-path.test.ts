@@ -1,12 +1,12 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { containedPath } from '../../../core/access/contained-path.ts';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const base = realpathSync(mkdtempSync(join(tmpdir(), 'contained-')));
+const base = realpathSync(temporaryFolder());
 const root = join(base, 'root');
 mkdirSync(join(root, 'a', 'b'), { recursive: true });
 mkdirSync(join(base, 'root-sibling'));
@@ -17,7 +17,6 @@ symlinkSync(base, join(root, 'a', 'out'));
 symlinkSync(join(base, 'not-there'), join(root, 'dangling'));
 symlinkSync('b', join(root, 'a', 'inside'));
 symlinkSync('loop', join(root, 'loop'));
-test.after.always(() => rmSync(base, { recursive: true }));
 
 const segment = fc.constantFrom('a', 'b', '..', '.', '', 'up', 'out', 'dangling', 'inside', 'loop', 'new', 'file', 'root', 'root-sibling', '...', 'secret', '\0', '\\', '..\\..');
 const path = fc.array(segment, { maxLength: 7 }).map((segments) => segments.join('/'));

@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { isSecretKey, maskText } from '../../../core/log/mask.ts';
 import { createRootLog } from '../../../core/log/root-log.ts';
+import { cpuTimeMs } from '../../support/cpu-time.ts';
 
 const secret = fc.stringMatching(/^[A-Za-z0-9]{6,20}$/).map((tail) => `S3cr${tail}`);
 const secretKey = fc.constantFrom('password', 'pass', 'token', 'accessToken', 'secret', 'rest_hook_secret_key', 'Authorization', 'aclAuth', 'key', 'credentials', 'apiKey', 'sip-password', 'set-cookie');
@@ -64,7 +65,7 @@ test('any value at all can be logged: cycles, depth, getters that throw, and ord
 });
 
 test('masking takes no more than linear time on hostile text', (t) => {
-  const startedMs = performance.now();
+  const startedMs = cpuTimeMs();
   for (const piece of ['://a:', 'token=', '%3a%2f%2f', 'a"\\', 'authorization:', 'key  ', '"pass":"\\']) maskText(piece.repeat(10_000));
-  t.true(performance.now() - startedMs < 3000);
+  t.true(cpuTimeMs() - startedMs < 3000);
 });

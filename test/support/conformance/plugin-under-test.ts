@@ -1,5 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeFolder, temporaryFolder } from '../temporary-folder.ts';
 
 /** A life-cycle step in which a version may be made to throw. */
 export type FaultyStep = 'module' | 'create' | 'prepare' | 'activate' | 'exportSession' | 'importSession' | 'drain' | 'reconfigure';
@@ -23,7 +24,7 @@ export class PluginUnderTest {
     this.#entry = entry;
     const parent = join(process.cwd(), '.build', 'conformance');
     mkdirSync(parent, { recursive: true });
-    this.folder = mkdtempSync(join(parent, `${name}-`));
+    this.folder = temporaryFolder(undefined, parent);
     this.writeGood();
   }
 
@@ -54,7 +55,7 @@ export class PluginUnderTest {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
   }
 
   #write(body: string): void {

@@ -73,7 +73,7 @@ export async function hearStream({ kernel }: TestKernel, name: string, ms: numbe
     sink: { onTracks: () => undefined, onFrame: ({ data }) => void samples.push(...[...data].map(fromMuLaw)), onEnd: () => undefined },
   });
   const wanted = (ms * RATE_HZ) / 1000;
-  await until(() => samples.length >= wanted, `${ms} ms of ${name}`, 15_000);
+  await until(() => samples.length >= wanted, `${ms} ms of ${name}`);
   subscription.close();
   return Int16Array.from(samples.slice(0, wanted));
 }

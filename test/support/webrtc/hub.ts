@@ -14,8 +14,9 @@ import type { PeerOptions, PeerTransport, RemoteAddress, TransportEnd, Transport
 import { WebrtcTransportHub } from '../../../plugins/webrtc/server/transport-hub.ts';
 import { transportSchema } from '../../../plugins/webrtc/server/transport-settings.ts';
 import { FakeTime } from '../fake-time.ts';
-import { emptyDir, noFault, openListeners } from '../net.ts';
+import { noFault, openListeners } from '../net.ts';
 import { IcePeer } from './ice-peer.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 /** A hub on real sockets of loopback, with a clock that the test moves. */
 export interface TestHub {
@@ -47,7 +48,7 @@ export interface HubWish {
 /** Makes a hub, listening. */
 export async function openHub(t: ExecutionContext, { settings = {}, before }: HubWish = {}): Promise<TestHub> {
   const listeners = before?.listeners ?? (await openListeners(t));
-  const folder = before?.folder ?? (await emptyDir());
+  const folder = before?.folder ?? temporaryFolder(t);
   const time = before?.time ?? new FakeTime();
   const scope = new Scope('hub');
   const drops = new Map<string, number>();

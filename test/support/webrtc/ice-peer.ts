@@ -116,7 +116,7 @@ export class IcePeer {
   /** Sends one check and waits for its answer. */
   async checked(options: CheckOptions = {}): Promise<StunMessage> {
     const id = this.check(options);
-    return until(() => this.answers.get(id), 'answer to a check', 3000);
+    return until(() => this.answers.get(id), 'answer to a check');
   }
 
   /** Checks, nominates and shakes hands. */

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import ssh2, { type AuthContext } from 'ssh2';
@@ -8,6 +7,7 @@ import { Authentication, MAX_FAILURES, MAX_REQUESTS } from '../../../plugins/cli
 import { generateHostKey, openHostKey } from '../../../plugins/cli/server/host-key.ts';
 import { LoginGate, networkOf } from '../../../plugins/cli/server/login-gate.ts';
 import { findKey, fingerprintOf, parsePublicKey } from '../../../plugins/cli/server/public-key.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const privateText = generateHostKey();
 const privateKey = ssh2.utils.parseKey(privateText);
@@ -113,14 +113,10 @@ test('every host key made can be read again', (t) => {
 });
 
 test('the host key is kept, the same for starts at once, and a damaged one is reported', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-key-'));
-  try {
-    const [first, second] = await Promise.all([openHostKey(folder), openHostKey(folder)]);
-    t.deepEqual(first, second);
-    t.deepEqual(await openHostKey(folder), first);
-    writeFileSync(join(folder, 'ssh-host-ed25519-key'), 'damaged');
-    await t.throwsAsync(openHostKey(folder), { message: /holds no private key/ });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = temporaryFolder(t);
+  const [first, second] = await Promise.all([openHostKey(folder), openHostKey(folder)]);
+  t.deepEqual(first, second);
+  t.deepEqual(await openHostKey(folder), first);
+  writeFileSync(join(folder, 'ssh-host-ed25519-key'), 'damaged');
+  await t.throwsAsync(openHostKey(folder), { message: /holds no private key/ });
 });

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { z } from 'zod';
@@ -7,14 +6,11 @@ import { Config } from '../../../core/config/config.ts';
 import { maskChange, type Change } from '../../../core/config/diff.ts';
 import type { Problem } from '../../../core/config/problem.ts';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 
-const folders: string[] = [];
-test.after.always(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
-
 function setUp(text: string | undefined, env: Record<string, string> = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'config-'));
-  folders.push(folder);
+  const folder = temporaryFolder();
   const file = join(folder, 'wcs.yml');
   if (text !== undefined) writeFileSync(file, text);
   const stateDir = join(folder, 'state');

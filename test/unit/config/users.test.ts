@@ -1,17 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { hashOfNobody, isPasswordHash, PasswordVerifier } from '../../../core/config/password-hash.ts';
 import { Users } from '../../../core/config/users.ts';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
-
-const folders: string[] = [];
-test.after.always(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 function setUp(env: Record<string, string> = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'users-'));
-  folders.push(folder);
-  const stateDir = join(folder, 'state');
+  const stateDir = join(temporaryFolder(), 'state');
   return { stateDir, open: () => Users.open({ stateDir, adminUser: 'admin', env }) };
 }
 
@@ -34,6 +30,13 @@ test('WCS_ADMIN_PASSWORD goes before the stored one and is never stored', async 
   t.is(users.generatedPassword, undefined);
   t.truthy(await users.verify('admin', 'from-environment'));
   t.throws(() => statSync(join(stateDir, 'admin.json')));
+});
+
+test('unknown names are checked against a hash like any other, which no password has', async (t) => {
+  const hash = hashOfNobody();
+  t.true(isPasswordHash(hash));
+  t.not(hashOfNobody(), hash);
+  t.false(await new PasswordVerifier().verify('password1', hash));
 });
 
 test('users are added, listed, given another password and removed, and last over a restart', async (t) => {

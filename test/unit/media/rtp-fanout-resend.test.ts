@@ -1,7 +1,7 @@
 import test from 'ava';
 import { RESENDS_PER_PACKET } from '../../../core/media/rtp-fanout/resend-budget.ts';
 import { headerExtensionsOf } from '../../../core/rtp/header-extensions.ts';
-import { FanoutStage, payloads, RTP_VIDEO } from '../../support/rtp-fanout.ts';
+import { FanoutStage, payloads, RTP_AUDIO, RTP_VIDEO } from '../../support/rtp-fanout.ts';
 
 /** Differences between neighbours. */
 const steps = (values: readonly number[]): number[] => values.slice(1).map((value, index) => value - values[index]!);
@@ -85,4 +85,24 @@ test('the orientation of pictures goes under the viewer’s id, in retransmissio
   t.is(plain.sender.sent[0]!.extension, undefined);
   turned.viewer.onNack(1, [packet!.sequenceNumber]);
   t.deepEqual(turned.sender.sent[1]!.bytes, packet!.bytes);
+});
+
+test('sound is kept while there is a viewer that may ask for it again, and not for those that never do', (t) => {
+  const stage = new FanoutStage([RTP_AUDIO]);
+  const mapping = { ssrc: 2, payloadType: 111 };
+  const silent = stage.add({ map: () => ({ ...mapping, resends: false }) });
+  stage.audio(0);
+  const [unkept] = silent.sender.sent;
+  const asking = stage.add({ map: () => mapping });
+  stage.audio(20);
+  const [kept] = asking.sender.sent;
+  const counts = (): number[] => [silent.sender.sent.length, asking.sender.sent.length];
+  t.deepEqual(counts(), [2, 1]);
+  silent.viewer.onNack(2, [unkept!.sequenceNumber]);
+  asking.viewer.onNack(2, [kept!.sequenceNumber]);
+  t.deepEqual(counts(), [2, 2]);
+  asking.viewer.close();
+  stage.audio(40);
+  silent.viewer.onNack(2, [silent.sender.sent.at(-1)!.sequenceNumber]);
+  t.deepEqual(counts(), [3, 2]);
 });

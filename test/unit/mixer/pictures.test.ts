@@ -9,7 +9,7 @@ import { PictureFiles } from '../../../core/process/picture-files.ts';
 import { Pictures } from '../../../plugins/mixer/bridge/pictures.ts';
 import { download } from '../../../plugins/mixer/client/download.ts';
 import { LayoutFolders } from '../../../plugins/mixer/server/layout-folder.ts';
-import { scratchFolder } from '../../support/ffmpeg.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
 
 const LOCAL = '127.0.0.1';
@@ -52,7 +52,7 @@ test('a file is fetched within its limits, and by way of redirects that are judg
 });
 
 test('an avatar from a URL is fetched once for who gave it, and what failed is asked for again', async (t) => {
-  const folder = scratchFolder();
+  const folder = temporaryFolder();
   writeFileSync(join(folder, 'a.png'), 'file');
   const asked: string[] = [];
   let fails = true;
@@ -73,7 +73,7 @@ test('an avatar from a URL is fetched once for who gave it, and what failed is a
 });
 
 test('layouts are read from the files of a folder, and told of when they change', async (t) => {
-  const root = scratchFolder();
+  const root = temporaryFolder();
   mkdirSync(join(root, 'side'));
   const write = (name: string, text: unknown): void => writeFileSync(join(root, 'side', name), JSON.stringify(text));
   const place = { x: 0, y: 0, width: 1, height: 0.5 };
@@ -90,9 +90,9 @@ test('layouts are read from the files of a folder, and told of when they change'
     return () => clearTimeout(timer);
   });
   t.teardown(unwatch);
-  await until(() => changes > 0, 'the watch', 10_000);
+  await until(() => changes > 0, 'the watch');
   const before = changes;
   write('3_wrong.json', [{ ...place, width: 2 }]);
-  await until(() => changes > before, 'word of the change', 10_000);
+  await until(() => changes > before, 'word of the change');
   await t.throwsAsync(layouts.read('side'), { code: 'OPERATION_E_INPUT', message: /3_wrong\.json/ });
 });

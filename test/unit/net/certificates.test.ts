@@ -6,7 +6,8 @@ import test from 'ava';
 import { Certificates } from '../../../core/net/certificates.ts';
 import { Listeners } from '../../../core/net/listeners.ts';
 import { makeSelfSigned } from '../../../core/net/self-signed.ts';
-import { emptyDir, keptLog, noFault } from '../../support/net.ts';
+import { keptLog, noFault } from '../../support/net.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 async function writePair(dir: string, pair: { cert: string; key: string }): Promise<{ certFile: string; keyFile: string }> {
   const files = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
@@ -16,7 +17,7 @@ async function writePair(dir: string, pair: { cert: string; key: string }): Prom
 }
 
 test('the first start makes a pair that only its owner can read, the next start uses it again', async (t) => {
-  const dir = join(await emptyDir(), 'state');
+  const dir = join(temporaryFolder(t), 'state');
   const first = await Certificates.open({ dir, log: keptLog() });
   t.is((await stat(join(dir, 'tls-key.pem'))).mode & 0o777, 0o600);
   t.is((await stat(join(dir, 'tls-cert.pem'))).mode & 0o777, 0o600);
@@ -30,7 +31,7 @@ test('the first start makes a pair that only its owner can read, the next start 
 });
 
 test('a self-signed pair that is damaged or about to expire is made anew', async (t) => {
-  const dir = await emptyDir();
+  const dir = temporaryFolder(t);
   const log = keptLog();
   const first = await Certificates.open({ dir, log });
   await writeFile(join(dir, 'tls-key.pem'), 'no key');
@@ -45,7 +46,7 @@ test('a self-signed pair that is damaged or about to expire is made anew', async
 });
 
 test('a reload takes a sound pair and refuses a bad one, which changes nothing', async (t) => {
-  const dir = await emptyDir();
+  const dir = temporaryFolder(t);
   const [one, two] = [await makeSelfSigned(), await makeSelfSigned()];
   const files = await writePair(dir, one);
   const certificates = await Certificates.open({ dir, log: keptLog(), ...files });
@@ -75,7 +76,7 @@ test('a reload takes a sound pair and refuses a bad one, which changes nothing',
 });
 
 test('a configured pair that is missing or half configured stops the start with a sentence', async (t) => {
-  const dir = await emptyDir();
+  const dir = temporaryFolder(t);
   const log = keptLog();
   await t.throwsAsync(Certificates.open({ dir, log, certFile: join(dir, 'a.pem') }), { code: 'NET_E_TLS', message: /Only one of tls\.cert and tls\.key/ });
   await t.throwsAsync(Certificates.open({ dir, log, certFile: join(dir, 'a.pem'), keyFile: join(dir, 'b.pem') }), { code: 'NET_E_TLS', message: /\.pem cannot be read/ });
@@ -92,7 +93,7 @@ function peerFingerprint(port: number): Promise<string> {
 }
 
 test('TLS clients see the new certificate without a new listener; open connections go on', async (t) => {
-  const dir = await emptyDir();
+  const dir = temporaryFolder(t);
   const certificates = await Certificates.open({ dir, log: keptLog() });
   const listeners = new Listeners({ log: keptLog(), certificates });
   t.teardown(() => listeners.closeAll());
@@ -105,7 +106,7 @@ test('TLS clients see the new certificate without a new listener; open connectio
   t.is(await peerFingerprint(tcp.address.port), certificates.current.fingerprintSha256);
 
   const before = certificates.current.fingerprintSha256;
-  const next = await writePair(await emptyDir(), await makeSelfSigned());
+  const next = await writePair(temporaryFolder(t), await makeSelfSigned());
   await copyFile(next.certFile, join(dir, 'tls-cert.pem'));
   await copyFile(next.keyFile, join(dir, 'tls-key.pem'));
   await certificates.reload();

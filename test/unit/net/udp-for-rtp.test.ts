@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import test from 'ava';
 import { Listeners } from '../../../core/net/listeners.ts';
-import type { UdpPeer, UdpSocket } from '../../../core/net/udp-listener.ts';
+import { UdpBatches } from '../../../core/net/udp-batches.ts';
+import type { UdpSocket } from '../../../core/net/udp-listener.ts';
 import { createFanoutEngine } from '../../../core/rtp/fanout/create.ts';
 import type { FanoutEngine } from '../../../core/rtp/fanout/engine.ts';
+import type { UdpPeer } from '../../../core/rtp/fanout/udp.ts';
 import { noFault } from '../../support/net.ts';
 import { rtpPacket } from '../../support/srtp.ts';
 import { until } from '../../support/until.ts';
@@ -13,7 +15,7 @@ import { until } from '../../support/until.ts';
 const log = { info: () => undefined, warn: () => undefined };
 
 function listenersOf(engine: FanoutEngine): Listeners {
-  return new Listeners({ log, lingerMs: 0, bindUdp: (host, port) => engine.bindUdp?.(host, port) });
+  return new Listeners({ log, lingerMs: 0, batches: engine.udp && new UdpBatches(engine.udp) });
 }
 
 for (const host of ['127.0.0.1', '::1', 'localhost']) {

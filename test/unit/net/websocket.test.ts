@@ -152,7 +152,7 @@ for (const [what, bytes, code] of faults) {
     const raw = new RawWebSocket(Number(new URL(url).port));
     await raw.open();
     raw.socket.write(bytes);
-    await until(() => raw.closed, 'the end', 5000);
+    await until(() => raw.closed, 'the end');
     t.is(raw.closeCode, code);
     const close = await until(() => handlers[0]?.close);
     t.true(close.error instanceof Error);
@@ -198,7 +198,7 @@ test('a peer that does not answer our close frame is cut off', async (t) => {
   const connection = await until(() => connections[0]);
   connection.close(1001, 'going');
   raw.socket.write(clientFrame(1, Buffer.from('unheard')));
-  await until(() => raw.closed, 'the end', 4000);
+  await until(() => raw.closed, 'the end');
   t.is(raw.closeCode, 1001);
   await until(() => handlers[0]?.close);
   t.deepEqual(handlers[0]?.messages, []);

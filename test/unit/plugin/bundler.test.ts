@@ -1,16 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import { bundlePlugin } from '../../../core/plugin/bundler.ts';
 import type { PluginSource } from '../../../core/plugin/plugin-source.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'wcs-bundler-'));
+const folder = temporaryFolder();
 const formats = join(folder, 'formats');
 const entry = join(folder, 'echo.plugin.ts');
 const source: PluginSource = { name: 'echo', folder, entry, prebuilt: false };
-test.after.always(() => rmSync(folder, { recursive: true, force: true }));
 
 test.serial('equal code has equal hashes, and the hash follows a file that is only imported', async (t) => {
   mkdirSync(formats, { recursive: true });

@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { typeInfo } from 'tsyringe/dist/cjs/dependency-container.js';
 import * as api from '../../../core/api.ts';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import { loadPlugin, type LoadedPlugin } from '../../../core/plugin/loader.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'wcs-loader-'));
+const folder = temporaryFolder();
 mkdirSync(join(folder, 'node_modules', 'shipped'), { recursive: true });
 writeFileSync(join(folder, 'node_modules', 'shipped', 'package.json'), '{"name":"shipped","main":"main.js"}');
 writeFileSync(join(folder, 'node_modules', 'shipped', 'main.js'), 'module.exports = { answer: 42 };');
-test.after.always(() => rmSync(folder, { recursive: true, force: true }));
 
 const definition = 'manifest: { name: "echo", version: "1.0.0", apiVersion: "^1.0.0" }, create: () => ({})';
 

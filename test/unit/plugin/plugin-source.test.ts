@@ -1,12 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import { discoverPlugins, discoverPrebuilt, pluginFromFolder, pluginFromPackage } from '../../../core/plugin/plugin-source.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'wcs-source-'));
-test.after.always(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 
 function file(path: string, text = ''): string {
   const full = join(root, path);

@@ -6,7 +6,8 @@ import type { TrackDescriptor } from '../../../core/media/track.ts';
 import { aacLcConfig, encodeAdtsHeader, encodeAudioSpecificConfig } from '../../../core/formats/aac.ts';
 import { PushSound } from '../../../plugins/rtmp/bridge/push-sound.ts';
 import { MAX_SOUND_BYTES, readSound } from '../../../plugins/rtmp/bridge/sound-file.ts';
-import { ffmpeg, hasFfmpeg, scratchFolder } from '../../support/ffmpeg.ts';
+import { ffmpeg, hasFfmpeg } from '../../support/ffmpeg.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const real = hasFfmpeg ? test : test.skip;
 const config = aacLcConfig(48_000, 2);
@@ -20,7 +21,7 @@ function adts(frames: number): Buffer {
 }
 
 async function soundOf(frames: number): Promise<Awaited<ReturnType<typeof readSound>>> {
-  const folder = scratchFolder();
+  const folder = temporaryFolder();
   writeFileSync(join(folder, 'a.aac'), adts(frames));
   return readSound(folder, 'a.aac');
 }
@@ -64,7 +65,7 @@ test('a file that is not repeated gives way to the stream, also in the next vers
 });
 
 real('the sound of MP4, Matroska, FLV and ADTS files is read, and other codecs are refused by name', async (t) => {
-  const folder = scratchFolder();
+  const folder = temporaryFolder();
   const tone = ['-f', 'lavfi', '-i', 'sine=f=500:d=1'];
   await ffmpeg(...tone, '-ac', '2', '-ar', '44100', '-c:a', 'aac', join(folder, 'a.flv'));
   await ffmpeg(...tone, '-ac', '1', '-ar', '48000', '-c:a', 'aac', join(folder, 'a.aac'));
@@ -82,7 +83,7 @@ real('the sound of MP4, Matroska, FLV and ADTS files is read, and other codecs a
 });
 
 test('files elsewhere, of other kinds, too great or none at all are refused', async (t) => {
-  const outside = scratchFolder();
+  const outside = temporaryFolder();
   const folder = join(outside, 'media');
   mkdirSync(folder);
   writeFileSync(join(outside, 'a.aac'), adts(1));

@@ -6,10 +6,11 @@ import { Decoder } from '@evan/opus';
 import type { TrackDescriptor } from '../../../core/media/track.ts';
 import { aacLcConfig, encodeAdtsHeader, encodeAudioSpecificConfig } from '../../../core/formats/aac.ts';
 import { silentFrame } from '../../../plugins/rtmp/bridge/silence.ts';
-import { ffmpeg, hasFfmpeg, scratchFolder } from '../../support/ffmpeg.ts';
+import { ffmpeg, hasFfmpeg } from '../../support/ffmpeg.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const real = hasFfmpeg ? test : test.skip;
-const folder = scratchFolder();
+const folder = temporaryFolder();
 const track = (codec: TrackDescriptor['codec'], codecConfig?: Uint8Array): TrackDescriptor => ({ id: 'audio', kind: 'audio', codec, clockRateHz: 48_000, revision: 0, ...(codecConfig === undefined ? {} : { codecConfig }) });
 
 /** Decodes a file to 16-bit samples and fails on anything that ffmpeg has to say. */

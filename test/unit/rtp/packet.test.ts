@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ProtocolError } from '../../../core/errors/wcs-error.ts';
-import { encodeHeaderExtensions, headerExtensionsOf, mapHeaderExtensions, parseHeaderExtensions, readHeaderExtension, withHeaderExtensions } from '../../../core/rtp/header-extensions.ts';
+import { encodeHeaderExtensions, headerExtensionsOf, mapHeaderExtensions, parseHeaderExtensions, readHeaderExtension, withHeaderExtensions, withoutHeaderExtensions } from '../../../core/rtp/header-extensions.ts';
 import { compactNtp, compactNtpOfMs, ntpOfUnixMs, unixMsOfNtp } from '../../../core/rtp/ntp.ts';
 import { encodeRtp, isRtcp, parseRtp, rtpMarker, rtpPayloadType, setRtpPayloadType, setRtpSequenceNumber, setRtpSsrc, setRtpTimestamp, withoutPadding } from '../../../core/rtp/packet.ts';
 import { SequenceUnwrapper, sequenceDistance, TimestampUnwrapper } from '../../../core/rtp/sequence.ts';
@@ -98,4 +98,15 @@ test('wall-clock time goes to NTP and back', (t) => {
   t.true(Math.abs(unixMsOfNtp(ntpOfUnixMs(1_700_000_000_123.25)) - 1_700_000_000_123.25) < 0.001);
   t.is(compactNtp({ seconds: 0x1234_5678, fraction: 0x9abc_def0 }), 0x5678_9abc);
   t.is(compactNtpOfMs(1500), 0x1_8000);
+});
+
+test('a packet without header extensions is a copy that may be written into, also of a Buffer, whose slice is none', (t) => {
+  const bare = encodeRtp({ payloadType: 96, sequenceNumber: 1, timestamp: 2, ssrc: 3, payload: Uint8Array.of(4, 5) });
+  for (const packet of [bare, withHeaderExtensions(bare, [{ id: 1, data: Uint8Array.of(6) }])]) {
+    const received = Buffer.from(packet);
+    const copy = withoutHeaderExtensions(received);
+    t.deepEqual([...copy], [...bare]);
+    copy.fill(0xff);
+    t.deepEqual([...received], [...packet]);
+  }
 });

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
@@ -7,6 +6,7 @@ import { FlowKeeper, type KeptAccount } from '../../../plugins/sip/calls/flow-ke
 import { instanceOf, openServerId } from '../../../plugins/sip/calls/instance-id.ts';
 import type { Target } from '../../../plugins/sip/engine/session/target.ts';
 import { StreamFramer } from '../../../plugins/sip/engine/wire/stream-framer.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const flow = (port: number): Target => ({ transport: 'tcp', address: '192.0.2.1', port });
 
@@ -56,8 +56,7 @@ test('by OPTIONS one account asks for all on its way, and silence has them all r
 });
 
 test('a server keeps its id, and an account its instance, which tells nothing of either', (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'wcs-sip-id-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(t);
   const id = openServerId(folder);
   t.is(openServerId(folder), id);
   t.is(statSync(join(folder, 'server-id')).mode & 0o777, 0o600);

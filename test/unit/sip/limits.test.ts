@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import test from 'ava';
 import { ProtocolError } from '../../../core/errors/wcs-error.ts';
 import { srfClasses, type SrfMessage } from '../../../plugins/sip/calls/srf.ts';
@@ -6,6 +5,7 @@ import { applicationText } from '../../../plugins/sip/engine/wire/application-te
 import { checkMessage } from '../../../plugins/sip/engine/wire/check-message.ts';
 import { parseSipMessage } from '../../../plugins/sip/engine/wire/parse-message.ts';
 import { StreamFramer } from '../../../plugins/sip/engine/wire/stream-framer.ts';
+import { cpuTimeMs } from '../../support/cpu-time.ts';
 
 /** Beyond it a call in progress would hear of it. */
 const LIMIT_MS = 50;
@@ -21,9 +21,9 @@ const withHeader = (name: string, value: string): Buffer =>
 function handleMs(bytes: Buffer): number {
   let best = Infinity;
   for (let round = 0; round < 3; round++) {
-    const start = performance.now();
+    const start = cpuTimeMs();
     handle(bytes);
-    best = Math.min(best, performance.now() - start);
+    best = Math.min(best, cpuTimeMs() - start);
   }
   return best;
 }
@@ -77,13 +77,13 @@ test('a stream that arrives byte by byte costs no more than its bytes', (t) => {
   const message = Buffer.concat([Buffer.from(`MESSAGE sip:a@b SIP/2.0\r\nContent-Length: 60000\r\n${'X: yyyyyyyyyyyyyyyyyyyy\r\n'.repeat(200)}\r\n`), Buffer.alloc(60_000, 'x')]);
   const framer = new StreamFramer();
   let [messages, slowest] = [0, 0];
-  const start = performance.now();
+  const start = cpuTimeMs();
   for (const byte of message) {
-    const before = performance.now();
+    const before = cpuTimeMs();
     framer.feed(Uint8Array.of(byte), () => messages++);
-    slowest = Math.max(slowest, performance.now() - before);
+    slowest = Math.max(slowest, cpuTimeMs() - before);
   }
   t.is(messages, 1);
-  t.true(performance.now() - start < 2000);
+  t.true(cpuTimeMs() - start < 2000);
   t.true(slowest < LIMIT_MS);
 });

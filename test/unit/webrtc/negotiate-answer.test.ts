@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../../core/errors/codes.ts';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import { EXTENSION, negotiateAnswer } from '../../../plugins/webrtc/wire/negotiate-answer.ts';
 import { parseOffer, SDP_LENGTH_MAX } from '../../../plugins/webrtc/wire/sdp-offer.ts';
+import { cpuTimeMs } from '../../support/cpu-time.ts';
 import { ALL_CODECS, fixedAnswer, goldenSdp } from '../../support/webrtc-sdp.ts';
 
 const capabilities = { codecs: ALL_CODECS, orientation: false, simulcast: false };
@@ -90,17 +91,17 @@ const TORTURE: readonly (readonly [string, string, ErrorCode, RegExp])[] = [
 
 for (const [what, sdp, code, sentence] of TORTURE) {
   test(`an offer with ${what} is refused with a code and a sentence`, (t) => {
-    const startedAt = performance.now();
+    const startedAt = cpuTimeMs();
     const failure = failureOf(() => negotiateAnswer(parseOffer(sdp), 'publish', capabilities));
     t.is(failure.code, code);
     t.regex(failure.message, sentence);
-    t.true(performance.now() - startedAt < 1000);
+    t.true(cpuTimeMs() - startedAt < 1000);
   });
 }
 
 test('an offer of the greatest length is read in bounded time', (t) => {
-  const startedAt = performance.now();
+  const startedAt = cpuTimeMs();
   const sdp = publish + `a=rid:${'x'.repeat(8)} send\r\n`.repeat(3000);
   parseOffer(sdp.slice(0, SDP_LENGTH_MAX));
-  t.true(performance.now() - startedAt < 1000);
+  t.true(cpuTimeMs() - startedAt < 1000);
 });

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { ProtocolError, type RtpLineState, type RtpPortPair, type RtpViewer, type Stream } from 'wcs-core';
 import { A_LAW_SAMPLES, MU_LAW_SAMPLES } from 'wcs-core/formats/g711';
 import { ntpOfUnixMs } from 'wcs-core/rtp/ntp';
-import { encodeRtp, parseRtp, rtpPayloadType } from 'wcs-core/rtp/packet';
+import { encodeRtp, rtpHeaderLength, rtpPayloadEnd, rtpPayloadType, rtpTimestamp } from 'wcs-core/rtp/packet';
 import { DTMF_KEYS, TelephoneEventReader } from 'wcs-core/rtp/payload/telephone-event';
 import { encodeRtcp, parseRtcp, SDES_CNAME, type RtcpPacket, type WritableRtcp } from 'wcs-core/rtp/rtcp';
 import { KeyPresser } from '../session/key-presser.ts';
@@ -136,9 +136,10 @@ export class CallLine {
     const samples = this.#agreed?.events === undefined ? samplesOf(this.#agreed) : undefined;
     if (!isEvent && samples === undefined) return;
     try {
-      const { payload, timestamp } = parseRtp(packet);
-      if (isEvent) this.#events.push(payload, timestamp);
-      else if (samples !== undefined) this.#tones.push(payload, samples);
+      const start = rtpHeaderLength(packet);
+      const end = rtpPayloadEnd(packet, start);
+      if (isEvent) this.#events.push(packet.subarray(start, end), rtpTimestamp(packet));
+      else if (samples !== undefined) this.#tones.push(packet, samples, start, end);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
     }
@@ -174,7 +175,7 @@ export class CallLine {
       sender,
       label: `sip ${session.id} ${kind}`,
       accept: [{ kind, codecs: [codec], ...(kind === 'video' ? { bFrames: false } : {}) }],
-      map: (track) => (track.kind === kind && track.codec === codec ? { ssrc: this.#ssrc, payloadType: format.sendType } : undefined),
+      map: (track) => (track.kind === kind && track.codec === codec ? { ssrc: this.#ssrc, payloadType: format.sendType, resends: kind === 'video' } : undefined),
       onMissing: ({ codec: has, remedy }) => session.log.info('The call gets nothing of a track', { stream: stream.name, kind, has, takes: codec, remedy }),
       onEnd: (reason) => {
         this.#stopPlaying();

@@ -18,14 +18,25 @@ const HIGH_TWIST = 3.2;
 /** Of all energy that the two tones must have: speech has more beside them. */
 const LEAST_SHARE = 0.7;
 
+/** Of a sine of that energy, as Goertzel's algorithm gives it, over its energy. */
+const POWER_OF_ENERGY = BLOCK_SAMPLES / 2;
+/** Of the low tone alone, as the high one is bounded by it. */
+const LEAST_LOW_SHARE = LEAST_SHARE / (1 + HIGH_TWIST);
+
+/** Factors of Goertzel's algorithm for the tones of a group. */
+type Group = readonly [number, number, number, number];
+
 const coefficientOf = (hz: number): number => 2 * Math.cos((2 * Math.PI * hz) / RATE_HZ);
-const COEFFICIENTS: readonly number[] = [...LOW_HZ, ...HIGH_HZ].map(coefficientOf);
+const groupOf = ([a, b, c, d]: Group): Group => [coefficientOf(a), coefficientOf(b), coefficientOf(c), coefficientOf(d)];
+const LOW = groupOf(LOW_HZ);
+const HIGH = groupOf(HIGH_HZ);
 
 /** Hears pressed keys in sound, where nobody says them beside it. */
 export class ToneKeyDetector {
   readonly #onKey: (key: string) => void;
   readonly #block = new Int16Array(BLOCK_SAMPLES);
-  readonly #powers = new Float64Array(COEFFICIENTS.length);
+  readonly #lowPowers = new Float64Array(LOW.length);
+  readonly #highPowers = new Float64Array(HIGH.length);
   #filled = 0;
   /** What the last blocks had in common, and how many they are. */
   #heard = '';
@@ -37,14 +48,17 @@ export class ToneKeyDetector {
     this.#onKey = onKey;
   }
 
-  /** Takes octets of G.711. @param samples of each octet */
-  push(octets: Uint8Array, samples: Int16Array): void {
-    for (const octet of octets) {
-      this.#block[this.#filled++] = samples[octet] ?? 0;
-      if (this.#filled < BLOCK_SAMPLES) continue;
-      this.#filled = 0;
+  /** Takes octets of G.711, those from `start` to `end`. @param samples of each octet */
+  push(octets: Uint8Array, samples: Int16Array, start = 0, end = octets.length): void {
+    const block = this.#block;
+    let filled = this.#filled;
+    for (let at = start; at < end; at++) {
+      block[filled++] = samples[octets[at] ?? 0] ?? 0;
+      if (filled < BLOCK_SAMPLES) continue;
+      filled = 0;
       this.#take(this.#keyOfBlock());
     }
+    this.#filled = filled;
   }
 
   #take(key: string): void {
@@ -55,44 +69,61 @@ export class ToneKeyDetector {
     if (key !== '') this.#onKey(key);
   }
 
-  /** The key whose two tones a block has, and next to nothing else; empty when there is none. */
+  /** The key whose two tones a block has, and next to nothing else; empty when there is none. What costs least is looked at first: most blocks are no key. */
   #keyOfBlock(): string {
-    const powers = this.#powers;
-    const energy = this.#measure();
-    const low = strongest(powers, 0, LOW_HZ.length);
-    const high = strongest(powers, LOW_HZ.length, powers.length);
-    const [lowPower, highPower] = [powers[low] ?? 0, powers[high] ?? 0];
-    if (lowPower < LEAST_POWER || highPower < LEAST_POWER) return '';
-    if (lowPower > highPower * LOW_TWIST || highPower > lowPower * HIGH_TWIST) return '';
-    if (!standsOut(powers, low, 0, LOW_HZ.length) || !standsOut(powers, high, LOW_HZ.length, powers.length)) return '';
-    if (lowPower + highPower < (LEAST_SHARE * energy * BLOCK_SAMPLES) / 2) return '';
-    return KEYS[low]?.[high - LOW_HZ.length] ?? '';
-  }
-
-  /** Powers of the eight tones in the block, by the algorithm of Goertzel. @returns its energy */
-  #measure(): number {
-    let energy = 0;
-    for (const sample of this.#block) energy += sample * sample;
-    for (const [index, coefficient] of COEFFICIENTS.entries()) {
-      let [before, last] = [0, 0];
-      for (const sample of this.#block) {
-        const next = sample + coefficient * last - before;
-        before = last;
-        last = next;
-      }
-      this.#powers[index] = before * before + last * last - coefficient * before * last;
-    }
-    return energy;
+    const [lows, highs] = [this.#lowPowers, this.#highPowers];
+    const whole = energyOf(this.#block) * POWER_OF_ENERGY;
+    if (whole < LEAST_POWER) return '';
+    measure(this.#block, LOW, lows);
+    const low = strongest(lows);
+    const lowPower = lows[low] ?? 0;
+    if (lowPower < LEAST_POWER || lowPower < LEAST_LOW_SHARE * whole) return '';
+    measure(this.#block, HIGH, highs);
+    const high = strongest(highs);
+    const highPower = highs[high] ?? 0;
+    if (highPower < LEAST_POWER || lowPower > highPower * LOW_TWIST || highPower > lowPower * HIGH_TWIST) return '';
+    if (!standsOut(lows, low) || !standsOut(highs, high) || lowPower + highPower < LEAST_SHARE * whole) return '';
+    return KEYS[low]?.[high] ?? '';
   }
 }
 
-function strongest(powers: Float64Array, from: number, end: number): number {
-  let best = from;
-  for (let index = from + 1; index < end; index++) if ((powers[index] ?? 0) > (powers[best] ?? 0)) best = index;
+function energyOf(block: Int16Array): number {
+  let energy = 0;
+  for (let at = 0; at < block.length; at++) energy += (block[at] ?? 0) * (block[at] ?? 0);
+  return energy;
+}
+
+/** Powers of the four tones of a group, by the algorithm of Goertzel: side by side, as each step of one waits for the step before. */
+function measure(block: Int16Array, [a, b, c, d]: Group, powers: Float64Array): void {
+  let [a1, a2, b1, b2, c1, c2, d1, d2] = [0, 0, 0, 0, 0, 0, 0, 0];
+  for (let at = 0; at < block.length; at++) {
+    const sample = block[at] ?? 0;
+    const a0 = sample + a * a1 - a2;
+    const b0 = sample + b * b1 - b2;
+    const c0 = sample + c * c1 - c2;
+    const d0 = sample + d * d1 - d2;
+    a2 = a1;
+    b2 = b1;
+    c2 = c1;
+    d2 = d1;
+    a1 = a0;
+    b1 = b0;
+    c1 = c0;
+    d1 = d0;
+  }
+  powers[0] = a2 * a2 + a1 * a1 - a * a1 * a2;
+  powers[1] = b2 * b2 + b1 * b1 - b * b1 * b2;
+  powers[2] = c2 * c2 + c1 * c1 - c * c1 * c2;
+  powers[3] = d2 * d2 + d1 * d1 - d * d1 * d2;
+}
+
+function strongest(powers: Float64Array): number {
+  let best = 0;
+  for (let index = 1; index < powers.length; index++) if ((powers[index] ?? 0) > (powers[best] ?? 0)) best = index;
   return best;
 }
 
-function standsOut(powers: Float64Array, best: number, from: number, end: number): boolean {
-  for (let index = from; index < end; index++) if (index !== best && (powers[index] ?? 0) * PEAK_RATIO > (powers[best] ?? 0)) return false;
+function standsOut(powers: Float64Array, best: number): boolean {
+  for (let index = 0; index < powers.length; index++) if (index !== best && (powers[index] ?? 0) * PEAK_RATIO > (powers[best] ?? 0)) return false;
   return true;
 }

@@ -1,26 +1,25 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { parse } from 'yaml';
-import { ERRORS } from '../../../core/errors/codes.ts';
-import { InstalledPackage } from '../../support/installed-package.ts';
-import { LineClient } from '../../support/line-client.ts';
-import { checkout, freePorts } from '../../support/test-kernel.ts';
-import { until } from '../../support/until.ts';
+import type { InstalledPackage } from './installed-package.ts';
+import { LineClient } from './line-client.ts';
+import { until } from './until.ts';
 
-const guide = readFileSync(join(checkout, 'docs/PLUGINS.md'), 'utf8');
-
-/** One fenced block: its language, the words behind that, and its lines. */
-interface Block {
+/** One fenced block of the guide for plugins: its language, the words behind that, and its lines. */
+export interface GuideBlock {
   readonly language: string;
   readonly word: string;
   readonly text: string;
 }
 
-const blocks: readonly Block[] = [...guide.matchAll(/^```(\w+) ?([^\n]*)\n(.*?)^```$/gms)].map(([, language = '', word = '', text = '']) => ({ language, word, text }));
+/** The fenced blocks of a guide, in order. */
+export function blocksOf(guide: string): readonly GuideBlock[] {
+  return [...guide.matchAll(/^```(\w+) ?([^\n]*)\n(.*?)^```$/gms)].map(([, language = '', word = '', text = '']) => ({ language, word, text }));
+}
 
 /** Follows the guide in a project of its own: what a block says is done, and what it shows must be so. */
-class Reader {
+export class GuideReader {
   readonly #t: ExecutionContext;
   readonly #project: InstalledPackage;
   readonly #ports: readonly number[];
@@ -28,13 +27,14 @@ class Reader {
   #heard = 0;
   #isServing = false;
 
+  /** @param ports of the echo plugin and of the HTTP server */
   constructor(t: ExecutionContext, project: InstalledPackage, ports: readonly number[]) {
     this.#t = t;
     this.#project = project;
     this.#ports = ports;
   }
 
-  async follow({ language, word, text }: Block): Promise<void> {
+  async follow({ language, word, text }: GuideBlock): Promise<void> {
     if (language === 'sh') return word === 'server' ? this.#startServer(text) : this.#runAll(word, text);
     if (language === 'talk') return this.#talk(text);
     if (language === 'yaml') return this.#configure(text);
@@ -66,7 +66,7 @@ class Reader {
     let output = '';
     server.stdout?.on('data', (chunk) => (output += String(chunk)));
     server.stderr?.on('data', (chunk) => (output += String(chunk)));
-    await until(() => output.includes('is running'), 'the server to start');
+    await until(() => output.includes('is running'), 'the server to start', 60_000);
     this.#t.false(output.includes('NOT SERVING'), output);
     this.#isServing = true;
   }
@@ -77,7 +77,7 @@ class Reader {
     for (const line of text.trim().split('\n')) {
       const [, who, said = ''] = /^(you|server): +(.*)$/.exec(line) ?? [];
       if (who === 'you') client.socket.write(`${said}\n`);
-      else this.#t.is(await until(() => client.lines[this.#heard], `the answer ${said}`), said);
+      else this.#t.is(await until(() => client.lines[this.#heard], `the answer ${said}`, 30_000), said);
       if (who === 'server') this.#heard++;
     }
   }
@@ -94,7 +94,7 @@ class Reader {
       const { output } = await this.#project.run('wcs-core', ['plugin', 'list', '--json']);
       const active = (JSON.parse(output) as { name: string; state: string }[]).filter(({ state }) => state === 'active').map(({ name }) => name);
       return Object.keys(plugins).every((name) => active.includes(name));
-    }, 'the server to take the new wcs.yml');
+    }, 'the server to take the new wcs.yml', 60_000);
   }
 
   #edit(text: string): void {
@@ -114,26 +114,3 @@ class Reader {
     this.#t.is(code, 0, output);
   }
 }
-
-test.serial('a reader who follows the guide word for word gets what it says', async (t) => {
-  t.timeout(240_000);
-  const ports = await freePorts(2);
-  const project = await InstalledPackage.install({ WCS_URL: `http://127.0.0.1:${ports[1] ?? 0}` });
-  const reader = new Reader(t, project, ports);
-  try {
-    for (const block of blocks) await reader.follow(block);
-  } finally {
-    reader.leave();
-    await project.remove();
-  }
-});
-
-test('the guide explains every error code of plugins', (t) => {
-  for (const code of Object.keys(ERRORS).filter((each) => each.startsWith('PLUGIN_E_'))) t.true(guide.includes(`| \`${code}\` |`), code);
-});
-
-test('the guide names files and folders that exist', (t) => {
-  const named = [...guide.matchAll(/`(examples\/[\w./-]+)`/g)].map(([, path = '']) => path);
-  t.true(named.length > 0);
-  for (const path of named) t.true(existsSync(join(checkout, path)), path);
-});
