@@ -3,7 +3,6 @@ const LONG = [
   'interop/package/package',
   'interop/rtsp/camera',
   'interop/webrtc/dtls-flights',
-  'interop/webrtc/loss',
   'interop/webrtc/whip-whep',
   'interop/recorder/containers',
   'e2e/http/publish',

@@ -69,8 +69,8 @@ export interface PluginContext<Settings = unknown> {
   readonly rtp: {
     readonly tier: EngineTier;
     openSender(options: SenderOptions, scope?: Scope): RtpSender;
-    /** Opens SRTP of one peer; whoever takes it closes it, at the latest the plugin's end does. */
-    openReceiver(keys: SrtpKeys, options?: ReceiverOptions): SrtpReceiver;
+    /** Opens SRTP of one peer; whoever takes it closes it, at the latest the end of `scope` does, by default the plugin's. */
+    openReceiver(keys: SrtpKeys, options?: ReceiverOptions, scope?: Scope): SrtpReceiver;
     /**
      * Binds a pair of ports of the media range. A session attaches it, takes it along through a swap and gives the ports back
      * when it ends; what no session has ends with the plugin.

@@ -36,6 +36,8 @@ export interface PluginInstance<Settings = unknown> {
    * this is for anything beside them.
    */
   drain?(signal: AbortSignal): Promise<void>;
+  /** What keeps it from serving in full although it serves, in one sentence for health checks; undefined when nothing does. */
+  trouble?(): string | undefined;
   /** Takes new settings. `restart` asks for a swap with the same code. Default: `restart`. */
   reconfigure?(next: Settings): 'applied' | 'restart';
   /**

@@ -202,7 +202,7 @@ function rtpOf(generation: Generation, services: KernelServices): PluginContext[
   return {
     tier: rtpEngine.tier,
     openSender: (options, owner = scope) => closedWith(owner, 'RTP sender', options.onClose, (onClose) => rtpEngine.openSender({ ...options, onClose })),
-    openReceiver: (keys, options) => closedWith(scope, 'SRTP receiver', options?.onClose, (onClose) => rtpEngine.openReceiver(keys, { ...options, onClose })),
+    openReceiver: (keys, options, owner = scope) => closedWith(owner, 'SRTP receiver', options?.onClose, (onClose) => rtpEngine.openReceiver(keys, { ...options, onClose })),
     openPair: pairsOf(generation, services),
   };
 }

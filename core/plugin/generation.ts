@@ -102,6 +102,13 @@ export class Generation implements SessionOwner {
     }
   }
 
+  /** What keeps it from serving in full; undefined when nothing does, or it can't say. */
+  get trouble(): string | undefined {
+    let trouble: string | undefined = undefined;
+    this.guard(() => (trouble = this.instance.trouble?.()));
+    return trouble;
+  }
+
   /** Reports an error as a fault of this generation's code. */
   fault(error: unknown): void {
     this.#onFault(this, error);

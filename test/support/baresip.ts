@@ -32,7 +32,7 @@ export async function startBaresip(t: ExecutionContext, kind: BaresipKind, pbx: 
     await Promise.race([peer.finished, new Promise((resolve) => setTimeout(resolve, 3000))]);
     peer.kill();
   });
-  await until(() => /200 OK/.test(log()), `baresip ${kind} to register`);
+  await until(() => /200 OK/.test(log()), `baresip ${kind} to register`, 60_000);
   return { folder, log };
 }
 

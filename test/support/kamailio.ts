@@ -30,14 +30,17 @@ export async function startKamailio(t: ExecutionContext, ...switches: KamailioSw
     peer.child.kill('SIGTERM');
     await peer.finished;
   });
-  await until(() => answers(port), `kamailio to answer: ${peer.stderr.slice(-500)}`);
+  await until(() => answers(port), `kamailio to answer: ${peer.stderr.slice(-500)}`, 60_000);
   return { port, folder };
 }
+
+/** What is sent before it listens is lost, and not answered later. */
+const ASK_MS = 1000;
 
 async function answers(port: number): Promise<boolean> {
   const client = new RawSipClient(port, 'udp');
   try {
-    return (await client.request('OPTIONS', rawCall(`sip:127.0.0.1:${port}`))).status === 200;
+    return (await client.request('OPTIONS', rawCall(`sip:127.0.0.1:${port}`), '', ASK_MS)).status === 200;
   } catch {
     return false;
   } finally {

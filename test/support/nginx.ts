@@ -42,7 +42,7 @@ export class Nginx {
   async start(): Promise<void> {
     const conf = join(this.#folder, 'nginx.conf');
     this.#process = new PeerProcess(this.#t, 'nginx', ['-p', this.#folder, '-e', join(this.#folder, 'error.log'), '-c', conf]);
-    await until(async () => (await this.statistics()) !== undefined, 'nginx');
+    await until(async () => (await this.statistics()) !== undefined, 'nginx', 60_000);
   }
 
   /** Ends it as a power cut would. */

@@ -3,7 +3,7 @@ import test, { type ExecutionContext, type ImplementationFn } from 'ava';
 import { PYTHON } from './python.ts';
 
 /** Programs from Debian that tests talk to, and what the camera of `camera.ts` is made of; `test/support/setup-peers.sh` installs them. */
-export type Peer = 'sipp' | 'kamailio' | 'baresip' | 'ffmpeg' | 'ffprobe' | 'chromium' | 'ssh' | 'sshpass' | 'rtmpdump' | 'nginx' | 'gst-launch-1.0' | 'cvlc' | 'camera';
+export type Peer = 'openssl' | 'sipp' | 'kamailio' | 'baresip' | 'ffmpeg' | 'ffprobe' | 'chromium' | 'ssh' | 'sshpass' | 'rtmpdump' | 'nginx' | 'gst-launch-1.0' | 'cvlc' | 'camera';
 
 const CAMERA_CHECK = 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer';
 

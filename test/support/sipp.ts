@@ -41,7 +41,7 @@ export async function startSipp(t: ExecutionContext, options: SippOptions): Prom
   const peer = new PeerProcess(t, 'sipp', args);
   // It can't write them to a pipe.
   const finished = peer.finished.then((result) => ({ ...result, stderr: result.stderr + (existsSync(errors) ? readFileSync(errors, 'utf8') : '') }));
-  if (target === undefined) await until(() => isTaken(transport, port), 'SIPp to listen');
+  if (target === undefined) await until(() => isTaken(transport, port), 'SIPp to listen', 60_000);
   return { port, finished };
 }
 

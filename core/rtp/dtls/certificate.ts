@@ -53,10 +53,18 @@ export function matchesFingerprint(certificate: Uint8Array, fingerprints: readon
   });
 }
 
+/** The end-entity certificate of a Certificate message, in memory of its own, or why it is not the peer's. @throws ProtocolError when it is malformed */
+export function checkCertificate(body: Buffer, fingerprints: readonly Fingerprint[]): Buffer | { readonly info: 'Failed by DTLS fingerprint error'; readonly detail: string } {
+  const certificate = firstCertificate(body);
+  if (certificate === undefined) return { info: 'Failed by DTLS fingerprint error', detail: 'The peer has no certificate.' };
+  if (!matchesFingerprint(certificate, fingerprints)) return { info: 'Failed by DTLS fingerprint error', detail: 'The certificate is not the one of the description.' };
+  return Buffer.from(certificate);
+}
+
 /**
- * True when a CertificateVerify message proves that the peer owns the key of its certificate.
+ * True when a signature, as a CertificateVerify message has it, proves that the peer owns the key of its certificate.
  *
- * @param transcript every handshake message before it, from the ClientHello with the cookie on
+ * @param transcript what is signed: every handshake message before it, from the ClientHello with the cookie on
  * @throws ProtocolError when the message or the certificate is malformed
  * @see RFC 5246 section 7.4.8
  */

@@ -1,7 +1,10 @@
 import { ProtocolError } from '../../errors/wcs-error.ts';
 
-/** Handshake messages that a client sends. @see RFC 5246 section 7.4 */
-export const DTLS_HANDSHAKE = { clientHello: 1, certificate: 11, certificateVerify: 15, clientKeyExchange: 16, finished: 20 } as const;
+/** Handshake messages. @see RFC 5246 section 7.4, RFC 6347 section 4.3.2 */
+export const DTLS_HANDSHAKE = {
+  clientHello: 1, serverHello: 2, helloVerifyRequest: 3, certificate: 11, serverKeyExchange: 12, certificateRequest: 13, serverHelloDone: 14,
+  certificateVerify: 15, clientKeyExchange: 16, finished: 20,
+} as const;
 
 /** Type, length, message sequence, fragment offset, fragment length. */
 export const DTLS_HANDSHAKE_HEADER_BYTES = 12;

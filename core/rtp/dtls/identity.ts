@@ -3,7 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../errors/wcs-error.ts';
 import type { Log } from '../../log/log.ts';
-import { makeDtlsCertificate, parseDtlsCertificate, type DtlsIdentity } from './server-handshake.ts';
+import { makeDtlsCertificate, parseDtlsCertificate, type DtlsIdentity } from './handshake.ts';
 
 const CERT_FILE = 'dtls-cert.pem';
 const KEY_FILE = 'dtls-key.pem';

@@ -16,7 +16,7 @@ export function prfSha256(secret: Uint8Array, label: string, seed: Uint8Array, b
   return Buffer.concat(blocks).subarray(0, bytes);
 }
 
-/** What a client's Finished must say after a transcript. @see RFC 5246 section 7.4.9 */
-export function clientVerifyData(masterSecret: Uint8Array, transcript: Uint8Array): Buffer {
-  return prfSha256(masterSecret, 'client finished', createHash('sha256').update(transcript).digest(), VERIFY_DATA_BYTES);
+/** What the Finished of one side must say after a transcript. @see RFC 5246 section 7.4.9 */
+export function verifyData(side: 'client' | 'server', masterSecret: Uint8Array, transcript: Uint8Array): Buffer {
+  return prfSha256(masterSecret, `${side} finished`, createHash('sha256').update(transcript).digest(), VERIFY_DATA_BYTES);
 }

@@ -1,9 +1,10 @@
 import type { CallStatus, PluginContext, PluginSession, TelephoneAccount, TransferStatus } from 'wcs-core';
 import { addressesOf } from './addresses.ts';
+import type { Agents } from './agents.ts';
 import type { Call } from './call.ts';
 import type { CallMediaPort, CallMediaRequest, CallMediaSink } from './call-media.ts';
 import type { Outcome } from './outcome.ts';
-import type { SrfAgent, SrfHeaders, SrfRequest, SrfResponse } from './srf.ts';
+import type { SrfHeaders, SrfRequest, SrfResponse } from './srf.ts';
 import type { TransferState } from './transfer.ts';
 
 /** What a call is; plain data. */
@@ -37,14 +38,14 @@ export interface CallPlan {
 /** A call in the place of another. */
 export interface Succession {
   readonly callId: string;
-  /** How the peer of the other call is told, where its REFER is what began this one. @see RFC 3515 section 2.4.4 */
-  readonly event: string | undefined;
+  /** How the peer of the other call is told, and in which dialog, where its REFER is what began this one: also when that call is over. @see RFC 3515 section 2.4.4 */
+  readonly told: { readonly event: string; readonly place: string; readonly dialogId: string } | undefined;
 }
 
 /** What every call is given. */
 export interface CallServices {
   readonly ctx: PluginContext;
-  readonly srf: () => SrfAgent;
+  readonly agents: () => Agents;
   readonly media: CallMediaPort;
   readonly nowMs: () => number;
   /** Milliseconds without media after which a call is over; 0: never. */

@@ -61,7 +61,7 @@ export class Call {
     own.#media = services.media.restore(own.#mediaRequest(), state.media);
     [own.#left, own.#referrals] = [state.left, state.referrals];
     if (state.transfer !== undefined) own.#transfer = own.#newTransfer(state.transfer);
-    const dialog = state.dialogId === undefined ? undefined : services.srf().findDialogById(state.dialogId);
+    const dialog = state.dialogId === undefined ? undefined : services.agents().findDialog(state.dialogId);
     if (dialog !== undefined) own.#keep(dialog, own.#media);
     else if (state.transactionId !== undefined) own.dial(state.transactionId);
     // It was ended between the two versions.
@@ -225,7 +225,7 @@ export class Call {
     const addresses = addressesOf(account);
     const uri = calleeUri(calledUser, addresses);
     this.#media ??= await this.#services.media.open(this.#mediaRequest());
-    const media = this.#media;
+    const [media, { srf }] = [this.#media, this.#services.agents().of(addresses.own, transactionId)];
     const headers: SrfHeaders = { ...this.plan.headers, ...requestHeaders(account, uri, visibleName, callerAddress), ...contactHeader(token) };
     let resume = transactionId;
     const localSdp = media.offer();
@@ -233,7 +233,7 @@ export class Call {
       const taken: SrfHeaders = resume === undefined ? {} : { [RESUME_HEADER]: resume };
       resume = undefined;
       const options = { localSdp, headers: { ...headers, ...added, ...taken }, ...(addresses.proxy === undefined ? {} : { proxy: addresses.proxy }) };
-      return call(this.#services.srf(), uri, options, { onSent: (request) => this.#onSent(request), onProvisional: (response) => this.#onProvisional(response, media), onDialog: (dialog) => this.#onAnswered(dialog, media) });
+      return call(srf, uri, options, { onSent: (request) => this.#onSent(request), onProvisional: (response) => this.#onProvisional(response, media), onDialog: (dialog) => this.#onAnswered(dialog, media) });
     };
     const { response, dialog } = await withCredentials('INVITE', credentialsOf(account), attempt);
     if (dialog === undefined) this.#over(outcomeOf(response.status, response.reason));
@@ -267,7 +267,7 @@ export class Call {
     const media = (this.#media ??= await this.#services.media.open(this.#mediaRequest()));
     if (this.#isOver()) return;
     const sdp = request.body === '' ? media.offer() : media.answer(request.body);
-    const dialog = await answer(this.#services.srf(), request, response, sdp, contactHeader(this.plan.token), (made) => this.#keep(made, media));
+    const dialog = await answer(request, response, sdp, contactHeader(this.plan.token), (made) => this.#keep(made, media));
     this.#ringing = undefined;
     // The caller may have given up meanwhile.
     if (this.#isOver()) this.#bye(dialog);
@@ -310,7 +310,7 @@ export class Call {
 
   /** Sends a request in the dialog, with credentials where they are asked for. */
   async #send(dialog: SrfDialog, request: DialogRequest): Promise<SrfResponse> {
-    const attempt = (added: SrfHeaders): ReturnType<typeof within> => within(this.#services.srf(), dialog, { ...request, headers: { ...request.headers, ...added } });
+    const attempt = (added: SrfHeaders): ReturnType<typeof within> => within(dialog, { ...request, headers: { ...request.headers, ...added } });
     return (await withCredentials(request.method, credentialsOf(this.plan.account), attempt)).response;
   }
 

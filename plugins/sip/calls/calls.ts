@@ -1,17 +1,26 @@
-import { WcsError, type CallFacts, type Counter, type PluginContext, type PluginSession } from 'wcs-core';
+import { messageOf, WcsError, type CallFacts, type Counter, type PluginContext, type PluginSession } from 'wcs-core';
+import type { Agents } from './agents.ts';
+import { credentialsOf, withCredentials } from './authenticated.ts';
 import type { CallMediaPort } from './call-media.ts';
 import { Call } from './call.ts';
 import type { CallPlan, CallServices, CallState } from './call-facts.ts';
 import { exportDialog, importDialog, type SrfDialogState } from './dialog-state.ts';
+import { within, type DialogRequest } from './exchange.ts';
 import { Referrals, type ReferralRules, type ReferredCalls } from './referrals.ts';
-import type { SrfAgent, SrfResponse } from './srf.ts';
+import type { SrfResponse } from './srf.ts';
 
 /** How often calls are looked after: packets out of order wait no longer than half of it beyond their time. */
 const TICK_MS = 50;
 
+/** A dialog as plain data, and the name of the place that it is at. */
+export interface PlacedDialog {
+  readonly place: string;
+  readonly state: SrfDialogState;
+}
+
 /** What calls are made with. */
 export interface CallsOptions {
-  readonly srf: () => SrfAgent;
+  readonly agents: () => Agents;
   readonly media: CallMediaPort;
   readonly nowMs: () => number;
   readonly rtpTimeoutMs: number;
@@ -35,14 +44,14 @@ export class Calls implements ReferredCalls {
   readonly #ended: Counter;
 
   constructor(ctx: PluginContext, options: CallsOptions) {
-    const { srf, media, nowMs, rtpTimeoutMs, events } = options;
+    const { agents, media, nowMs, rtpTimeoutMs, events } = options;
     this.#ctx = ctx;
     this.#options = options;
     this.referrals = new Referrals(this, options.referrals);
     this.#ended = ctx.metrics.counter({ name: 'sip_calls_ended', group: 'sip_stats', help: 'Calls that have ended, by cause.', labelNames: ['cause'] });
     const keys = ctx.metrics.counter({ name: 'sip_keys_received', group: 'sip_stats', help: 'Keys that other sides of calls have pressed.' });
     this.#services = {
-      ...{ ctx, srf, media, nowMs, rtpTimeoutMs },
+      ...{ ctx, agents, media, nowMs, rtpTimeoutMs },
       onStatus: (call) => {
         this.referrals.onStatus(call);
         if (this.#isKnown(call)) events.onStatus(call);
@@ -115,6 +124,17 @@ export class Calls implements ReferredCalls {
     }
   }
 
+  dialogOf({ dialog }: Call): { readonly place: string; readonly dialogId: string } | undefined {
+    return dialog === undefined ? undefined : { place: this.#options.agents().nameOf(dialog), dialogId: dialog.id };
+  }
+
+  tellLate({ plan: { account }, session }: Call, { place, dialogId }: { readonly place: string; readonly dialogId: string }, request: DialogRequest): void {
+    const srf = this.#options.agents().named(place)?.srf;
+    if (srf === undefined) return;
+    const told = withCredentials(request.method, credentialsOf(account), (added) => within({ srf, id: dialogId }, { ...request, headers: { ...request.headers, ...added } }));
+    this.#ctx.background(told.then(() => undefined, (error: unknown) => session.log.debug('Nobody hears how a call goes on', { reason: messageOf(error) })));
+  }
+
   replace(call: Call, successor: Call): void {
     this.#calls.delete(successor.plan.callId);
     successor.succeed(call);
@@ -123,12 +143,20 @@ export class Calls implements ReferredCalls {
   }
 
   /** All dialogs, to be known before the first of their requests comes to the next version. */
-  exportDialogs(): readonly SrfDialogState[] {
-    return this.all.flatMap(({ dialog }) => (dialog === undefined ? [] : (exportDialog(dialog) ?? [])));
+  exportDialogs(): readonly PlacedDialog[] {
+    const agents = this.#options.agents();
+    return this.all.flatMap(({ dialog }) => {
+      const state = dialog === undefined ? undefined : exportDialog(dialog);
+      return dialog === undefined || state === undefined ? [] : [{ place: agents.nameOf(dialog), state }];
+    });
   }
 
-  importDialogs(dialogs: readonly SrfDialogState[]): void {
-    for (const dialog of dialogs) importDialog(this.#options.srf(), dialog);
+  /** Those of a place that is not there any more are over. */
+  importDialogs(dialogs: readonly PlacedDialog[]): void {
+    for (const { place, state } of dialogs) {
+      const agent = this.#options.agents().named(place);
+      if (agent !== undefined) importDialog(agent.srf, state);
+    }
   }
 
   exportSession(session: PluginSession): CallState | undefined {

@@ -1,24 +1,17 @@
 import { WcsError, type PluginContext } from 'wcs-core';
+import type { ControlAccess } from '../engine/server/control-server.ts';
 import { srfClasses, type SrfAgent, type SrfHandler } from './srf.ts';
 
 /** How long an engine may take to let us in. */
 const CONNECT_TIMEOUT_MS = 5000;
 
-/** Where an engine listens for its application. */
-export interface EngineAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly secret: string;
-}
-
 /**
  * Connects drachtio-srf to an engine, and disconnects it with the plugin's scope.
  *
  * @param handlers by method in lower case; requests of other methods are refused by the engine
- * @param reconnects whether a lost connection is made anew: of a server elsewhere, not of the one in this process
  * @throws WcsError NET_E_CONNECT when it is not there, or takes another secret
  */
-export async function connectSrf(ctx: PluginContext, address: EngineAddress, handlers: Readonly<Record<string, SrfHandler>>, reconnects: boolean): Promise<SrfAgent> {
+export async function connectSrf(ctx: PluginContext, address: ControlAccess, handlers: Readonly<Record<string, SrfHandler>>): Promise<SrfAgent> {
   const srf = new srfClasses();
   for (const [method, handler] of Object.entries(handlers)) srf.use(method, handler);
   let connected = false;
@@ -38,7 +31,8 @@ export async function connectSrf(ctx: PluginContext, address: EngineAddress, han
       ctx.log.debug('Connection to the SIP engine', { reason: error.message });
       fail(error.message);
     });
-    srf.connect({ ...address, ...(reconnects ? {} : { reconnect: { maxAttempts: 1 } }) });
+    // The other end is in this process: there is nobody to come back.
+    srf.connect({ ...address, reconnect: { maxAttempts: 1 } });
   });
   return srf;
 }

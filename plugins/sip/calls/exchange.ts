@@ -34,7 +34,7 @@ export function exchange(srf: SrfAgent, uri: string, options: SrfRequestOptions)
  * Sends a request in a dialog as `exchange` does. drachtio-srf's own `Dialog.modify` counts a change that was refused as one that
  * is under way, and holds all later ones back.
  */
-export function within(srf: SrfAgent, { id }: SrfDialog, request: DialogRequest): Promise<Attempt> {
+export function within({ srf, id }: Pick<SrfDialog, 'srf' | 'id'>, request: DialogRequest): Promise<Attempt> {
   return exchange(srf, REMOTE_TARGET, { ...request, stackDialogId: id });
 }
 
@@ -64,9 +64,9 @@ export function call(srf: SrfAgent, uri: string, options: SrfCallOptions, progre
 }
 
 /** Answers a call; `onDialog` is called before anything of the dialog can come. Rejects when the caller has given up. */
-export function answer(srf: SrfAgent, request: SrfRequest, response: SrfResponse, localSdp: string, headers: SrfHeaders, onDialog: (dialog: SrfDialog) => void): Promise<SrfDialog> {
+export function answer(request: SrfRequest, response: SrfResponse, localSdp: string, headers: SrfHeaders, onDialog: (dialog: SrfDialog) => void): Promise<SrfDialog> {
   return new Promise((resolve, reject) => {
-    srf.createUAS(request, response, { localSdp, headers }, (error, dialog) => {
+    request.srf.createUAS(request, response, { localSdp, headers }, (error, dialog) => {
       if (dialog === undefined) return reject(asError(error));
       onDialog(dialog);
       resolve(dialog);

@@ -46,8 +46,12 @@ export class FlowKeeper {
   /** A connection has gone. */
   onLost(flow: Target): void {
     const key = targetKey(flow);
-    const lost = [...this.#options.accounts()].filter((account) => account.flow !== undefined && targetKey(account.flow) === key);
-    for (const account of lost) account.renew(Math.random() * lost.length * RENEW_EACH_MS);
+    this.renew([...this.#options.accounts()].filter((account) => account.flow !== undefined && targetKey(account.flow) === key));
+  }
+
+  /** Has accounts register anew, one after the other. */
+  renew(accounts: readonly KeptAccount[]): void {
+    for (const account of accounts) account.renew(Math.random() * accounts.length * RENEW_EACH_MS);
   }
 
   #keep(account: KeptAccount, method: 'crlf' | 'options'): void {

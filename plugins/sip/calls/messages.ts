@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { WcsError, type TelephoneAccount, type TextMessage } from 'wcs-core';
+import type { Agents } from './agents.ts';
 import { addressesOf, callerOf, requestHeaders } from './addresses.ts';
 import { credentialsOf, withCredentials } from './authenticated.ts';
 import { exchange } from './exchange.ts';
-import type { SrfAgent, SrfMessage, SrfRequestOptions, SrfResponse } from './srf.ts';
+import type { SrfMessage, SrfRequestOptions, SrfResponse } from './srf.ts';
 
 /** What fits into a datagram with its headers, whatever way the message takes. @see RFC 3428 section 8 */
 const BODY_BYTES_MAX = 1300;
@@ -23,8 +24,9 @@ export function checkText({ contentType, body }: Pick<TextMessage, 'contentType'
  * @param callerAddress IP address of whoever asked for it
  * @throws what the engine says when it cannot be sent
  */
-export async function sendText(srf: SrfAgent, account: TelephoneAccount, uri: string, { contentType, body }: TextMessage, callerAddress: string | undefined): Promise<SrfResponse> {
-  const { proxy } = addressesOf(account);
+export async function sendText(agents: Agents, account: TelephoneAccount, uri: string, { contentType, body }: TextMessage, callerAddress: string | undefined): Promise<SrfResponse> {
+  const { proxy, own } = addressesOf(account);
+  const { srf } = agents.of(own);
   const headers = { ...requestHeaders(account, uri, account.visibleName, callerAddress), 'Content-Type': contentType === 'text/plain' ? 'text/plain;charset=UTF-8' : contentType };
   const options: SrfRequestOptions = { method: 'MESSAGE', body, ...(proxy === undefined ? {} : { proxy }) };
   return (await withCredentials('MESSAGE', credentialsOf(account), (added) => exchange(srf, uri, { ...options, headers: { ...headers, ...added } }))).response;

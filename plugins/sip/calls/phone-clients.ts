@@ -3,6 +3,7 @@ import { messageOf, OFFER_ANSWER, WcsError, type CallWish, type KeyMethod, type 
 import { codecsIn } from '../media/wire/formats.ts';
 import { readSdp } from '../media/wire/read-sdp.ts';
 import { addressesOf, calleeUri, callerOf, callIdOf } from './addresses.ts';
+import type { Agents } from './agents.ts';
 import type { Call } from './call.ts';
 import type { Calls } from './calls.ts';
 import { checkText, receivedText, sendText } from './messages.ts';
@@ -10,7 +11,7 @@ import { offeredMedia, type OfferedMedia } from './offered-media.ts';
 import { NORMAL } from './outcome.ts';
 import { newToken, type Registrar } from './registrar.ts';
 import type { Registration } from './registration.ts';
-import type { SrfAgent, SrfRequest, SrfResponse } from './srf.ts';
+import type { SrfRequest, SrfResponse } from './srf.ts';
 import { replacing } from './transfer.ts';
 
 /** Capability through which the media side of clients tells what happens. */
@@ -42,7 +43,7 @@ export interface PhoneClientsState {
 /** What clients are served with. */
 export interface PhoneClientsOptions {
   readonly ctx: PluginContext;
-  readonly srf: () => SrfAgent;
+  readonly agents: () => Agents;
   readonly calls: Calls;
   readonly registrar: Registrar;
   /** Where calls among clients without an exchange go; undefined: there are none. */
@@ -234,7 +235,7 @@ export class PhoneClients implements Telephony, MediaSessionListener {
     const message: TextMessage = { ...wish, from: account.login };
     const tell = (status: MessageStatus, statusCode?: number, info?: string): void => this.#tell(clientId, { type: 'message', message, status, statusCode, info });
     tell('SENT');
-    const sent = sendText(this.#options.srf(), account, uri, message, isLocal ? undefined : peer.address);
+    const sent = sendText(this.#options.agents(), account, uri, message, isLocal ? undefined : peer.address);
     this.#options.ctx.background(sent.then(({ status, reason }) => tell(status < 300 ? 'ACCEPTED' : 'FAILED', status, `${status} ${reason}`), (error: unknown) => tell('FAILED', undefined, messageOf(error))));
   }
 

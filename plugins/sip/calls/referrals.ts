@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { SipUri } from '../engine/wire/sip-uri.ts';
 import { callerOf, userOf } from './addresses.ts';
-import type { CallPlan } from './call-facts.ts';
+import type { CallPlan, Succession } from './call-facts.ts';
 import type { Call } from './call.ts';
+import type { DialogRequest } from './exchange.ts';
 import type { Outcome } from './outcome.ts';
 import { parseReplaces, readReferral } from './referral.ts';
 import type { SrfRequest, SrfResponse } from './srf.ts';
@@ -19,6 +20,10 @@ export interface ReferredCalls {
   find(callId: string): Call | undefined;
   /** Undefined, and refused, where there is no room for another call. */
   openFor(response: SrfResponse, plan: CallPlan): Call | undefined;
+  /** What names the dialog of a call, also when the call is over. */
+  dialogOf(call: Call): { readonly place: string; readonly dialogId: string } | undefined;
+  /** Tells the peer something in a dialog whose call is over. */
+  tellLate(call: Call, dialog: { readonly place: string; readonly dialogId: string }, request: DialogRequest): void;
   /** A call is known by the id of another from now on. */
   replace(call: Call, successor: Call): void;
 }
@@ -49,8 +54,9 @@ export class Referrals {
     const { uri, replaces, referredBy } = referral;
     const { account } = call.plan;
     const id = call.countReferral() === 1 ? '' : `;id=${Number.parseInt(request.get('cseq') ?? '', 10)}`;
+    const dialog = this.#calls.dialogOf(call);
     const successor = this.#calls.openFor(response, {
-      ...inPlaceOf(call, `refer${id}`),
+      ...inPlaceOf(call, dialog === undefined ? undefined : { event: `refer${id}`, ...dialog }),
       ...{ incoming: false, caller: account.login, callee: userOf(uri), calledUser: uri, visibleName: account.visibleName || account.login, callerAddress: request.source_address },
       headers: { ...(replaces === undefined ? {} : { Replaces: replaces, Require: 'replaces' }), ...(referredBy === undefined ? {} : { 'Referred-By': referredBy }) },
     });
@@ -102,17 +108,23 @@ export class Referrals {
   }
 
   /** Tells the peer that has sent us how far we are. @see RFC 3515 section 2.4.5 */
-  #notify({ plan: { succeeds } }: Call, statusCode: number, isLast: boolean): void {
-    if (succeeds?.event === undefined) return;
-    this.#calls.find(succeeds.callId)?.tell({
+  #notify(successor: Call, statusCode: number, isLast: boolean): void {
+    const { succeeds } = successor.plan;
+    if (succeeds?.told === undefined) return;
+    const { event, ...dialog } = succeeds.told;
+    const request: DialogRequest = {
       method: 'NOTIFY',
-      headers: { Event: succeeds.event, 'Subscription-State': isLast ? 'terminated;reason=noresource' : `active;expires=${EXPIRES_S}`, 'Content-Type': SIPFRAG },
+      headers: { Event: event, 'Subscription-State': isLast ? 'terminated;reason=noresource' : `active;expires=${EXPIRES_S}`, 'Content-Type': SIPFRAG },
       body: `SIP/2.0 ${statusCode} ${PHRASES[statusCode] ?? 'Failed'}\r\n`,
-    });
+    };
+    const call = this.#calls.find(succeeds.callId);
+    // The subscription outlives the call that it was made in. @see RFC 3515 section 2.4.7
+    if (call?.dialog === undefined) this.#calls.tellLate(successor, dialog, request);
+    else call.tell(request);
   }
 }
 
 /** What a call has of the one whose place it is to take: its account, its stream, and the codecs that its client has. */
-function inPlaceOf({ plan: { account, token, streamName, hasAudio, callId }, facts: { hasVideo }, codecs }: Call, event: string | undefined): Pick<CallPlan, 'callId' | 'account' | 'token' | 'streamName' | 'hasAudio' | 'hasVideo' | 'codecs' | 'clientId' | 'succeeds'> {
-  return { callId: randomUUID(), account, token, streamName, hasAudio, hasVideo, codecs, clientId: undefined, succeeds: { callId, event } };
+function inPlaceOf({ plan: { account, token, streamName, hasAudio, callId }, facts: { hasVideo }, codecs }: Call, told: Succession['told']): Pick<CallPlan, 'callId' | 'account' | 'token' | 'streamName' | 'hasAudio' | 'hasVideo' | 'codecs' | 'clientId' | 'succeeds'> {
+  return { callId: randomUUID(), account, token, streamName, hasAudio, hasVideo, codecs, clientId: undefined, succeeds: { callId, told } };
 }

@@ -2,17 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { WcsError, type Counter, type PluginContext, type PluginSession, type TelephoneAccount } from 'wcs-core';
 import type { Target } from '../engine/session/target.ts';
 import { addressesOf } from './addresses.ts';
+import type { Agents } from './agents.ts';
 import { FlowKeeper, type FlowKeeperOptions } from './flow-keeper.ts';
 import { instanceOf } from './instance-id.ts';
 import { Registration, type RegistrationServices, type RegistrationState } from './registration.ts';
-import type { SrfAgent } from './srf.ts';
 
 const TICK_MS = 500;
 const TOKEN_BYTES = 12;
 
 /** What registrations are made with. */
 export interface RegistrarOptions {
-  readonly srf: () => SrfAgent;
+  readonly agents: () => Agents;
   readonly expiresS: number;
   readonly maxRegistrations: number;
   readonly nowMs: () => number;
@@ -38,7 +38,7 @@ export class Registrar {
     this.#options = options;
     this.#failures = ctx.metrics.counter({ name: 'sip_registration_failures', group: 'sip_stats', help: 'Refused or unanswered registrations, by status; 0 without an answer.', labelNames: ['status'] });
     this.#services = {
-      srf: options.srf,
+      agents: options.agents,
       expiresS: options.expiresS,
       nowMs: options.nowMs,
       instanceOf: (account) => instanceOf(options.serverId, account),
@@ -60,6 +60,11 @@ export class Registrar {
   /** A connection has gone. */
   onFlowLost(flow: Target): void {
     this.#flows.onLost(flow);
+  }
+
+  /** Requests get through elsewhere now. */
+  onPlacesChanged(): void {
+    this.#flows.renew([...this.#byToken.values()].filter((account) => account.isElsewhere || !account.registered));
   }
 
   get size(): number {

@@ -1,15 +1,18 @@
 import { messageOf, type PluginSession, type TelephoneAccount } from 'wcs-core';
 import type { Target, Transport } from '../engine/session/target.ts';
+import type { AgentPlace, Agents } from './agents.ts';
 import { addressesOf, contactHeader, requestHeaders } from './addresses.ts';
 import { credentialsOf, withCredentials, type Attempt } from './authenticated.ts';
 import { exchange } from './exchange.ts';
 import type { KeptAccount } from './flow-keeper.ts';
 import { grantedS, refreshAfterMs, retryAfterMs } from './registration-times.ts';
-import type { SrfAgent, SrfHeaders, SrfRequestOptions, SrfResponse } from './srf.ts';
+import type { SrfHeaders, SrfRequestOptions, SrfResponse } from './srf.ts';
 
 /** How often a registrar may ask for a longer time, one after the other. */
 const TOO_BRIEF_MAX = 2;
 const EXPIRES_MAX_S = 86_400;
+/** More than are made for one refresh, challenges and all. */
+const REQUESTS_MAX = 20;
 
 /** What a registration is for; plain data. */
 export interface RegistrationPlan {
@@ -22,7 +25,7 @@ export interface RegistrationPlan {
 
 /** What every registration is given. */
 export interface RegistrationServices {
-  readonly srf: () => SrfAgent;
+  readonly agents: () => Agents;
   readonly expiresS: number;
   readonly nowMs: () => number;
   /** URN that the registrar knows an account by. */
@@ -32,12 +35,14 @@ export interface RegistrationServices {
   onClosed(registration: Registration): void;
 }
 
-/** Plain data of a `Registration` with nothing under way. */
+/** Plain data of a `Registration`. */
 export interface RegistrationState {
   readonly plan: RegistrationPlan;
   readonly call: { readonly id: string; readonly from: string; readonly seq: number } | undefined;
   readonly registered: boolean;
   readonly flow: Target | undefined;
+  /** Name of the place that its requests went out by. */
+  readonly place: string | undefined;
   readonly dueInMs: number;
   readonly failures: number;
   readonly expiresS: number;
@@ -52,6 +57,7 @@ export class Registration implements KeptAccount {
   #call: RegistrationState['call'];
   #registered = false;
   #flow: Target | undefined;
+  #place: string | undefined;
   #failure: string | undefined;
   #dueAtMs = 0;
   #failures = 0;
@@ -67,7 +73,7 @@ export class Registration implements KeptAccount {
     session.onGoodbye = () => this.#takeOut();
     if (state !== undefined) {
       this.#call = state.call;
-      [this.#registered, this.#flow] = [state.registered, state.flow];
+      [this.#registered, this.#flow, this.#place] = [state.registered, state.flow, state.place];
       this.#failures = state.failures;
       this.#dueAtMs = services.nowMs() + state.dueInMs;
     }
@@ -82,13 +88,18 @@ export class Registration implements KeptAccount {
     return this.#registered ? this.#flow : undefined;
   }
 
+  /** Requests would go another way than it has registered by. */
+  get isElsewhere(): boolean {
+    return this.#registered && this.#agent.name !== this.#place;
+  }
+
   renew(delayMs: number): void {
     this.#dueAtMs = Math.min(this.#dueAtMs, this.#services.nowMs() + delayMs);
   }
 
   async probe(): Promise<boolean> {
     try {
-      const { response } = await this.#exchange({ method: 'OPTIONS', headers: this.#headers });
+      const { response } = await this.#exchange(this.#agent, { method: 'OPTIONS', headers: this.#headers });
       return response.status !== 408 && response.status !== 503;
     } catch {
       return false;
@@ -100,9 +111,11 @@ export class Registration implements KeptAccount {
     return this.#failure;
   }
 
-  exportState(): RegistrationState | undefined {
-    if (this.#busy) return undefined;
-    return { plan: this.plan, call: this.#call, registered: this.#registered, flow: this.#flow, dueInMs: this.#dueAtMs - this.#services.nowMs(), failures: this.#failures, expiresS: this.#expiresS };
+  /** What is under way is asked anew, since its answer would find nobody. */
+  exportState(): RegistrationState {
+    const call = this.#busy && this.#call !== undefined ? { ...this.#call, seq: this.#call.seq + REQUESTS_MAX } : this.#call;
+    const dueInMs = this.#busy ? 0 : this.#dueAtMs - this.#services.nowMs();
+    return { plan: this.plan, call, registered: this.#registered, flow: this.#flow, place: this.#place, dueInMs, failures: this.#failures, expiresS: this.#expiresS };
   }
 
   /** To be called about every second, and at the beginning. */
@@ -122,10 +135,11 @@ export class Registration implements KeptAccount {
   }
 
   async #refresh(briefLeft: number): Promise<void> {
-    const { response } = await this.#request(this.#expiresS);
+    const [agent, before] = [this.#agent, this.#here];
+    const { response } = await this.#request(this.#expiresS, agent);
     if (this.session.closed) {
       // Nobody wants it any more, and nobody waits for the answer.
-      if (response.status < 300) this.#request(0).catch(() => undefined);
+      if (response.status < 300) this.#request(0, agent).catch(() => undefined);
       return;
     }
     const { status } = response;
@@ -143,14 +157,25 @@ export class Registration implements KeptAccount {
     this.#dueAtMs = this.#services.nowMs() + refreshAfterMs(granted, Math.random());
     this.#failures = 0;
     this.#failure = undefined;
-    this.#flow = sourceOf(response);
+    [this.#flow, this.#place] = [sourceOf(response), agent.name];
     const isNew = !this.#registered;
     this.#registered = true;
     this.#describe();
     if (isNew) this.#services.onState(this);
+    else if (before !== undefined && before.name !== agent.name) await this.#leave(before);
   }
 
-  async #request(expiresS: number): Promise<Attempt> {
+  /** Calls come by another way from now on: the one that they came by is given up, where that still can be said. */
+  async #leave(before: AgentPlace): Promise<void> {
+    if (!before.connected) return;
+    try {
+      await this.#request(0, before);
+    } catch (error) {
+      this.session.log.debug('A telephone account could not be taken out', { place: before.name, reason: messageOf(error) });
+    }
+  }
+
+  async #request(expiresS: number, agent: AgentPlace): Promise<Attempt> {
     const { account, token } = this.plan;
     const call = this.#call;
     const headers: SrfHeaders = {
@@ -159,7 +184,7 @@ export class Registration implements KeptAccount {
       Expires: String(expiresS),
       ...(call === undefined ? {} : { from: call.from, 'call-id': call.id, CSeq: `${call.seq + 1} REGISTER` }),
     };
-    const made = await withCredentials('REGISTER', credentialsOf(account), (added) => this.#exchange({ method: 'REGISTER', headers: { ...headers, ...added } }));
+    const made = await withCredentials('REGISTER', credentialsOf(account), (added) => this.#exchange(agent, { method: 'REGISTER', headers: { ...headers, ...added } }));
     const { request } = made;
     this.#call = { id: request.get('call-id') ?? '', from: request.get('from') ?? '', seq: Number.parseInt(request.get('cseq') ?? '1', 10) };
     return made;
@@ -170,10 +195,19 @@ export class Registration implements KeptAccount {
     return requestHeaders(account, addressesOf(account).own, '', callerAddress);
   }
 
+  /** Where it is registered, if it is. */
+  get #here(): AgentPlace | undefined {
+    return this.#registered && this.#place !== undefined ? this.#services.agents().named(this.#place) : undefined;
+  }
+
+  get #agent(): AgentPlace {
+    return this.#services.agents().of(addressesOf(this.plan.account).own);
+  }
+
   /** A request to the registrar. */
-  #exchange(options: SrfRequestOptions): Promise<Attempt> {
+  #exchange({ srf }: AgentPlace, options: SrfRequestOptions): Promise<Attempt> {
     const { registrar, proxy } = addressesOf(this.plan.account);
-    return exchange(this.#services.srf(), registrar, { ...options, ...(proxy === undefined ? {} : { proxy }) });
+    return exchange(srf, registrar, { ...options, ...(proxy === undefined ? {} : { proxy }) });
   }
 
   #fail(statusCode: number, reason: string): void {
@@ -191,8 +225,9 @@ export class Registration implements KeptAccount {
   /** Says that nobody is here any more; nobody waits for the answer. */
   #takeOut(): void {
     if (!this.#registered) return;
+    const here = this.#here ?? this.#agent;
     this.#registered = false;
-    this.#request(0).catch(() => undefined);
+    this.#request(0, here).catch(() => undefined);
   }
 
   #describe(): void {

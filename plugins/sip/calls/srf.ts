@@ -23,6 +23,8 @@ export interface SrfRequest extends EventEmitter, SrfMessage {
   readonly protocol: string;
   readonly stackTxnId: string;
   readonly stackDialogId: string;
+  /** Whom a request outside of dialogs came to. */
+  readonly srf: SrfAgent;
   cancel(done?: (error: unknown) => void): void;
 }
 
@@ -43,6 +45,7 @@ export interface SrfResponse extends SrfMessage {
 export interface SrfDialog extends EventEmitter {
   readonly id: string;
   readonly type: 'uac' | 'uas';
+  readonly srf: SrfAgent;
   readonly sip: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
   local: { uri: string; sdp: string; contact: string };
   remote: { uri: string; sdp: string };
@@ -83,7 +86,7 @@ export type SrfHandler = (request: SrfRequest, response: SrfResponse) => void;
 
 /** The application side of drachtio's control protocol. Events: `connect`, `error`, `close`. */
 export interface SrfAgent extends EventEmitter {
-  connect(options: { readonly host: string; readonly port: number; readonly secret: string; readonly tls?: object; readonly reconnect?: { readonly maxAttempts?: number } }): void;
+  connect(options: { readonly host: string; readonly port: number; readonly secret: string; readonly reconnect?: { readonly maxAttempts?: number } }): void;
   disconnect(): void;
   use(method: string, handler: SrfHandler): void;
   /** These three with a callback only: what comes in the same moment is lost on whoever waits for the promise. */

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf, parseStreamName, WcsError, type PluginContext, type PluginSession, type Stream, type TelephoneAccount } from 'wcs-core';
-import type { SipEngine } from '../engine/server/sip-engine.ts';
+import type { SipStack } from '../engine/sip-stack.ts';
 import { parseSipUri, type SipUri } from '../engine/wire/sip-uri.ts';
+import { Agents } from './agents.ts';
 import { addressesOf, calleeUri } from './addresses.ts';
 import type { Call } from './call.ts';
 import type { CallPlan, CallState } from './call-facts.ts';
 import { PhoneClients, type PhoneClientsState } from './phone-clients.ts';
-import type { SrfDialogState } from './dialog-state.ts';
 import type { CallMediaPort } from './call-media.ts';
-import { Calls } from './calls.ts';
+import { Calls, type PlacedDialog } from './calls.ts';
 import { openServerId } from './instance-id.ts';
 import { newToken, Registrar } from './registrar.ts';
 import type { Registration, RegistrationState } from './registration.ts';
 import { RestSessions, type RestSession } from './rest-sessions.ts';
-import type { SrfAgent, SrfHandler, SrfRequest, SrfResponse } from './srf.ts';
+import type { SrfHandler, SrfRequest, SrfResponse } from './srf.ts';
 import type { CallSettings } from './settings.ts';
 
 /** How long a call waits for its account to be registered. */
@@ -36,7 +36,7 @@ export type BoardSession = { readonly type: 'call'; readonly state: CallState } 
 
 /** What belongs to no session; plain data. */
 export interface BoardShared {
-  readonly dialogs: readonly SrfDialogState[];
+  readonly dialogs: readonly PlacedDialog[];
   readonly clients: PhoneClientsState;
   readonly sessions: readonly RestSession[];
 }
@@ -48,22 +48,23 @@ export class Switchboard {
   readonly clients: PhoneClients;
   readonly sessions: RestSessions;
   readonly #ctx: PluginContext;
-  readonly #engine: Pick<SipEngine, 'ownPlace' | 'isOwnPlace'>;
+  readonly #stack: Pick<SipStack, 'isOwnPlace'>;
   readonly #pushes = new Map<Call, { readonly rtmpUrl: string; begun: boolean }>();
   readonly #registering = new Set<(registration: Registration) => void>();
-  #srf: SrfAgent | undefined;
+  #agents = new Agents([]);
 
-  constructor(ctx: PluginContext, settings: CallSettings, media: CallMediaPort, nowMs: () => number, engine: Pick<SipEngine, 'ownPlace' | 'isOwnPlace' | 'ping'>) {
-    const srf = (): SrfAgent => this.#agent();
+  constructor(ctx: PluginContext, settings: CallSettings, media: CallMediaPort, nowMs: () => number, stack: Pick<SipStack, 'ownPlace' | 'isOwnPlace' | 'canPing' | 'ping'>) {
+    const agents = (): Agents => this.#agents;
+    const { keepAlive, keepAliveS, expiresS, max } = settings.registration;
     this.#ctx = ctx;
-    this.#engine = engine;
+    this.#stack = stack;
     this.registrar = new Registrar(ctx, {
-      ...{ srf, nowMs, serverId: openServerId(ctx.stateFolder()), expiresS: settings.registration.expiresS, maxRegistrations: settings.registration.max },
-      keepAlive: { method: settings.registration.keepAlive, intervalMs: settings.registration.keepAliveS * 1000, ping: (flow) => engine.ping(flow) },
+      ...{ agents, nowMs, serverId: openServerId(ctx.stateFolder()), expiresS, maxRegistrations: max },
+      keepAlive: { method: keepAlive === 'crlf' && !stack.canPing ? 'options' : keepAlive, intervalMs: keepAliveS * 1000, ping: (flow) => stack.ping(flow) },
       onState: (registration) => this.#onRegistration(registration),
     });
     this.calls = new Calls(ctx, {
-      srf,
+      agents,
       media,
       nowMs,
       rtpTimeoutMs: settings.rtpTimeoutMs,
@@ -89,7 +90,7 @@ export class Switchboard {
         },
       },
     });
-    this.clients = new PhoneClients({ ctx, srf, calls: this.calls, registrar: this.registrar, localPlace: settings.localCalls ? () => engine.ownPlace : undefined, release: (registration) => this.#release(registration) });
+    this.clients = new PhoneClients({ ctx, agents, calls: this.calls, registrar: this.registrar, localPlace: settings.localCalls ? () => stack.ownPlace ?? '' : undefined, release: (registration) => this.#release(registration) });
     this.sessions = new RestSessions(this.calls, this.registrar, (registration) => this.#release(registration));
   }
 
@@ -106,8 +107,8 @@ export class Switchboard {
     };
   }
 
-  connected(srf: SrfAgent): void {
-    this.#srf = srf;
+  connected(agents: Agents): void {
+    this.#agents = agents;
   }
 
   start(): void {
@@ -192,7 +193,7 @@ export class Switchboard {
 
   /** A call goes on with anybody but ourselves; clients without an exchange are all at our own place. */
   #mayGoTo({ plan: { account } }: Call, { user, host, port }: SipUri): boolean {
-    if (this.#engine.isOwnPlace(host, port)) return ![undefined, account.login].includes(this.clients.localAccount(user ?? '')?.login);
+    if (this.#stack.isOwnPlace(host, port)) return ![undefined, account.login].includes(this.clients.localAccount(user ?? '')?.login);
     const own = parseSipUri(addressesOf(account).own);
     return own?.user !== user || own?.host !== host || own.port !== port;
   }
@@ -243,10 +244,5 @@ export class Switchboard {
 
   #release(registration: Registration): void {
     if (!this.clients.wants(registration) && !this.sessions.wants(registration)) registration.session.close('Nobody is here any more');
-  }
-
-  #agent(): SrfAgent {
-    if (this.#srf === undefined) throw new Error('The SIP engine is not connected');
-    return this.#srf;
   }
 }

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { ProtocolError, WcsError, type Counter, type PluginContext, type TcpLease, type UdpLease } from 'wcs-core';
 import { datagramKind } from 'wcs-core/rtp/datagram-kind';
 import { openDtlsIdentity } from 'wcs-core/rtp/dtls/identity';
-import type { DtlsIdentity } from 'wcs-core/rtp/dtls/server-handshake';
+import type { DtlsIdentity } from 'wcs-core/rtp/dtls/handshake';
 import { consentFailure, type ConsentLimits } from '../session/consent.ts';
 import { judgeCheck, newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';
 import type { PeerState } from '../session/peer-state.ts';

@@ -1,6 +1,6 @@
 import { WcsError, type Held, type PluginSession } from 'wcs-core';
 import type { Fingerprint } from 'wcs-core/rtp/dtls/certificate';
-import { DtlsHandshake, type DtlsIdentity, type DtlsResult } from 'wcs-core/rtp/dtls/server-handshake';
+import { DtlsHandshake, type DtlsIdentity, type DtlsResult } from 'wcs-core/rtp/dtls/handshake';
 import type { RtpSender } from 'wcs-core/rtp/fanout/engine';
 import type { ConsentFacts } from '../session/consent.ts';
 import { newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';

@@ -4,11 +4,8 @@ import { FakeMediaServer, problem, WEBRTC_FLAGS } from '../../support/fake-media
 import { openHttpPage, shoot, type HttpPage, type HttpPageOptions } from '../../support/http-page.ts';
 import { until } from '../../support/until.ts';
 
-/** Few pictures: they leave time for the pages. The last camera flag counts. */
-const camera = (facts = ''): string => `--use-fake-device-for-media-stream=fps=10${facts}`;
-
 async function setUp(teardown: (work: () => unknown) => void, options: HttpPageOptions = {}): Promise<HttpPage & { readonly media: FakeMediaServer }> {
-  const http = await openHttpPage((work) => teardown(work), { flags: [...WEBRTC_FLAGS, camera()], ...options });
+  const http = await openHttpPage((work) => teardown(work), { flags: WEBRTC_FLAGS, ...options });
   return { ...http, media: await FakeMediaServer.start(http.server, http.context) };
 }
 
@@ -53,7 +50,7 @@ test.serial('The publishing page shows a preview, publishes with the name, the c
 });
 
 test.serial('A publisher that goes live changes its camera and bitrate without a new session, and leaves none behind', async (t) => {
-  const { base, page, complaints, media } = await setUp((work) => t.teardown(work), { flags: [...WEBRTC_FLAGS, camera(',device-count=3')] });
+  const { base, page, complaints, media } = await setUp((work) => t.teardown(work), { flags: [...WEBRTC_FLAGS, '--use-fake-device-for-media-stream=device-count=3'] });
   await page.goto(`${base}/publish?name=studio`);
   await start(page);
   await stateIs(page, 'live');

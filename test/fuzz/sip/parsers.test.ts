@@ -47,6 +47,7 @@ const targets: ParserTargets = {
   'the description of a call': [describe, new Uint8Array(Buffer.from(CALL_SDP))],
   'a control message': [
     (input) => {
+      new ControlFramer(() => undefined).feed(input, () => undefined);
       new ControlFramer().feed(input, () => undefined);
       return undefined;
     },

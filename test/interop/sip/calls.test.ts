@@ -1,10 +1,11 @@
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { startBaresip } from '../../support/baresip.ts';
 import { startKamailio } from '../../support/kamailio.ts';
 import { peerTest } from '../../support/peers.ts';
 import { PluginUnderTest } from '../../support/conformance/plugin-under-test.ts';
 import { sipEntry, startCallServer, type CallServer } from '../../support/sip/call-server.ts';
 import { startSipp } from '../../support/sipp.ts';
+import { startWebPhones } from '../../support/sip/web-phones.ts';
 import { levelOf, toneShare } from '../../support/tones.ts';
 import { until } from '../../support/until.ts';
 
@@ -97,6 +98,36 @@ peerTest('SIPp holds and goes on, sends early media, and hangs up', ['sipp'], as
   await passes(t, await callSipp(t, 'uas-bye'));
 });
 
+peerTest('pictures in VP8 come from baresip, and are taken by it', ['kamailio', 'baresip'], async (t) => {
+  const server = await startCallServer(t, { media: { codecs: ['pcmu', 'vp8'] } });
+  const pbx = await startKamailio(t);
+  const baresip = await startBaresip(t, 'echo', pbx);
+  const account = { sipLogin: '1001', sipPassword: 'secret-1001', sipDomain: 'pbx.test', sipOutboundProxy: '127.0.0.1', sipPort: pbx.port };
+  for (const callId of ['one', 'two']) await server.call('call.startup', { callId, callee: '1002', toStream: `of-${callId}`, hasVideo: true, ...account });
+  await until(async () => (await server.statusOf('one')) === 'ESTABLISHED' && (await server.statusOf('two')) === 'ESTABLISHED', 'the answers', 30_000);
+  const { media } = server.kernel.kernel.parts;
+  const pictures: { readonly key: boolean; readonly data: Uint8Array; readonly ptsUs: number }[] = [];
+  const stream = await until(() => media.find('of-one'), 'the stream');
+  const subscription = stream.subscribe({
+    plane: 'frames', from: 'live', label: 'eye', accept: [{ kind: 'video', codecs: ['vp8'] }],
+    sink: { onTracks: () => undefined, onFrame: ({ key, data, ptsUs }) => void pictures.push({ key, data: data.slice(), ptsUs }), onEnd: () => undefined },
+  });
+  await until(() => pictures.length >= 15, 'a second of pictures', 20_000);
+  subscription.close();
+  const first = pictures.find(({ key }) => key);
+  // Start code and size of a key frame. @see RFC 6386 section 9.1
+  t.is(Buffer.from(first!.data.subarray(3, 10)).toString('hex'), '9d012a60012001');
+  t.true(pictures.every(({ ptsUs }, index) => index === 0 || ptsUs > pictures[index - 1]!.ptsUs));
+  await server.call('call.inject_stream', { callId: 'two', streamName: 'of-one' });
+  const bytesOut = async (): Promise<number> => (await server.call<{ bytesOut: number; callee?: string }[]>('session.list')).reduce((sum, row) => sum + (row.callee === '1002' ? row.bytesOut : 0), 0);
+  await until(async () => (await bytesOut()) > 20_000, 'pictures to go out', 15_000);
+  for (const callId of ['one', 'two']) await server.call('call.terminate', { callId });
+  // Nothing but pictures goes to it, and in one of the calls.
+  const received = await until(() => [...baresip.log().matchAll(/^packets:\s+(\d+)\s+(\d+)/gm)].map(([, , count]) => Number(count)).find((count) => count > 10), 'the statistics of baresip', 5000).catch(() => 0);
+  t.true(received > 10, baresip.log().slice(-2000));
+  t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
+});
+
 peerTest('a call that rings is given up by a CANCEL', ['sipp'], async (t) => {
   const cancelled = await callSipp(t, 'uas-cancel');
   await until(async () => (await cancelled.server.statusOf('one')) === 'RING', 'ringing');
@@ -128,4 +159,20 @@ peerTest('media is encrypted with keys of the description, or by DTLS: the tone 
   // What it has understood of ours, in both calls.
   const counted = await until(() => [...baresip.log().matchAll(/^packets:\s+(\d+)\s+(\d+)/gm)].map(([, , received]) => Number(received)).filter((received) => received > 10).length >= 2, 'the statistics of baresip').catch(() => false);
   t.true(counted, baresip.log().slice(-2000));
+});
+
+test.serial('with DTLS the side that answers waits, and we begin: both sides of a call among our own clients hear each other', async (t) => {
+  const phones = await startWebPhones(t, { localCalls: true, media: { codecs: ['pcmu'], secure: 'dtls' } });
+  const [anna, ben] = await Promise.all(['anna', 'ben'].map((sipLogin) => phones.connect({ sipLogin, sipRegisterRequired: true })));
+  const [, bensCall] = await Promise.all([anna!.call('a', 'ben'), ben!.take()]);
+  const streamOf = async (callId: string): Promise<string> => (await phones.call<{ toStream: string }[]>('call.find', { callId }))[0]!.toStream;
+  for (const [callId, other, frequencyHz] of [['a', bensCall, 440], [bensCall, 'a', 1000]] as const) {
+    phones.publishTone(`of-${frequencyHz}`, frequencyHz);
+    await phones.call('call.inject_stream', { callId, streamName: `of-${frequencyHz}` });
+    const heard = await streamOf(other);
+    await until(async () => toneShare(await phones.hear(heard, 200), 8000, frequencyHz) > 0.9, `the tone of ${frequencyHz} Hz`, 15_000);
+  }
+  anna!.client.send('hangup', { callId: 'a' });
+  await Promise.all([anna!.status('finish', 'a'), ben!.status('finish', bensCall)]);
+  t.is(phones.kernel.kernel.host.slot('sip').faultsSeen, 0);
 });

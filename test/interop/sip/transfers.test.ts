@@ -32,18 +32,26 @@ peerTest('a browser sends baresip to another baresip through kamailio, and hears
 });
 
 /** A call to a SIPp that sends us on to another, or tries to. */
-async function callReferrer(t: ExecutionContext, server: CallServer, callId: string, scenario: string, referTo: string): Promise<ReturnType<typeof startSipp>> {
-  const sipp = await startSipp(t, { scenario, holdMs: 800, more: ['-key', 'refer_to', referTo] });
+async function callReferrer(t: ExecutionContext, server: CallServer, callId: string, scenario: string, referTo: string, edit = (text: string): string => text): Promise<ReturnType<typeof startSipp>> {
+  const sipp = await startSipp(t, { scenario, holdMs: 800, edit, more: ['-key', 'refer_to', referTo] });
   await server.call('call.startup', { callId, callee: 'referrer', toStream: `heard-${callId}`, sipLogin: 'us', sipDomain: `127.0.0.1:${sipp.port}` });
   await until(async () => (await server.statusOf(callId)) === 'ESTABLISHED', 'the answer', 30_000);
   return sipp;
 }
 
-peerTest('SIPp sends us to another and hangs up: the call goes on there, with the same stream and the same sound', ['sipp'], async (t) => {
+/** Waits, when it has hung up, for the word that we have been answered elsewhere. */
+function listeningOn(scenario: string): string {
+  const answer = /<send><!\[CDATA\[\nSIP\/2\.0 200 OK\n\[last_Via:\]\n\[last_From:\]\n\[last_To:\]\n[^]*?<\/send>/.exec(scenario)?.[0] ?? '';
+  const last = '<recv request="NOTIFY"><action><ereg regexp="terminated" search_in="hdr" header="Subscription-State:" check_it="true" assign_to="state"/><ereg regexp="SIP/2.0 200" search_in="body" check_it="true" assign_to="last"/></action></recv><Reference variables="state,last"/>';
+  return scenario.replace('</scenario>', `${last}${answer}</scenario>`);
+}
+
+peerTest('SIPp sends us to another and hangs up: it hears that we are there, and the call goes on with the same stream and the same sound', ['sipp'], async (t) => {
   const server = await startCallServer(t, PCMU);
   server.publishTone('tone', 1000);
-  const next = await startSipp(t, { scenario: 'uas-answer', more: ['-rtp_echo'] });
-  const referrer = await callReferrer(t, server, 'one', 'uas-transfer', `sip:next@127.0.0.1:${next.port}`);
+  // It does not ring: what is told before that would be told at any moment of the other.
+  const next = await startSipp(t, { scenario: 'uas-answer', edit: (text) => text.replace(/<send><!\[CDATA\[\nSIP\/2\.0 180[^]*?<\/send>/, '').replace('milliseconds="200"', 'milliseconds="600"'), more: ['-rtp_echo'] });
+  const referrer = await callReferrer(t, server, 'one', 'uas-transfer', `sip:next@127.0.0.1:${next.port}`, listeningOn);
   await server.call('call.inject_stream', { callId: 'one', streamName: 'tone' });
   const stream = server.kernel.kernel.parts.media.find('heard-one')?.id;
   const { status, stderr } = await referrer.finished;

@@ -42,8 +42,8 @@ export class RawSipClient {
     else this.#tcp.write(data);
   }
 
-  /** Sends a request of a call, and answers with its final response. */
-  async request(method: string, call: RawCall, body = ''): Promise<SipResponse> {
+  /** Sends a request of a call, once, and answers with its final response. */
+  async request(method: string, call: RawCall, body = '', timeoutMs?: number): Promise<SipResponse> {
     const seq = method === 'ACK' ? call.inviteSeq : ++call.seq;
     if (method === 'INVITE') call.inviteSeq = seq;
     const transport = this.#tcp === undefined ? 'UDP' : 'TCP';
@@ -60,7 +60,7 @@ export class RawSipClient {
     if (method === 'ACK') return { type: 'response', status: 0, reason: '', headers: this.received[0]!.headers, body: new Uint8Array(0) };
     const isAnswer = (message: SipMessage): message is SipResponse =>
       message.type === 'response' && message.status >= 200 && message.headers.get('Call-ID') === call.id && message.headers.get('CSeq') === `${seq} ${method}`;
-    const answer = await until(() => this.closed || this.received.find(isAnswer), `the answer to ${method}`);
+    const answer = await until(() => this.closed || this.received.find(isAnswer), `the answer to ${method}`, timeoutMs);
     if (answer === true) throw new Error('The connection was closed');
     if (method === 'INVITE' && answer.status === 200) call.toTag = `;tag=${/;tag=([^;>]+)/.exec(answer.headers.get('To') ?? '')?.[1] ?? ''}`;
     return answer;

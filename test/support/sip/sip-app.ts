@@ -1,6 +1,8 @@
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { checkout, freePorts, startTestKernel, type TestKernel } from '../test-kernel.ts';
+import { until } from '../until.ts';
+import type { ExternalServer } from './external-server.ts';
 
 /** Entry file of the test application. */
 export const sipAppEntry = join(checkout, 'test', 'support', 'sip', 'sipapp', 'sipapp.plugin.ts');
@@ -12,6 +14,13 @@ export interface SipAppServer {
   call<T>(verb: string, input?: unknown): Promise<T>;
   events(): Promise<string[]>;
   state(): Promise<{ dialogs: string[]; transactions: number; connections: number; received: number; malformed: number; dropped: number }>;
+}
+
+/** Starts it without an engine of its own, on a server elsewhere whose SIP port it answers at. */
+export async function startSipAppOn(t: ExecutionContext, external: ExternalServer, path = dirname(sipAppEntry)): Promise<SipAppServer> {
+  const app = await startSipApp(t, { drachtio: { hosts: [external.host] } }, path);
+  await until(async () => (await app.state()).connections === 1, 'the connection with the SIP server');
+  return { ...app, port: external.port };
 }
 
 /** Starts it, with the engine's settings; it stops with the test. */

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { DtlsClient } from 'werift';
-import { makeDtlsCertificate } from '../../../core/rtp/dtls/server-handshake.ts';
+import { makeDtlsCertificate } from '../../../core/rtp/dtls/handshake.ts';
 import type { Fingerprint } from '../../../core/rtp/dtls/certificate.ts';
 
 /** Certificate and key of a client, PEM, with the fingerprint that its description would name. */

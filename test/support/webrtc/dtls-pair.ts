@@ -1,4 +1,4 @@
-import { DtlsHandshake, makeDtlsCertificate, parseDtlsCertificate, type DtlsIdentity, type DtlsResult } from '../../../core/rtp/dtls/server-handshake.ts';
+import { DtlsHandshake, makeDtlsCertificate, parseDtlsCertificate, type DtlsIdentity, type DtlsResult } from '../../../core/rtp/dtls/handshake.ts';
 import { TestDtlsClient, type ClientCertificate } from './dtls-client.ts';
 
 /** What a pair of peers does to each other. */

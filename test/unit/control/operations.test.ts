@@ -1,10 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ERRORS } from '../../../core/errors/codes.ts';
 import { WcsError } from '../../../core/errors/wcs-error.ts';
 import type { Publication } from '../../../core/media/publication.ts';
 import { AUDIO, META, video, VIDEO } from '../../support/media.ts';
+import { toyPlugin } from '../../support/toy-plugin.ts';
 import { startTestKernel, type TestKernel } from '../../support/test-kernel.ts';
 
 let kernel: TestKernel;
@@ -133,7 +134,7 @@ test.serial('a viewer reads and does not change', async (t) => {
   }
 });
 
-test.serial('health is starting, ok, degraded while an enabled plugin does not serve, and stopping', async (t) => {
+test.serial('health is starting, ok, degraded while an enabled plugin does not serve or says that it can not in full, and stopping', async (t) => {
   const other = await startTestKernel({ config: { log: { level: 'silent' } } });
   t.like(other.kernel.status.health(), { status: 'ok', plugins: [] });
   writeFileSync(join(other.folder, 'broken.plugin.js'), 'throw new Error("at load");');
@@ -142,6 +143,14 @@ test.serial('health is starting, ok, degraded while an enabled plugin does not s
     await other.kernel.host.settled('broken');
   }, { message: /at load/ });
   t.like(other.kernel.status.health(), { status: 'degraded', plugins: [{ name: 'broken', state: 'failed' }] });
+  await other.call('config.unset', { path: 'plugins.broken' });
+  const folder = mkdtempSync(join(other.folder, 'half-'));
+  writeFileSync(join(folder, 'half.plugin.ts'), toyPlugin('half', '1', { module: 'let away = true;', prepare: "register(ctx, 'mend', () => (away = false));", methods: "trouble: () => (away ? 'a half of it is away' : undefined)," }));
+  await other.call('config.set', { path: 'plugins.half.path', value: folder });
+  await other.kernel.host.settled('half');
+  t.like(other.kernel.status.health(), { status: 'degraded', plugins: [{ name: 'half', state: 'active', trouble: 'a half of it is away' }] });
+  await other.call('half.mend');
+  t.is(other.kernel.status.health().status, 'ok');
   const stopping = other.stop();
   t.is(other.kernel.status.health().status, 'stopping');
   await stopping;

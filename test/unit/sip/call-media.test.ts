@@ -76,17 +76,24 @@ test('keys in a description are answered under their tag, and keys beside plain 
 
 const THEIRS = Array.from({ length: 32 }, () => '0f').join(':');
 
-test('DTLS is offered as the side that waits, and answered so to who may begin; whoever names no certificate is refused', (t) => {
+test('DTLS is offered so that the other side may choose who begins, and answered as it wishes; whoever names no certificate is refused', (t) => {
   const offering = new SdpDialogue(wish({ security: 'dtls' }));
   const offer = offering.offer();
   t.regex(offer, /m=audio 31000 UDP\/TLS\/RTP\/SAVP /);
-  t.regex(offer, /a=setup:passive\r\n/);
+  t.regex(offer, /a=setup:actpass\r\n/);
   t.regex(offer, /a=fingerprint:sha-256 AB:AB/);
   const theirs = [`a=fingerprint:SHA-256 ${THEIRS}`, 'm=audio 4000 UDP/TLS/RTP/SAVP 0'];
-  t.throws(() => offering.accept(sdp(...theirs, 'a=setup:passive')), { code: 'MEDIA_E_NO_COMMON_CODEC' }, 'nobody would begin');
+  t.throws(() => offering.accept(sdp(...theirs, 'a=setup:holdconn')), { code: 'MEDIA_E_NO_COMMON_CODEC' }, 'nobody would begin');
   t.throws(() => offering.accept(sdp('m=audio 4000 UDP/TLS/RTP/SAVP 0', 'a=setup:active')), { code: 'MEDIA_E_NO_COMMON_CODEC' });
   offering.accept(sdp(...theirs, 'a=setup:active'));
-  t.deepEqual(offering.agreed[0]?.security, { type: 'dtls', fingerprints: [{ algorithm: 'sha-256', value: THEIRS.toUpperCase() }] });
+  t.deepEqual(offering.agreed[0]?.security, { type: 'dtls', role: 'server', fingerprints: [{ algorithm: 'sha-256', value: THEIRS.toUpperCase() }] });
+  t.regex(offering.offer(), /a=setup:passive\r\n/, 'as it is');
+  const beginning = new SdpDialogue(wish({ security: 'dtls' }));
+  beginning.offer();
+  beginning.accept(sdp(...theirs, 'a=setup:passive'));
+  t.like(beginning.agreed[0]?.security, { role: 'client' });
+  t.regex(beginning.answer(sdp(...theirs, 'a=setup:actpass')), /a=setup:active\r\n/, 'the handshake has been');
+  t.regex(new SdpDialogue(wish()).answer(sdp(...theirs, 'a=setup:passive')), /a=setup:active\r\n/);
   const answering = new SdpDialogue(wish());
   t.regex(answering.answer(sdp(...theirs, 'a=setup:actpass')), /m=audio 31000 UDP\/TLS\/RTP\/SAVP 0\r\n[^]*a=setup:passive/);
   t.throws(() => new SdpDialogue(wish()).answer(sdp('m=audio 4000 UDP/TLS/RTP/SAVP 0', 'a=fingerprint:sha-256 AB:CD', 'a=setup:actpass')), { code: 'MEDIA_E_NO_COMMON_CODEC' });

@@ -1,5 +1,6 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { DtlsAssociation, type AssociationHost, type AssociationKeys } from '../../../plugins/sip/media/bridge/dtls-association.ts';
+import { DtlsHandshake, parseDtlsCertificate, type DtlsResult } from '../../../core/rtp/dtls/handshake.ts';
 import { TestDtlsClient, clientCertificate, plainRecord, type ClientCertificate } from '../../support/webrtc/dtls-client.ts';
 import { serverIdentity } from '../../support/webrtc/dtls-pair.ts';
 import { until } from '../../support/until.ts';
@@ -22,8 +23,9 @@ class Bench {
       send: (datagram, { address }) => setImmediate(() => this.#clients.get(address)?.receive(Buffer.from(datagram))),
       onKeys: (keys) => this.keys.push(keys),
       onFailed: (info, _detail, { address }) => this.failures.push(`${address}: ${info}`),
+      onSilence: () => this.failures.push('silence'),
     };
-    this.association = new DtlsAssociation(host, [described.fingerprint]);
+    this.association = new DtlsAssociation(host, { type: 'dtls', role: 'server', fingerprints: [described.fingerprint] });
   }
 
   /** A client at an address; what it says arrives until it is muted. */
@@ -48,6 +50,76 @@ test('the peer whose certificate is described gets the same keys as we, and is a
   const state = structuredClone(bench.association.exportState());
   t.deepEqual(state?.remoteKeys, bench.keys[0]!.remoteKeys);
   t.true((state?.remnant.lastFlight.length ?? 0) > 0);
+});
+
+/** An association that begins, and a server of another kind of code than its own. */
+async function begun(t: ExecutionContext, described?: ClientCertificate, key?: string): Promise<{ readonly association: DtlsAssociation; readonly keys: AssociationKeys[]; readonly failures: string[]; readonly results: DtlsResult[]; readonly sentTo: Set<string> }> {
+  const [keys, failures, results, sentTo]: [AssociationKeys[], string[], DtlsResult[], Set<string>] = [[], [], [], new Set()];
+  const own = await clientCertificate();
+  const { cert, fingerprint } = own;
+  const server = new DtlsHandshake(parseDtlsCertificate(cert, key ?? own.key), [identity.fingerprint], {
+    send: (datagram) => setImmediate(() => association.onDatagram(datagram, PEER, true, 0)),
+    onConnected: (result) => results.push(result),
+    onFailed: (info) => failures.push(`server: ${info}`),
+  });
+  const host: AssociationHost = {
+    identity,
+    send: (datagram, { address }) => {
+      sentTo.add(address);
+      setImmediate(() => address === PEER.address && server.onDatagram(Buffer.from(datagram)));
+    },
+    onKeys: (found) => keys.push(found),
+    onFailed: (info, detail) => failures.push(`${info}: ${detail}`),
+    onSilence: () => failures.push('silence'),
+  };
+  const association = new DtlsAssociation(host, { type: 'dtls', role: 'client', fingerprints: [(described ?? { fingerprint }).fingerprint] });
+  t.teardown(() => {
+    server.abort();
+    association.close();
+  });
+  return { association, keys, failures, results, sentTo };
+}
+
+test('where the peer waits we begin, with who is described, and both have the same keys', async (t) => {
+  const { association, keys, results, failures } = await begun(t);
+  t.false(association.busy);
+  association.begin(PEER);
+  t.false(association.busy, 'another version can begin anew');
+  await until(() => keys.length === 1 && results.length === 1, 'the keys of both');
+  t.deepEqual(keys[0]!.localKeys, results[0]!.remoteKeys);
+  t.deepEqual(keys[0]!.remoteKeys, results[0]!.localKeys);
+  t.deepEqual(failures, []);
+  const state = structuredClone(association.exportState());
+  t.deepEqual(state?.remnant.lastFlight, [], 'nobody asks for it again');
+  t.true(state!.remnant.nextSequence > 0);
+  association.begin({ ...PEER, port: 5000 });
+  t.false(association.busy, 'it is done');
+});
+
+test('a server with another certificate than the described one is refused', async (t) => {
+  const { association, keys, failures } = await begun(t, await clientCertificate());
+  association.begin(PEER);
+  await until(() => failures.length > 0, 'the refusal');
+  t.deepEqual(failures, ['Failed by DTLS fingerprint error: The certificate is not the one of the description.']);
+  t.is(keys.length, 0);
+});
+
+test('a server that shows the described certificate without owning its key is refused', async (t) => {
+  const { association, keys, failures } = await begun(t, undefined, (await clientCertificate()).key);
+  association.begin(PEER);
+  await until(() => failures.length > 0, 'the refusal');
+  t.deepEqual(failures, ['Failed by DTLS error: The peer does not own the key of its certificate.']);
+  t.is(keys.length, 0);
+});
+
+test('a stranger does not disturb what we have begun, and where media comes from elsewhere we begin there', async (t) => {
+  const { association, keys, sentTo } = await begun(t);
+  association.begin(STRANGER);
+  await until(() => sentTo.has(STRANGER.address), 'the first ClientHello');
+  association.onDatagram(plainRecord(22, 0, 0, Buffer.alloc(20)), { ...STRANGER, port: 1 }, false, 0);
+  t.false(association.busy);
+  association.begin(PEER);
+  await until(() => keys.length === 1, 'the keys');
 });
 
 test('another certificate than the described one is told, and leaves the way open for the peer', async (t) => {

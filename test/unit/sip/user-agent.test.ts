@@ -302,3 +302,45 @@ test('another user agent goes on with everything that one has written down', (t)
   t.is(bench.sent.length, before, 'the previous one says nothing more');
   t.deepEqual(next.agent.counts, { transactions: 0, dialogs: 0 });
 });
+
+/** A call from outside whose caller has sent us to somebody else, and then hung up. */
+function referredAndLeft(bench: AgentBench): string {
+  const { dialogId, toTag } = called(bench);
+  bench.receive(fromPeer('ACK', { branch: 'z9hG4bKack', toTag }));
+  bench.receive(fromPeer('REFER', { branch: 'z9hG4bKrefer', seq: 2, toTag, lines: ['Refer-To: <sip:next@192.0.2.7>'] }));
+  bench.command('SIP/2.0 202 Accepted', {}, { transactionId: bench.requests.at(-1)!.transactionId });
+  bench.receive(fromPeer('BYE', { branch: 'z9hG4bKbye', seq: 3, toTag }));
+  bench.command('SIP/2.0 200 OK', {}, { transactionId: bench.requests.at(-1)!.transactionId });
+  bench.receive(fromPeer('INFO', { branch: 'z9hG4bKinfo', seq: 4, toTag }));
+  return dialogId;
+}
+
+const tell = (bench: AgentBench, dialogId: string, state: string): boolean => bench.command('NOTIFY sip:placeholder SIP/2.0', { Event: 'refer', 'Subscription-State': state, 'Content-Type': 'message/sipfrag' }, { dialogId, body: 'SIP/2.0 200 OK' }).ok;
+
+test('who has sent us on and hung up is told how that goes, until the last word, and nothing else', (t) => {
+  const bench = new AgentBench();
+  const dialogId = referredAndLeft(bench);
+  t.is(bench.statuses().at(-1), 481, 'the call is over');
+  t.false(bench.command('INFO sip:placeholder SIP/2.0', {}, { dialogId }).ok);
+  t.true(tell(bench, dialogId, 'active;expires=60'));
+  t.is(bench.last('NOTIFY').headers.get('CSeq'), '1 NOTIFY');
+  bench.answer('NOTIFY', 200);
+  const next = new AgentBench({ time: bench.time, prefix: 'next' });
+  next.agent.importState(structuredClone(bench.agent.exportState()));
+  bench.agent.clear();
+  t.true(tell(next, dialogId, 'terminated;reason=noresource'));
+  t.is(next.last('NOTIFY').headers.get('CSeq'), '2 NOTIFY');
+  t.is(next.agent.counts.dialogs, 0);
+  t.false(tell(next, dialogId, 'terminated;reason=noresource'));
+});
+
+test('a call that is over is not kept for ever for who has sent us on, nor when that one wants to hear nothing', (t) => {
+  const [silent, gone] = [new AgentBench(), new AgentBench()];
+  referredAndLeft(silent);
+  silent.time.advance(241_000);
+  t.is(silent.agent.counts.dialogs, 0);
+  t.true(tell(gone, referredAndLeft(gone), 'active;expires=60'));
+  gone.answer('NOTIFY', 481);
+  t.is(gone.agent.counts.dialogs, 0);
+  t.deepEqual(gone.unsolicited, [], 'the application has heard of the end');
+});

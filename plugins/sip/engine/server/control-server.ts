@@ -1,22 +1,29 @@
-import { randomUUID, timingSafeEqual, createHash } from 'node:crypto';
+import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { ProtocolError, type Connection, type PluginContext } from 'wcs-core';
-import type { Application, Exchanged, SendCommand, SendOutcome } from '../session/application.ts';
 import { ControlFramer, encodeControlMessage, type ControlMessage } from '../wire/control-frame.ts';
-import { applicationText, parseApplicationMessage } from '../wire/application-text.ts';
-import type { SipRequest, SipResponse } from '../wire/sip-message.ts';
 
-/** Version of drachtio-server whose protocol this is. */
-const PROTOCOL_VERSION = 'v0.9.10';
 /** A client must have authenticated by then. */
 const AUTHENTICATE_MS = 5000;
 /** Connections at one time, those that have not authenticated among them. */
 const CONNECTIONS_MAX = 8;
+const SECRET_BYTES = 32;
 
-/** What the control server needs of the engine. */
+/** What the application connects with. */
+export interface ControlAccess {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+}
+
+/** Answers a command: `OK` or `NOK`, and what else there is to say. */
+export type ControlAnswer = (fields: readonly string[], payload?: string) => void;
+
+/** What stands behind the control server: the engine in this process, or a drachtio-server elsewhere. */
 export interface ControlledEngine {
-  send(command: SendCommand, done: (outcome: SendOutcome) => void): void;
-  /** `udp/127.0.0.1:30000,tcp/127.0.0.1:30000` */
-  hostPorts(): string;
+  /** What is told to who is let in: addresses, version, local addresses. */
+  greeting(): readonly string[];
+  /** A message to be sent. */
+  onCommand(command: ControlMessage, answer: ControlAnswer): void;
 }
 
 interface Client {
@@ -30,24 +37,24 @@ interface Client {
  * The server side of drachtio's control protocol, for the one client in this process: drachtio-srf, which cannot tell it
  * from a drachtio-server.
  */
-export class ControlServer implements Application {
+export class ControlServer {
   readonly #ctx: PluginContext;
   readonly #engine: ControlledEngine;
-  readonly #secretHash: Buffer;
+  readonly #secret = randomBytes(SECRET_BYTES).toString('hex');
   readonly #clients = new Set<Client>();
   readonly #waiting = new Set<() => void>();
 
-  constructor(ctx: PluginContext, engine: ControlledEngine, secret: string) {
+  constructor(ctx: PluginContext, engine: ControlledEngine) {
     this.#ctx = ctx;
     this.#engine = engine;
-    this.#secretHash = hashOf(secret);
   }
 
-  /** Listens on a free port of loopback, at once: nothing of it is visible to others. @returns the port */
-  async listen(): Promise<number> {
-    const lease = await this.#ctx.listen.tcp({ host: '127.0.0.1', port: 0, maxConnections: CONNECTIONS_MAX }, (connection) => this.#accept(connection));
+  /** Listens on a free port of loopback, at once: nothing of it is visible to others. */
+  async listen(): Promise<ControlAccess> {
+    const host = '127.0.0.1';
+    const lease = await this.#ctx.listen.tcp({ host, port: 0, maxConnections: CONNECTIONS_MAX }, (connection) => this.#accept(connection));
     lease.commit();
-    return lease.address.port;
+    return { host, port: lease.address.port, secret: this.#secret };
   }
 
   /** Resolves when the application has asked for all of these methods: until then their requests would be refused. */
@@ -63,22 +70,16 @@ export class ControlServer implements Application {
     });
   }
 
-  onRequest(request: Exchanged<SipRequest>): boolean {
+  /** Whether the application has asked for requests of that method. */
+  wants(method: string): boolean {
+    return this.#client?.methods.has(method.toLowerCase()) === true;
+  }
+
+  /** Tells the application something; false when there is none. */
+  tell(message: ControlMessage): boolean {
     const client = this.#client;
-    const { method } = request.message;
-    // What belongs to a dialog or a transaction goes to its application whatever that has asked for.
-    const wanted = client?.methods.has(method.toLowerCase()) === true || request.dialogId !== '' || method === 'CANCEL' || method === 'ACK';
-    if (client === undefined || !wanted) return false;
-    this.#pass(client, 'network', request);
-    return true;
-  }
-
-  onResponse(response: Exchanged<SipResponse>): void {
-    if (this.#client !== undefined) this.#pass(this.#client, 'network', response);
-  }
-
-  onUnsolicited(request: Exchanged<SipRequest>): void {
-    if (this.#client !== undefined) this.#pass(this.#client, 'application', request);
+    client?.connection.write(encodeControlMessage(message));
+    return client !== undefined;
   }
 
   /** The client that has authenticated last. */
@@ -127,51 +128,22 @@ export class ControlServer implements Application {
       case 'ping':
         return this.#answer(client, message, ['OK', 'pong']);
       case 'sip':
-        return this.#send(client, message);
+        return this.#engine.onCommand(message, (fields, payload) => this.#answer(client, message, fields, payload));
       default:
         return this.#answer(client, message, ['NOK', `${message.kind.slice(0, 32)} is not supported`]);
     }
   }
 
   #authenticate(client: Client, message: ControlMessage): void {
-    client.authenticated = timingSafeEqual(hashOf(message.fields[0] ?? ''), this.#secretHash);
-    if (client.authenticated) return this.#answer(client, message, ['OK', this.#engine.hostPorts(), PROTOCOL_VERSION, this.#engine.hostPorts()]);
+    client.authenticated = timingSafeEqual(hashOf(message.fields[0] ?? ''), hashOf(this.#secret));
+    if (client.authenticated) return this.#answer(client, message, ['OK', ...this.#engine.greeting()]);
     this.#answer(client, message, ['NO', 'incorrect secret']);
     client.connection.end();
-  }
-
-  #send(client: Client, message: ControlMessage): void {
-    const [transactionId = '', dialogId = '', route = ''] = message.fields;
-    let parsed: SipRequest | SipResponse;
-    try {
-      parsed = parseApplicationMessage(message.payload);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      return this.#answer(client, message, ['NOK', error.message]);
-    }
-    this.#engine.send({ transactionId, dialogId, route, message: parsed }, (outcome) => {
-      if (!outcome.ok) return this.#answer(client, message, ['NOK', outcome.reason]);
-      const { sent } = outcome;
-      const text = applicationText(sent.message);
-      const last = sent.message.type === 'request' ? 'Msg sent:' : sent.dialogId;
-      this.#answer(client, message, ['OK', ...factsOf('application', sent, text), last, ''], text);
-    });
   }
 
   #answer({ connection }: Client, { id }: ControlMessage, fields: readonly string[], payload = ''): void {
     connection.write(encodeControlMessage({ id: randomUUID(), kind: 'response', fields: [id, ...fields], payload }));
   }
-
-  #pass({ connection }: Client, source: string, exchanged: Exchanged<SipRequest | SipResponse>): void {
-    const text = applicationText(exchanged.message);
-    connection.write(encodeControlMessage({ id: randomUUID(), kind: 'sip', fields: [...factsOf(source, exchanged, text), exchanged.dialogId, ''], payload: text }));
-  }
-}
-
-/** Source, bytes, protocol, address, port, time and transaction id of a message. */
-function factsOf(source: string, { peer, transactionId }: Exchanged<SipRequest | SipResponse>, text: string): string[] {
-  const time = new Date().toISOString().slice(11, 23);
-  return [source, String(Buffer.byteLength(text)), peer.transport, peer.address, String(peer.port), `${time}000`, transactionId];
 }
 
 function hashOf(text: string): Buffer {

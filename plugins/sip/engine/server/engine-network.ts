@@ -20,6 +20,12 @@ export function addressTowards(target: Target, settings: Pick<EngineSettings, 'p
   return { host: ownAddress(target.address.includes(':') ? 'IPv6' : 'IPv4') ?? '127.0.0.1', port };
 }
 
+/** Our address as a host finds it: a numeric one, or a name that is somewhere else. */
+export function hostTowards(name: string, settings: Pick<EngineSettings, 'publicAddress'>, host: string): string {
+  const address = name === 'localhost' ? '127.0.0.1' : isNumericHost(name) ? name : '';
+  return addressTowards({ transport: 'udp', address, port: 0 }, settings, host, { udp: 0, tcp: 0, tls: 0 }).host;
+}
+
 function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::' || !isNumericHost(host);
 }

@@ -1,14 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import { ProtocolError, rateLimited, type Log, type PluginContext, type PluginSession, type UdpLease, type UdpPeer } from 'wcs-core';
+import { ProtocolError, rateLimited, WcsError, type Log, type PluginContext, type PluginSession, type UdpLease, type UdpPeer } from 'wcs-core';
 import { randomToken } from '../session/agent-core.ts';
-import type { Network, SendCommand, SendOutcome } from '../session/application.ts';
+import type { Network } from '../session/application.ts';
 import { targetKey, type Target } from '../session/target.ts';
+import type { SipPlace, SipStack } from '../sip-stack.ts';
 import { TimerWheel } from '../session/timer-wheel.ts';
 import { UserAgent, type UserAgentState } from '../session/user-agent.ts';
 import { parseSipMessage, type ParsedMessage } from '../wire/parse-message.ts';
-import { formatHostPort, isNumericHost } from '../wire/sip-uri.ts';
+import { formatHostPort } from '../wire/sip-uri.ts';
 import { ControlServer } from './control-server.ts';
-import { addressTowards, type BoundPorts } from './engine-network.ts';
+import { EngineControl } from './engine-control.ts';
+import { addressTowards, hostTowards, type BoundPorts } from './engine-network.ts';
 import { FloodGuard, isScanner } from './flood-guard.ts';
 import { Location, systemNameService, type NameService } from './location.ts';
 import { completeVia, replyTarget } from './received-via.ts';
@@ -22,7 +23,6 @@ const HOUSEKEEPING_MS = 30_000;
 const DRAIN_LOOK_MS = 100;
 const WARNING_PERIOD_MS = 10_000;
 const UDP_BUFFER_BYTES = 1024 * 1024;
-const SECRET_BYTES = 32;
 /** Of a URI that names none. @see RFC 3261 section 19.1.2 */
 const SIP_PORT = 5060;
 
@@ -32,24 +32,12 @@ export interface EngineState {
   readonly streams: readonly StreamState[];
 }
 
-/** What the application connects with. */
-export interface ControlAccess {
-  readonly host: string;
-  readonly port: number;
-  readonly secret: string;
-}
-
-/** Counted since the start. */
-export interface EngineCounters {
-  readonly received: number;
-  readonly malformed: number;
-  readonly dropped: number;
-}
-
 /** The embedded SIP engine: sockets, user agent and the control protocol on top. */
-export class SipEngine {
-  /** Told of each connection that has gone, or could not be made. */
+export class SipEngine implements SipStack {
+  onPlacesChanged: (() => void) | undefined;
   onConnectionLost: ((target: Target) => void) | undefined;
+  readonly trouble = undefined;
+  readonly canPing = true;
   readonly #ctx: PluginContext;
   readonly #settings: EngineSettings;
   readonly #log: Log;
@@ -58,7 +46,6 @@ export class SipEngine {
   readonly #streams: Streams;
   readonly #location: Location;
   readonly #guard: FloodGuard;
-  readonly #secret = randomBytes(SECRET_BYTES).toString('hex');
   readonly #nowMs: () => number;
   readonly #counters = { received: 0, malformed: 0, dropped: 0 };
   #session: PluginSession | undefined;
@@ -81,27 +68,28 @@ export class SipEngine {
         this.onConnectionLost?.(target);
       },
     });
-    this.#control = new ControlServer(ctx, { send: (command, done) => this.#send(command, done), hostPorts: () => this.#hostPorts() }, this.#secret);
+    const application = new EngineControl({ send: (command, done) => this.#agent.send(command, done), hostPorts: () => this.#hostPorts() }, () => this.#control);
+    this.#control = new ControlServer(ctx, application);
     const { timing, sessionExpiresS, userAgent } = settings;
     this.#agent = new UserAgent({
       options: { timing, sessionExpiresS, userAgent },
       wheel: new TimerWheel(nowMs, (periodMs, tick) => ctx.timers.every(periodMs, tick)),
       network: this.#network(),
-      application: this.#control,
+      application,
       newToken: randomToken,
     });
   }
 
-  get counts(): { readonly transactions: number; readonly dialogs: number; readonly connections: number } {
+  get counts(): SipStack['counts'] {
     return { ...this.#agent.counts, connections: this.#streams.size };
   }
 
-  get counters(): EngineCounters {
+  get counters(): SipStack['counters'] {
     return this.#counters;
   }
 
   /** Takes the listeners, which serve from the switch on, and the control port, which serves at once. */
-  async prepare(): Promise<ControlAccess> {
+  async prepare(methods: readonly string[]): Promise<readonly SipPlace[]> {
     const { port, tls, maxConnections } = this.#settings;
     const udp = await this.#ctx.listen.udp({ port, recvBufferBytes: UDP_BUFFER_BYTES }, (data, from) => this.#onDatagram(data, from));
     const tcp = await this.#ctx.listen.tcp({ port: udp.address.port, maxConnections }, (connection) => this.#streams.accept(connection, 'tcp'));
@@ -109,55 +97,48 @@ export class SipEngine {
     this.#udp = udp;
     this.#host = udp.address.host;
     this.#ports = { udp: udp.address.port, tcp: tcp.address.port, tls: secure?.address.port ?? tls.port };
-    return { host: '127.0.0.1', port: await this.#control.listen(), secret: this.#secret };
+    const access = await this.#control.listen();
+    return [{ name: 'embedded', access, connected: true, holds: () => true, routed: () => this.#control.routed(methods) }];
   }
 
-  /** Our address as a host finds it: a numeric one, or a name that is somewhere else. */
   hostTowards(host: string): string {
-    const address = host === 'localhost' ? '127.0.0.1' : isNumericHost(host) ? host : '';
-    return addressTowards({ transport: 'udp', address, port: 0 }, this.#settings, this.#host, this.#ports).host;
+    return hostTowards(host, this.#settings, this.#host);
   }
 
-  /** Host and port that calls to ourselves go to. */
   get ownPlace(): string {
     return formatHostPort(this.hostTowards('127.0.0.1'), this.#ports.udp);
   }
 
-  /** Sends CRLF CRLF, so that an address translator does not forget us; false where there is no connection any more. @see RFC 5626 section 4.4.1 */
   ping(target: Target): boolean {
     if (target.transport !== 'udp') return this.#streams.ping(target);
     this.#udp?.send(PING, target.port, target.address);
     return true;
   }
 
-  /** Whether requests to that host and port would come back to us. */
   isOwnPlace(host: string, port: number | undefined): boolean {
     const { udp, tcp, tls } = this.#ports;
     return [udp, tcp, tls].includes(port ?? SIP_PORT) && [this.#settings.publicAddress, 'localhost', this.hostTowards(host)].includes(host);
   }
 
-  /** Resolves when the application takes these methods. */
-  routed(methods: readonly string[]): Promise<void> {
-    return this.#control.routed(methods);
-  }
-
-  /** Opens the session that all connections and calls of the engine belong to, before any other session of the plugin. */
+  /** Opens the session that all connections and calls of the engine belong to. */
   start(): void {
     this.#ownSession();
     this.#ctx.timers.every(HOUSEKEEPING_MS, () => this.#streams.closeIdle());
   }
 
-  /** Whether a session is the engine's own. */
   owns(session: PluginSession): boolean {
     return session === this.#session;
   }
 
-  exportState(): EngineState {
+  exportSession(): EngineState {
     return { agent: this.#agent.exportState(), streams: this.#streams.exportState() };
   }
 
   /** Goes on with the calls and connections of the previous version. */
-  importState(session: PluginSession, state: EngineState): void {
+  importSession(session: PluginSession, data: unknown): void {
+    // Written by `exportSession`, or by that of drachtio-servers, which have no agent.
+    const state = data as EngineState | { readonly agent?: undefined };
+    if (state.agent === undefined) throw new WcsError('SESSION_E_NOT_FOUND', 'It belongs to a SIP server that is not used any more');
     const empty = this.#session;
     this.#adopt(session);
     empty?.close('Replaced by the session of the previous version');
@@ -165,7 +146,6 @@ export class SipEngine {
     this.#agent.importState(state.agent);
   }
 
-  /** Resolves when the last call has ended, or the signal says that it is late; then calls that are left hear a BYE. */
   async drain(signal: AbortSignal): Promise<void> {
     const session = this.#session;
     await new Promise<void>((resolve) => {
@@ -224,10 +204,6 @@ export class SipEngine {
   #transmit(target: Target, bytes: Uint8Array): void {
     if (target.transport === 'udp') this.#udp?.send(bytes, target.port, target.address);
     else this.#streams.send(target, bytes);
-  }
-
-  #send(command: SendCommand, done: (outcome: SendOutcome) => void): void {
-    this.#agent.send(command, done);
   }
 
   #hostPorts(): string {

@@ -5,6 +5,9 @@ import type { TimerWheel } from './timer-wheel.ts';
 /** Dialogs at one time, beyond which new calls are refused. */
 export const DIALOGS_MAX = 10_000;
 
+/** How long a call that is over is kept for what a REFER in it has begun. */
+const REFERRAL_MS = 240_000;
+
 /** Every dialog, by what messages and what the application name it by. */
 export class DialogTable {
   readonly #wheel: TimerWheel;
@@ -54,6 +57,21 @@ export class DialogTable {
     if (this.#byKey.get(dialog.key) === dialog) this.#byKey.delete(dialog.key);
     const ofCall = this.#byCall.get(dialog.facts.callId);
     if (ofCall?.delete(dialog) === true && ofCall.size === 0) this.#byCall.delete(dialog.facts.callId);
+  }
+
+  /** The call is over; the dialog is kept while there is something to be told in it. */
+  end(dialog: Dialog): void {
+    if (dialog.facts.referrals === 0) return this.remove(dialog);
+    dialog.facts.phase = 'ended';
+    dialog.timers.disarmAll();
+    dialog.timers.arm('referral', REFERRAL_MS);
+  }
+
+  /** The last NOTIFY of what a REFER has begun ends that. @see RFC 3515 section 2.4.5, RFC 6665 section 4.1.3 */
+  onSent(dialog: Dialog, { method, headers }: SipRequest): void {
+    if (method !== 'NOTIFY' || !/^refer\b/i.test(headers.get('Event') ?? '') || !/^terminated\b/i.test(headers.get('Subscription-State') ?? '')) return;
+    dialog.facts.referrals = Math.max(0, dialog.facts.referrals - 1);
+    if (dialog.facts.referrals === 0 && dialog.facts.phase === 'ended') this.remove(dialog);
   }
 
   /** The dialogs of a Call-ID: several with a fork, or when a call comes back to us. */

@@ -6,7 +6,7 @@ import type { SessionTimer } from './session-timer.ts';
 import type { Target } from './target.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
-export type DialogTimer = 'answerRepeat' | 'answerGiveUp' | 'refresh' | 'expire';
+export type DialogTimer = 'answerRepeat' | 'answerGiveUp' | 'refresh' | 'expire' | 'referral';
 
 /** Bytes that go out again when the other side asks for them. */
 export interface SentMessage {
@@ -27,7 +27,10 @@ export interface DialogFacts {
   readonly remote: string;
   readonly localTag: string;
   readonly remoteTag: string;
-  phase: 'early' | 'confirmed';
+  /** `ended`: the call is over, and what a REFER in it has begun is still to be told. @see RFC 5057 section 4.3, RFC 3515 section 2.4.7 */
+  phase: 'early' | 'confirmed' | 'ended';
+  /** REFERs that we have accepted, whose last NOTIFY has not gone out. */
+  referrals: number;
   localSeq: number;
   /** Of the last request that came in. */
   remoteSeq: number | undefined;
@@ -137,8 +140,8 @@ export function dialogOfRequest(request: SipRequest, response: SipResponse, id: 
   };
 }
 
-function blankFacts({ headers }: SipRequest | SipResponse): Pick<DialogFacts, 'callId' | 'ack' | 'answer' | 'peerAllows' | 'session'> {
-  return { callId: headers.get('Call-ID') ?? '', ack: undefined, answer: undefined, peerAllows: headers.tokens('Allow').map((method) => method.toUpperCase()), session: undefined };
+function blankFacts({ headers }: SipRequest | SipResponse): Pick<DialogFacts, 'callId' | 'ack' | 'answer' | 'peerAllows' | 'session' | 'referrals'> {
+  return { callId: headers.get('Call-ID') ?? '', ack: undefined, answer: undefined, peerAllows: headers.tokens('Allow').map((method) => method.toUpperCase()), session: undefined, referrals: 0 };
 }
 
 export function credentialsOf({ headers }: SipRequest): [string, string][] {

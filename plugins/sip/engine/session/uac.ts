@@ -144,6 +144,7 @@ export class Uac {
     const dialog = this.#core.dialogs.byId(dialogId);
     if (dialog === undefined) return done({ ok: false, reason: 'unable to find dialog' });
     const { method } = message;
+    if (dialog.facts.phase === 'ended' && method !== 'NOTIFY') return done({ ok: false, reason: 'unable to find dialog' });
     if (method === 'INVITE' && this.hasOpenInvite(dialog)) return done({ ok: false, reason: 'Another INVITE is open in the dialog' });
     const request = { ...dialog.request(method), body: message.body };
     addApplicationHeaders(request.headers, message.headers);
@@ -157,6 +158,7 @@ export class Uac {
     this.#locate(nextHopOf(request), (targets) => {
       if (targets.length === 0) return done({ ok: false, reason: 'No route to the host' });
       this.#launchFor(this.#create(request, targets, dialogId, 'application'), done);
+      this.#core.dialogs.onSent(dialog, request);
     });
   }
 

@@ -122,7 +122,7 @@ export class Uas {
     if (transactions.isFull || (dialog === undefined && dialogs.isFull)) return { status: 503, reason: 'Service Unavailable', headers: [['Retry-After', String(RETRY_AFTER_MAX_S)]] };
     const refusal = refusalOf(request);
     if (refusal !== undefined) return refusal;
-    if (hasTag && dialog === undefined) return { status: 481, reason: 'Call/Transaction Does Not Exist' };
+    if (hasTag && (dialog === undefined || dialog.facts.phase === 'ended')) return { status: 481, reason: 'Call/Transaction Does Not Exist' };
     if (!hasTag && this.#merged.has(mergeKey(request))) return { status: 482, reason: 'Loop Detected' };
     const minSe = this.#friends.keeper.tooShort(request);
     if (minSe !== undefined && (request.method === 'INVITE' || request.method === 'UPDATE')) return { status: 422, reason: 'Session Interval Too Small', headers: [['Min-SE', String(minSe)]] };
@@ -186,7 +186,7 @@ export class Uas {
 
   /** A BYE ends the dialog at once; what else is open in it is refused. @see RFC 3261 section 15.1.2 */
   #endByPeer(dialog: Dialog): void {
-    this.#core.dialogs.remove(dialog);
+    this.#core.dialogs.end(dialog);
     for (const incoming of [...this.#incoming.values()]) {
       const { request, answered } = incoming.transaction;
       if (incoming.dialogId === dialog.facts.id && request.method === 'INVITE' && !answered) this.#refuse(incoming, { status: 487, reason: 'Request Terminated' });
@@ -259,6 +259,8 @@ export class Uas {
     const forms = status < 300 && (method === 'INVITE' || method === 'SUBSCRIBE');
     const dialog = forms ? this.#dialogFor(incoming, response) : undefined;
     if (status < 300 && method === 'UPDATE') this.#keepAlive(incoming, response);
+    const referred = status < 300 && method === 'REFER' ? this.#core.dialogs.byId(incoming.dialogId) : undefined;
+    if (referred !== undefined) referred.facts.referrals++;
     const bytes = transaction.respond(response);
     if (dialog !== undefined) this.#answered(dialog, incoming, response, bytes);
     else if (status >= 300 && method === 'INVITE') this.#dropEarly(incoming);

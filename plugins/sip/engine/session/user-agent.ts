@@ -139,6 +139,8 @@ export class UserAgent {
         return this.#uac.sendOwn(dialog, this.#keeper.refreshRequest(dialog));
       case 'expire':
         return this.#giveUp(dialog, 'Session timer expired');
+      case 'referral':
+        return this.#core.dialogs.remove(dialog);
     }
   }
 
@@ -154,6 +156,8 @@ export class UserAgent {
   #over(dialog: Dialog, reason: string): void {
     this.#core.dialogs.remove(dialog);
     const { facts } = dialog;
+    // It has heard of the end already.
+    if (facts.phase === 'ended') return;
     const bye = dialog.request('BYE');
     bye.headers.set('From', facts.remote);
     bye.headers.set('To', facts.local);

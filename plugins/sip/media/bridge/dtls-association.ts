@@ -1,7 +1,7 @@
 import { ProtocolError } from 'wcs-core';
-import type { Fingerprint } from 'wcs-core/rtp/dtls/certificate';
 import { FinishedAssociation, type DtlsRemnant } from 'wcs-core/rtp/dtls/remnant';
-import { DtlsHandshake, type DtlsIdentity, type DtlsResult } from 'wcs-core/rtp/dtls/server-handshake';
+import { DtlsHandshake, type DtlsIdentity, type DtlsResult } from 'wcs-core/rtp/dtls/handshake';
+import type { LineSecurity } from '../session/sdp-dialogue.ts';
 import type { MediaAddress } from '../session/source-latch.ts';
 
 /** Handshakes that one port takes part in: a peer needs one. */
@@ -21,6 +21,8 @@ export interface AssociationHost {
   onKeys(keys: AssociationKeys): void;
   /** Who spoke from there is not whom the description names. @param detail for the log */
   onFailed(info: string, detail: string, from: MediaAddress): void;
+  /** We have begun, and there was no answer. */
+  onSilence(): void;
 }
 
 /** Plain data of a finished `DtlsAssociation`. */
@@ -31,28 +33,30 @@ export interface AssociationState extends AssociationKeys {
 interface Handshake {
   readonly dtls: DtlsHandshake;
   readonly from: MediaAddress;
+  /** The other side has said something. */
+  heard: boolean;
   /** It comes from where the description says that the peer is. */
   readonly isSignalled: boolean;
   readonly beganMs: number;
 }
 
-/** DTLS on one port of a call, as the side that waits for the other one to begin. @see RFC 5763, RFC 5764 */
+/** DTLS on one port of a call, as the side that begins, or that waits for the other one to do so. @see RFC 5763, RFC 5764 */
 export class DtlsAssociation {
   readonly #host: AssociationHost;
-  readonly #fingerprints: readonly Fingerprint[];
+  readonly #security: Extract<LineSecurity, { type: 'dtls' }>;
   #handshake: Handshake | undefined;
   #handshakes = 0;
   #finished: { readonly association: FinishedAssociation; readonly keys: AssociationKeys } | undefined;
 
-  constructor(host: AssociationHost, fingerprints: readonly Fingerprint[], state?: AssociationState) {
+  constructor(host: AssociationHost, security: Extract<LineSecurity, { type: 'dtls' }>, state?: AssociationState) {
     this.#host = host;
-    this.#fingerprints = fingerprints;
+    this.#security = security;
     if (state !== undefined) this.#finished = { association: new FinishedAssociation(state.remnant), keys: state };
   }
 
-  /** True while a handshake is under way, which no other version could go on with. */
+  /** True while a handshake is under way, which no other version could go on with; where nothing has been answered, it can begin anew. */
   get busy(): boolean {
-    return this.#handshake !== undefined;
+    return this.#handshake?.heard === true;
   }
 
   exportState(): AssociationState | undefined {
@@ -60,6 +64,16 @@ export class DtlsAssociation {
     if (finished === undefined) return undefined;
     const { localKeys, remoteKeys } = finished.keys;
     return { localKeys, remoteKeys, remnant: finished.association.state };
+  }
+
+  /** Begins with who is there, if that is up to us. */
+  begin(to: MediaAddress): void {
+    if (this.#security.role !== 'client' || this.#finished !== undefined || this.#handshake?.heard === true) return;
+    this.close();
+    if (this.#handshakes >= HANDSHAKES_MAX) return;
+    this.#handshakes++;
+    this.#handshake = { dtls: this.#open(to), from: to, isSignalled: true, beganMs: 0, heard: false };
+    this.#handshake.dtls.start();
   }
 
   /** Takes a DTLS datagram. Never throws for what a peer sent. */
@@ -80,16 +94,29 @@ export class DtlsAssociation {
 
   #handshakeWith(from: MediaAddress, isSignalled: boolean, nowMs: number): DtlsHandshake | undefined {
     const current = this.#handshake;
+    const isCurrent = current !== undefined && current.from.address === from.address && current.from.port === from.port;
+    if (this.#security.role === 'client') {
+      if (!isCurrent) return undefined;
+      current.heard = true;
+      return current.dtls;
+    }
     const isLate = current !== undefined && nowMs - current.beganMs >= HANDSHAKE_MAX_MS;
     if (current !== undefined && !isLate) {
-      if (current.from.address === from.address && current.from.port === from.port) return current.dtls;
+      if (isCurrent) return current.dtls;
       if (current.isSignalled || !isSignalled) return undefined;
     }
     if (this.#handshakes >= (isSignalled ? HANDSHAKES_MAX : HANDSHAKES_ELSEWHERE_MAX)) return undefined;
     this.close();
     this.#handshakes++;
-    const dtls = new DtlsHandshake(this.#host.identity, this.#fingerprints, {
-      send: (datagram) => this.#host.send(datagram, from),
+    const dtls = this.#open(from);
+    this.#handshake = { dtls, from, isSignalled, beganMs: nowMs, heard: true };
+    return dtls;
+  }
+
+  #open(peer: MediaAddress): DtlsHandshake {
+    const { fingerprints, role } = this.#security;
+    return new DtlsHandshake(this.#host.identity, fingerprints, {
+      send: (datagram) => this.#host.send(datagram, peer),
       onConnected: ({ remnant, localKeys, remoteKeys }) => {
         this.#handshake = undefined;
         this.#finished = { association: new FinishedAssociation(remnant), keys: { localKeys, remoteKeys } };
@@ -97,10 +124,12 @@ export class DtlsAssociation {
       },
       onFailed: (info, detail) => {
         this.#handshake = undefined;
-        this.#host.onFailed(info, detail, from);
+        this.#host.onFailed(info, detail, peer);
       },
-    });
-    this.#handshake = { dtls, from, isSignalled, beganMs: nowMs };
-    return dtls;
+      onSilence: () => {
+        this.#handshake = undefined;
+        this.#host.onSilence();
+      },
+    }, role);
   }
 }

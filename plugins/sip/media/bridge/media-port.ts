@@ -1,6 +1,6 @@
 import { WcsError, type Codec } from 'wcs-core';
 import { openDtlsIdentity } from 'wcs-core/rtp/dtls/identity';
-import type { DtlsIdentity } from 'wcs-core/rtp/dtls/server-handshake';
+import type { DtlsIdentity } from 'wcs-core/rtp/dtls/handshake';
 import type { CallMedia, CallMediaPort, CallMediaRequest } from '../../calls/call-media.ts';
 import type { CallKind, SecurityWish } from '../session/sdp-dialogue.ts';
 import { BusCallMedia, type BusCallMediaState, type CallMediaServices } from './call-media.ts';

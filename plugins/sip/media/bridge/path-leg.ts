@@ -1,7 +1,7 @@
 import type { RtpPairSocket, RtpSender, SenderOptions } from 'wcs-core';
-import type { DtlsIdentity } from 'wcs-core/rtp/dtls/server-handshake';
+import type { DtlsIdentity } from 'wcs-core/rtp/dtls/handshake';
 import type { SrtpKeys } from 'wcs-core/rtp/srtp/keys';
-import { SrtpReceiver, type SrtpReceiverState } from 'wcs-core/rtp/srtp/receiver';
+import type { SrtpReceiver, SrtpReceiverState } from 'wcs-core/rtp/srtp/receiver';
 import type { LineSecurity } from '../session/sdp-dialogue.ts';
 import type { MediaAddress } from '../session/source-latch.ts';
 import { DtlsAssociation, type AssociationState } from './dtls-association.ts';
@@ -10,9 +10,12 @@ import { DtlsAssociation, type AssociationState } from './dtls-association.ts';
 export interface LegHost {
   readonly identity: DtlsIdentity;
   openSender(options: SenderOptions): RtpSender;
+  openReceiver(keys: SrtpKeys, state: SrtpReceiverState | undefined): SrtpReceiver;
   /** There is a sender now, another one, or none any more. */
   onSender(): void;
   onHandshakeFailed(info: string, detail: string, from: MediaAddress): void;
+  /** We have begun a handshake, and nobody answers. */
+  onSilence(): void;
 }
 
 /** Plain data of a `PathLeg`. */
@@ -70,8 +73,9 @@ export class PathLeg {
         send: (datagram, { address, port }) => this.#socket.send(datagram, port, address),
         onKeys: ({ localKeys, remoteKeys }) => this.#setKeys({ local: localKeys, remote: remoteKeys }),
         onFailed: (info, detail, from) => this.#host.onHandshakeFailed(info, detail, from),
+        onSilence: () => this.#host.onSilence(),
       },
-      security.fingerprints,
+      security,
       association,
     );
     if (association !== undefined) this.#setKeys({ local: association.localKeys, remote: association.remoteKeys }, saved?.srtp);
@@ -80,6 +84,7 @@ export class PathLeg {
   /** Sends there from now on; undefined: nowhere. */
   sendTo(destination: MediaAddress | undefined): void {
     this.#destination = destination;
+    if (destination !== undefined) this.#association?.begin(destination);
     if (destination === undefined) this.#closeSender();
     else if (this.#sender !== undefined) this.#sender.setDestination({ type: 'udp', socket: this.#socket, ...destination });
     else this.#openSender();
@@ -108,12 +113,13 @@ export class PathLeg {
   close(): void {
     this.#association?.close();
     this.#association = undefined;
+    this.#guard?.receiver?.close();
     this.#guard = undefined;
     this.#closeSender();
   }
 
   #setKeys(keys: { readonly local: SrtpKeys; readonly remote: SrtpKeys } | undefined, srtp?: SrtpReceiverState): void {
-    this.#guard = { keys: keys?.local, receiver: keys === undefined ? undefined : new SrtpReceiver(keys.remote, { state: srtp }) };
+    this.#guard = { keys: keys?.local, receiver: keys === undefined ? undefined : this.#host.openReceiver(keys.remote, srtp) };
     this.#openSender();
   }
 

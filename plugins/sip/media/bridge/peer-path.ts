@@ -1,10 +1,10 @@
 import type { PluginContext, PluginSession, RtpPortPair, RtpSender } from 'wcs-core';
 import { datagramKind } from 'wcs-core/rtp/datagram-kind';
-import type { DtlsIdentity } from 'wcs-core/rtp/dtls/server-handshake';
+import type { DtlsIdentity } from 'wcs-core/rtp/dtls/handshake';
 import { isRtp, rtpPayloadType, rtpSsrc } from 'wcs-core/rtp/packet';
-import type { AgreedSection, LineSecurity } from '../session/sdp-dialogue.ts';
+import { isSameSecurity, type AgreedSection } from '../session/sdp-dialogue.ts';
 import { SourceLatch, type LatchMode, type MediaAddress, type SourceLatchState } from '../session/source-latch.ts';
-import { PathLeg, type LegState } from './path-leg.ts';
+import { PathLeg, type LegHost, type LegState } from './path-leg.ts';
 
 const NUMERIC = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*)$/i;
 
@@ -53,13 +53,16 @@ export class PeerPath {
     this.#saved = state;
     this.#latch = new SourceLatch(host.latchMode, state?.latch);
     this.#muxes = state?.muxes ?? false;
-    const legHost = {
+    const legHost: Omit<LegHost, 'onSender' | 'onSilence'> = {
       identity,
-      openSender: (options: Parameters<typeof ctx.rtp.openSender>[0]) => ctx.rtp.openSender(options, session.scope),
-      onHandshakeFailed: (info: string, detail: string, from: MediaAddress) => this.#onHandshakeFailed(info, detail, from),
+      openSender: (options) => ctx.rtp.openSender(options, session.scope),
+      openReceiver: (keys, saved) => ctx.rtp.openReceiver(keys, { state: saved }, session.scope),
+      onHandshakeFailed: (info, detail, from) => this.#onHandshakeFailed(info, detail, from),
     };
-    this.#rtp = new PathLeg({ ...legHost, onSender: () => host.onSender() }, pair.rtp, state?.rtp.srtcpIndex);
-    this.#rtcp = new PathLeg({ ...legHost, onSender: () => undefined }, pair.rtcp, state?.rtcp.srtcpIndex);
+    const onSilence = (): void => host.onFailed('Failed by DTLS error');
+    this.#rtp = new PathLeg({ ...legHost, onSilence, onSender: () => host.onSender() }, pair.rtp, state?.rtp.srtcpIndex);
+    // Who has everything on one port does not answer on the other.
+    this.#rtcp = new PathLeg({ ...legHost, onSilence: () => undefined, onSender: () => undefined }, pair.rtcp, state?.rtcp.srtcpIndex);
     session.attach(pair, { onRtp: (data, from) => this.#onDatagram(this.#rtp, data, from), onRtcp: (data, from) => this.#onDatagram(this.#rtcp, data, from) });
   }
 
@@ -164,14 +167,4 @@ export class PeerPath {
     // A stranger's certificate is nobody's fault.
     if (from.address === this.#agreed?.remote.address) this.#host.onFailed(info);
   }
-}
-
-function isSameSecurity(a: LineSecurity | undefined, b: LineSecurity | undefined): boolean {
-  if (a?.type === 'sdes' && b?.type === 'sdes') return areSameBytes(a.remote.masterKey, b.remote.masterKey) && areSameBytes(a.local.masterKey, b.local.masterKey);
-  if (a?.type === 'dtls' && b?.type === 'dtls') return a.fingerprints.length === b.fingerprints.length && a.fingerprints.every(({ value }, index) => value === b.fingerprints[index]?.value);
-  return a === b;
-}
-
-function areSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
 }

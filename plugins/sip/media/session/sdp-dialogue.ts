@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { kindOfCodec, ProtocolError, WcsError, type Codec } from 'wcs-core';
 import type { Fingerprint } from 'wcs-core/rtp/dtls/certificate';
+import type { DtlsRole } from 'wcs-core/rtp/dtls/handshake';
 import { SRTP_KEY_BYTES, SRTP_PROFILE_SIZES, type SrtpKeys, type SrtpProfile } from 'wcs-core/rtp/srtp/keys';
 import { parseSdesCrypto, writeSdesCrypto } from 'wcs-core/rtp/srtp/sdes';
 import { agreeEvents, agreeFormat, offerFormats, type AgreedFormat } from '../wire/formats.ts';
@@ -13,8 +14,10 @@ export type CallKind = 'audio' | 'video';
 /** How keys are agreed on in our offers: not at all, in the description, or by DTLS. @see RFC 4568, RFC 5763 */
 export type SecurityWish = 'none' | 'sdes' | 'dtls';
 
-/** The keys of an m-line, or whose certificates lead to them; plain data. */
-export type LineSecurity = { readonly type: 'sdes'; readonly local: SrtpKeys; readonly remote: SrtpKeys } | { readonly type: 'dtls'; readonly fingerprints: readonly Fingerprint[] };
+/** The keys of an m-line, or whose certificates lead to them, and our part in that; plain data. */
+export type LineSecurity =
+  | { readonly type: 'sdes'; readonly local: SrtpKeys; readonly remote: SrtpKeys }
+  | { readonly type: 'dtls'; readonly role: DtlsRole; readonly fingerprints: readonly Fingerprint[] };
 
 /** What we want of a call; plain data. */
 export interface MediaWish {
@@ -158,7 +161,7 @@ export class SdpDialogue {
     if (!isKind(kind) || port === 0 || this.wish.ports[kind] === undefined) return undefined;
     const format = agreeFormat(codecs, this.#codecsOf(kind), undefined);
     if (format === undefined) return undefined;
-    const secured = securedAnswer(section, before?.security);
+    const secured = securedAnswer(section, before);
     if (!PLAIN.has(protocol) && secured === undefined) return undefined;
     const events = kind === 'audio' ? agreeEvents(codecs, format, undefined) : undefined;
     return {
@@ -177,24 +180,24 @@ export class SdpDialogue {
     if (format === undefined) return undefined;
     const events = kind === 'audio' ? agreeEvents(section.codecs, format, slot.ours) : undefined;
     if (slot.security === undefined) return sectionOf(kind, section, format, events, undefined);
-    const security = slot.security.type === 'dtls' ? dtlsOf(section) : sdesOf(section, slot.security);
+    const security = slot.security.type === 'dtls' ? dtlsOf(section, slot.agreed?.security) : sdesOf(section, slot.security);
     // Without a key of theirs nothing of it could be understood.
     return security === undefined ? undefined : sectionOf(kind, section, format, events, security);
   }
 
   #write(directionOf: (index: number) => Direction): string {
     this.#version++;
-    const sections = this.#slots.map(({ kind, protocol, formats, ours, security }, index): LocalSection => {
+    const sections = this.#slots.map(({ kind, protocol, formats, ours, security, agreed }, index): LocalSection => {
       const port = isKind(kind) ? this.wish.ports[kind] : undefined;
       if (!isKind(kind) || port === undefined || ours.length === 0) return { type: 'refused', kind, protocol, formats: formats === '' ? '0' : formats };
-      return { type: 'accepted', kind, protocol, port, formats: ours, direction: directionOf(index), security: this.#described(security) };
+      return { type: 'accepted', kind, protocol, port, formats: ours, direction: directionOf(index), security: this.#described(security, agreed?.security) };
     });
     return writeSdp({ id: this.#id, version: this.#version, address: this.wish.address }, sections);
   }
 
-  #described(security: SlotSecurity | undefined): Extract<LocalSection, { type: 'accepted' }>['security'] {
+  #described(security: SlotSecurity | undefined, agreed: LineSecurity | undefined): Extract<LocalSection, { type: 'accepted' }>['security'] {
     if (security === undefined) return undefined;
-    return security.type === 'dtls' ? { type: 'dtls', fingerprint: this.wish.fingerprint } : { type: 'sdes', crypto: writeSdesCrypto(security.tag, security.keys) };
+    return security.type === 'dtls' ? { type: 'dtls', fingerprint: this.wish.fingerprint, setup: setupOf(agreed) } : { type: 'sdes', crypto: writeSdesCrypto(security.tag, security.keys) };
   }
 }
 
@@ -246,23 +249,49 @@ function offeredSecurity(wish: SecurityWish): SlotSecurity | undefined {
 }
 
 /** What is agreed on with an offer, and our own part in it; undefined where an encrypted line can't be. */
-function securedAnswer(section: PeerSection, before: SlotSecurity | undefined): { readonly agreed: LineSecurity; readonly own: SlotSecurity } | undefined {
+function securedAnswer(section: PeerSection, before: Slot | undefined): { readonly agreed: LineSecurity; readonly own: SlotSecurity } | undefined {
   if (DTLS.has(section.protocol)) {
-    const agreed = dtlsOf(section);
+    const agreed = dtlsOf(section, before?.agreed?.security);
     return agreed === undefined ? undefined : { agreed, own: { type: 'dtls' } };
   }
   // The first suite that we know, under its tag; our own key stays while the suite does. @see RFC 4568 section 5.1.2
   const [first] = SDES.has(section.protocol) ? cryptosOf(section.cryptos) : [];
   if (first === undefined) return undefined;
   const { tag, keys: remote } = first;
-  const keys = before?.type === 'sdes' && before.keys.profile === remote.profile ? before.keys : newKeys(remote.profile);
+  const own = before?.security;
+  const keys = own?.type === 'sdes' && own.keys.profile === remote.profile ? own.keys : newKeys(remote.profile);
   return { agreed: { type: 'sdes', local: keys, remote }, own: { type: 'sdes', tag, keys } };
 }
 
-/** A peer that begins the handshake: who says nothing of it does. @see RFC 4145 section 4.1 */
-function dtlsOf({ fingerprints, setup }: PeerSection): LineSecurity | undefined {
-  const isBeginning = setup === '' || setup === 'active' || setup === 'actpass';
-  return isBeginning && fingerprints.length > 0 ? { type: 'dtls', fingerprints } : undefined;
+/**
+ * Who begins the handshake: a peer that says nothing of it, or leaves it to us, does. With the certificate that it has had before, no
+ * other handshake is begun. @see RFC 4145 section 4.1, RFC 8842 section 5
+ */
+function dtlsOf({ fingerprints, setup }: PeerSection, before: LineSecurity | undefined): LineSecurity | undefined {
+  if (before?.type === 'dtls' && isSameFingerprints(before.fingerprints, fingerprints)) return before;
+  const role = setup === 'passive' ? 'client' : ['', 'active', 'actpass'].includes(setup) ? 'server' : undefined;
+  return role === undefined || fingerprints.length === 0 ? undefined : { type: 'dtls', role, fingerprints };
+}
+
+/** Before anything is agreed on the other side may choose. @see RFC 5763 section 5 */
+function setupOf(agreed: LineSecurity | undefined): 'actpass' | 'active' | 'passive' {
+  if (agreed?.type !== 'dtls') return 'actpass';
+  return agreed.role === 'client' ? 'active' : 'passive';
+}
+
+function isSameFingerprints(a: readonly Fingerprint[], b: readonly Fingerprint[]): boolean {
+  return a.length === b.length && a.every(({ value }, index) => value === b[index]?.value);
+}
+
+/** The same keys, or the same certificate: nothing has to be agreed on anew. */
+export function isSameSecurity(a: LineSecurity | undefined, b: LineSecurity | undefined): boolean {
+  if (a?.type === 'sdes' && b?.type === 'sdes') return areSameBytes(a.remote.masterKey, b.remote.masterKey) && areSameBytes(a.local.masterKey, b.local.masterKey);
+  if (a?.type === 'dtls' && b?.type === 'dtls') return a.role === b.role && isSameFingerprints(a.fingerprints, b.fingerprints);
+  return a === b;
+}
+
+function areSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
 }
 
 function sdesOf({ cryptos }: PeerSection, { tag, keys }: Extract<SlotSecurity, { type: 'sdes' }>): LineSecurity | undefined {

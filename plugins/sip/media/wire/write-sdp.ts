@@ -23,8 +23,8 @@ export type LocalSection =
       readonly port: number;
       readonly formats: readonly LocalFormat[];
       readonly direction: Direction;
-      /** Value of `a=crypto`, or our fingerprint; undefined for plain RTP. */
-      readonly security: { readonly type: 'sdes'; readonly crypto: string } | { readonly type: 'dtls'; readonly fingerprint: Fingerprint } | undefined;
+      /** Value of `a=crypto`, or our fingerprint and who begins; undefined for plain RTP. @see RFC 4145 section 4, RFC 5763 section 5 */
+      readonly security: { readonly type: 'sdes'; readonly crypto: string } | { readonly type: 'dtls'; readonly fingerprint: Fingerprint; readonly setup: 'actpass' | 'active' | 'passive' } | undefined;
     }
   | { readonly type: 'refused'; readonly kind: string; readonly protocol: string; readonly formats: string };
 
@@ -69,11 +69,10 @@ function acceptedOf({ kind, protocol, port, formats, direction, security }: Extr
   };
 }
 
-/** We wait for the other side to begin the handshake: who answers `passive` has to. @see RFC 4145 section 4.1, RFC 5763 section 5 */
 function securityOf(security: NonNullable<Extract<LocalSection, { type: 'accepted' }>['security']>): Partial<MediaDescription> {
   if (security.type === 'sdes') return { crypto: [cryptoOf(security.crypto)] };
   const { algorithm, value } = security.fingerprint;
-  return { setup: 'passive', fingerprint: { type: algorithm, hash: value } };
+  return { setup: security.setup, fingerprint: { type: algorithm, hash: value } };
 }
 
 function refusedOf({ kind, protocol, formats }: { readonly kind: string; readonly protocol: string; readonly formats: string }): { type: string; port: number; protocol: string; payloads: string } & MediaDescription {

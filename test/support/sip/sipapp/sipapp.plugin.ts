@@ -1,8 +1,8 @@
 /**
- * A small SIP application on the engine of the sip plugin, for tests: who is called decides how it answers, and operations
+ * A small SIP application on the engine of the sip plugin, or on a server elsewhere, for tests: who is called decides how it answers, and operations
  * make it call others.
  */
-import { definePlugin, type PluginContext, type PluginInstance } from 'wcs-core';
+import { definePlugin, type PluginContext, type PluginInstance, type PluginSession } from 'wcs-core';
 import { z } from 'zod';
 import { withCredentials, type Attempt } from '../../../../plugins/sip/calls/authenticated.ts';
 import { connectSrf } from '../../../../plugins/sip/calls/connect-srf.ts';
@@ -10,11 +10,17 @@ import { answer, call, exchange, type CallAttempt } from '../../../../plugins/si
 import { exportDialog, importDialog, type SrfDialogState } from '../../../../plugins/sip/calls/dialog-state.ts';
 import type { SrfAgent, SrfDialog, SrfHandler, SrfHeaders, SrfRequest, SrfResponse } from '../../../../plugins/sip/calls/srf.ts';
 import { RESUME_HEADER } from '../../../../plugins/sip/engine/session/uac.ts';
-import { SipEngine, type EngineState } from '../../../../plugins/sip/engine/server/sip-engine.ts';
+import { DrachtioHosts } from '../../../../plugins/sip/drachtio/client/drachtio-hosts.ts';
+import { drachtioSettingsSchema } from '../../../../plugins/sip/drachtio/settings.ts';
+import { SipEngine } from '../../../../plugins/sip/engine/server/sip-engine.ts';
+import type { SipStack } from '../../../../plugins/sip/engine/sip-stack.ts';
 import { engineSettingsSchema } from '../../../../plugins/sip/engine/server/settings.ts';
 
+const settingsSchema = engineSettingsSchema.extend({ drachtio: drachtioSettingsSchema.prefault({}) });
+type Settings = z.output<typeof settingsSchema>;
+
 interface AppState {
-  readonly engine: EngineState;
+  readonly engine: unknown;
   readonly dialogs: readonly SrfDialogState[];
   readonly events: readonly string[];
   /** A call of ours that rings: where to, and its transaction. */
@@ -25,21 +31,22 @@ const sdp = (direction = 'sendrecv', version = 1): string =>
   ['v=0', `o=app 1 ${version} IN IP4 127.0.0.1`, 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', 'm=audio 31998 RTP/AVP 0 101', 'a=rtpmap:0 PCMU/8000', 'a=rtpmap:101 telephone-event/8000', `a=${direction}`, ''].join('\r\n');
 
 class SipApp implements PluginInstance {
-  readonly #ctx: PluginContext<z.output<typeof engineSettingsSchema>>;
-  readonly #engine: SipEngine;
+  readonly #ctx: PluginContext<Settings>;
+  readonly #engine: SipStack;
   readonly #dialogs = new Map<string, SrfDialog>();
   #events: string[] = [];
   #srf!: SrfAgent;
   /** An INVITE of ours that rings. */
   #pending: SrfRequest | undefined;
 
-  constructor(ctx: PluginContext<z.output<typeof engineSettingsSchema>>) {
+  constructor(ctx: PluginContext<Settings>) {
     this.#ctx = ctx;
-    this.#engine = new SipEngine(ctx, ctx.settings, () => performance.now());
+    const { drachtio, ...engine } = ctx.settings;
+    const nowMs = (): number => performance.now();
+    this.#engine = drachtio.hosts.length === 0 ? new SipEngine(ctx, engine, nowMs) : new DrachtioHosts(ctx, { settings: drachtio, publicAddress: '', nowMs });
   }
 
   async prepare(): Promise<void> {
-    const access = await this.#engine.prepare();
     const handlers: Record<string, SrfHandler> = {
       invite: (request, response) => this.#onInvite(request, response),
       options: (_request, response) => response.send(200),
@@ -48,9 +55,10 @@ class SipApp implements PluginInstance {
         response.send(200);
       },
     };
-    this.#srf = await connectSrf(this.#ctx, access, handlers, false);
-    await this.#engine.routed(Object.keys(handlers));
-    this.#operation('control', z.object({}), () => access);
+    const [place] = await this.#engine.prepare(Object.keys(handlers));
+    this.#srf = await connectSrf(this.#ctx, place!.access, handlers);
+    await place!.routed();
+    this.#operation('control', z.object({}), () => place!.access);
     this.#register();
   }
 
@@ -58,14 +66,14 @@ class SipApp implements PluginInstance {
     this.#engine.start();
   }
 
-  exportSession(): AppState {
-    return { engine: this.#engine.exportState(), dialogs: [...this.#dialogs.values()].flatMap((dialog) => exportDialog(dialog) ?? []), events: this.#events, pending: this.#pendingState() };
+  exportSession(session: PluginSession): AppState {
+    return { engine: this.#engine.exportSession(session), dialogs: [...this.#dialogs.values()].flatMap((dialog) => exportDialog(dialog) ?? []), events: this.#events, pending: this.#pendingState() };
   }
 
-  importSession(session: Parameters<SipEngine['importState']>[0], data: unknown): void {
+  importSession(session: PluginSession, data: unknown): void {
     const state = data as AppState;
     this.#events = [...state.events];
-    this.#engine.importState(session, state.engine);
+    this.#engine.importSession(session, state.engine);
     for (const dialog of state.dialogs) this.#keep(importDialog(this.#srf, dialog));
     if (state.pending !== undefined) this.#dial(state.pending.uri, { [RESUME_HEADER]: state.pending.transactionId });
   }
@@ -92,7 +100,7 @@ class SipApp implements PluginInstance {
   }
 
   #answer(request: SrfRequest, response: SrfResponse): void {
-    answer(this.#srf, request, response, sdp(), {}, (dialog) => this.#keep(dialog)).catch(() => undefined);
+    answer(request, response, sdp(), {}, (dialog) => this.#keep(dialog)).catch(() => undefined);
   }
 
   #answerEarly(request: SrfRequest, response: SrfResponse): void {
@@ -200,6 +208,6 @@ class SipApp implements PluginInstance {
 
 export default definePlugin({
   manifest: { name: 'sipapp', version: '1.0.0', apiVersion: '^1.0.0', handoff: 1 },
-  configSchema: engineSettingsSchema,
+  configSchema: settingsSchema,
   create: (ctx) => new SipApp(ctx),
 });
