@@ -27,6 +27,8 @@ export interface ChildPoolOptions {
   readonly idleMs: number;
   /** From the first job on one child without a job stands ready: the next job, or one whose child died, need not wait for its start. */
   readonly keepsSpare?: boolean;
+  /** How long small frames to a child wait for others: for work that goes by its own clock, and whose input comes from many sides. */
+  readonly gatherMs?: number;
 }
 
 /**
@@ -153,6 +155,7 @@ export class ChildPool {
   #spawn(): Child {
     const child: Child = new Child(this.#options.spawn(), {
       log: this.#options.log,
+      gatherMs: this.#options.gatherMs,
       exited: () => this.#forget(child),
       idle: () => this.#endWhenIdle(child),
     });

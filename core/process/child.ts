@@ -21,6 +21,8 @@ export interface JobEnd {
 /** What a child needs of its pool. */
 export interface ChildHost {
   readonly log: ChildLog;
+  /** How long small frames to it wait for others. */
+  readonly gatherMs?: number | undefined;
   /** The child is gone; its jobs have been told. */
   exited(child: Child): void;
   /** It has no job any more. */
@@ -73,7 +75,7 @@ export class Child {
     this.#process = childProcess;
     this.#host = host;
     this.#channel = childProcess.stdio[3] as Duplex;
-    this.#writer = new FrameWriter(this.#channel);
+    this.#writer = new FrameWriter(this.#channel, host.gatherMs);
     const reader = new FrameReader((frame) => this.#take(frame));
     this.#channel.on('data', (chunk: Buffer) => {
       try {

@@ -11,15 +11,18 @@ export interface FrameSink {
 export const LARGE_FRAME_BYTES = 2048;
 
 /**
- * Writes frames to the other process, the small ones of one turn of the event loop together: each write of its own is a call
- * of the system here and wakes the other side up, which costs more than most packets of sound do.
+ * Writes frames to the other process, the small ones of one turn of the event loop together, or of some milliseconds: each write
+ * of its own is a call of the system here and wakes the other side up, which costs more than most packets of sound do.
  */
 export class FrameWriter {
   readonly #sink: FrameSink;
+  readonly #gatherMs: number;
   #isCorked = false;
 
-  constructor(sink: FrameSink) {
+  /** @param gatherMs how long small frames wait for others; 0: until the end of the turn */
+  constructor(sink: FrameSink, gatherMs = 0) {
     this.#sink = sink;
+    this.#gatherMs = gatherMs;
   }
 
   write(frame: ChildFrame): void {
@@ -27,7 +30,8 @@ export class FrameWriter {
     if (!this.#isCorked) {
       this.#isCorked = true;
       this.#sink.cork();
-      setImmediate(this.#flush);
+      if (this.#gatherMs > 0) setTimeout(this.#flush, this.#gatherMs).unref();
+      else setImmediate(this.#flush);
     }
     this.#sink.write(bytes);
     if (bytes.length >= LARGE_FRAME_BYTES) this.#flush();

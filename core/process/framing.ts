@@ -6,6 +6,9 @@ export const FRAME_HEADER_BYTES = 28;
 /** Largest frame, header included; a longer one is the fault of a broken child. */
 export const FRAME_MAX_BYTES = 16 * 1024 * 1024;
 
+/** Highest number of an input or an output: a frame has sixteen bits for it. */
+export const LAST_PORT = 0xffff;
+
 const KIND = { json: 0, packet: 1 } as const;
 const FLAG = { key: 1, discontinuity: 2 } as const;
 const TWO_32 = 2 ** 32;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OPUS_COMPLEXITY } from 'wcs-core/process/opus-options';
 import type { DesktopAlign } from './layout/layout.ts';
 
 const even = z.number().int().min(16).max(4096).refine((pixels) => pixels % 2 === 0, 'even, for chroma has half the resolution');
@@ -19,6 +20,8 @@ export const mixSettings = z.object({
   silenceDb: z.number().min(-100).max(0).default(-50),
   audioCodec: z.enum(['opus', 'aac', 'pcma', 'pcmu']).default('opus'),
   audioChannels: z.number().int().min(1).max(2).default(2),
+  /** Of libopus: 0 costs least, 10 sounds best. */
+  opusComplexity: z.number().int().min(0).max(10).default(OPUS_COMPLEXITY),
   maxDelayMs: z.number().int().min(20).max(1000).default(200),
   mcuAudio: z.boolean().default(true),
   mcuVideo: z.boolean().default(false),

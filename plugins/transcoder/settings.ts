@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OPUS_COMPLEXITY } from 'wcs-core/process/opus-options';
 import { DEFAULT_PROFILES, profileSchema } from './managed/profiles.ts';
 
 /** Settings under `plugins.transcoder` of wcs.yml; README.md says what each does. */
@@ -17,6 +18,8 @@ export const settingsSchema = z.strictObject({
   picturesFolder: z.string().min(1).default('./pictures'),
   /** Of x264. */
   preset: z.enum(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium']).default('veryfast'),
+  /** Of libopus: 0 costs least, 10 sounds best. */
+  opusComplexity: z.number().int().min(0).max(10).default(OPUS_COMPLEXITY),
   /** Between two key frames that nobody asked for. */
   keyFrameIntervalMs: z.number().int().min(200).max(60_000).default(2000),
   /** `NAME-PROFILE` is the stream `NAME` made like this, as soon as somebody asks for it. */

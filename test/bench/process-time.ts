@@ -13,6 +13,11 @@ export function cpuMsOf(pids: readonly number[]): number {
   }, 0);
 }
 
+/** Resident memory of processes, in bytes. @see proc(5) */
+export function residentBytesOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024, 0);
+}
+
 /** The middle one, or the one at another share of the way. */
 export function percentile(values: readonly number[], share = 0.5): number {
   const sorted = [...values].sort((a, b) => a - b);

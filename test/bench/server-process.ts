@@ -1,10 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { until } from '../support/until.ts';
-
-/** Clock ticks a second of /proc/PID/stat on Linux. */
-const TICKS_PER_SECOND = 100;
+import { cpuMsOf, residentBytesOf } from './process-time.ts';
 
 /** A server under measurement, in a process of its own, so that its processor time is its own. */
 export class ServerProcess {
@@ -25,16 +23,14 @@ export class ServerProcess {
     return server;
   }
 
-  /** User and system time so far, in milliseconds. @see proc(5), fields 14 and 15 of stat */
+  /** User and system time so far, in milliseconds. */
   cpuMs(): number {
-    const fields = readFileSync(`/proc/${this.#pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+    return cpuMsOf([this.#pid]);
   }
 
   /** Resident memory in bytes. */
   residentBytes(): number {
-    const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${this.#pid}/status`, 'utf8'));
-    return Number(line?.[1] ?? 0) * 1024;
+    return residentBytesOf([this.#pid]);
   }
 
   /** Open file descriptors: files, sockets and what the event loop needs. @see proc(5), /proc/PID/fd */

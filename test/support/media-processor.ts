@@ -40,7 +40,7 @@ export async function openProcessor(name: BackEnd): Promise<OpenProcessor> {
 }
 
 /** A pool of one child that runs a module of a plugin, without a kernel. */
-export async function openChildPool(module: string): Promise<{ readonly pool: ChildPool; readonly close: () => Promise<void> }> {
+export async function openChildPool(module: string, options: { readonly gatherMs?: number } = {}): Promise<{ readonly pool: ChildPool; readonly close: () => Promise<void> }> {
   const scope = new Scope('media children');
   const { text } = await bundleChildModule(join(checkout, module), join(checkout, 'core'));
   const silent = (): void => undefined;
@@ -55,6 +55,7 @@ export async function openChildPool(module: string): Promise<{ readonly pool: Ch
     log: { debug: silent, warn: silent },
     maxChildren: 1,
     idleMs: 60_000,
+    ...options,
   });
   const close = (): Promise<void> => {
     pool.close();

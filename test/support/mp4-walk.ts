@@ -29,6 +29,17 @@ export function boxesAt(boxes: readonly Box[], path: string): Box[] {
   return rest.length === 0 ? found : found.flatMap((box) => boxesAt(box.children, rest.join('/')));
 }
 
+/** The fragments of a segment, each with the `styp` that it begins with. */
+export function fragmentsOf(segment: Uint8Array): Uint8Array[] {
+  let at = 0;
+  const starts = walkBoxes(segment).flatMap(({ type, content }) => {
+    const start = at;
+    at += content.length + 8;
+    return type === 'styp' ? [start] : [];
+  });
+  return starts.map((start, index) => segment.subarray(start, starts[index + 1]));
+}
+
 /** One sample as a player would find it. */
 export interface ReadSample {
   readonly dts: bigint;

@@ -1,25 +1,13 @@
-import type * as LibOpusModule from '@evan/opus';
 import { WcsError } from '../../errors/wcs-error.ts';
+import { OPUS_COMPLEXITY } from '../opus-options.ts';
 import type { AudioEncoderFormat, SampleEncoder } from './audio-encoder.ts';
-
-type LibOpus = Pick<typeof LibOpusModule, 'Encoder'>;
-type LibOpusEncoder = LibOpusModule.Encoder;
+import { opus, Resting, type LibOpusEncoder } from './lib-opus.ts';
 
 const RATE_HZ = 48_000;
-/** What the load allows. */
-const COMPLEXITY = 5;
 /** Samples that the encoder holds back without its speech mode: the first unit begins so long before the first sample. */
 const LOOK_AHEAD = 120;
 
-let libOpus: LibOpus | undefined;
-/** Their memory is out of the engine's sight and would be given back late: who ends leaves it to who begins. */
-const resting = new Map<number, LibOpusEncoder[]>();
-
-/** Loads libopus without FFmpeg around it; false where that package isn't installed. */
-export async function loadOpus(): Promise<boolean> {
-  libOpus ??= await import('@evan/opus').catch(() => undefined);
-  return libOpus !== undefined;
-}
+const resting = new Resting<LibOpusEncoder>();
 
 /** Opus at 48 kHz in units of 20 ms, without look-ahead for speech: a third cheaper than by way of FFmpeg's frames. */
 export class OpusEncoder implements SampleEncoder {
@@ -28,11 +16,10 @@ export class OpusEncoder implements SampleEncoder {
   #encoder: LibOpusEncoder | undefined;
 
   /** @throws WcsError MEDIA_E_PROCESSING where `loadOpus` has not answered true */
-  constructor({ channels, bitrateBps }: Pick<AudioEncoderFormat, 'channels' | 'bitrateBps'>) {
-    if (libOpus === undefined) throw new WcsError('MEDIA_E_PROCESSING', 'libopus is not loaded');
+  constructor({ channels, bitrateBps, options }: Pick<AudioEncoderFormat, 'channels' | 'bitrateBps' | 'options'>) {
     this.#channels = channels === 1 ? 1 : 2;
-    const encoder = resting.get(this.#channels)?.pop() ?? new libOpus.Encoder({ channels: this.#channels, sample_rate: RATE_HZ, application: 'restricted_lowdelay' });
-    encoder.complexity = COMPLEXITY;
+    const encoder = resting.take(this.#form) ?? new (opus().Encoder)({ channels: this.#channels, sample_rate: RATE_HZ, application: 'restricted_lowdelay' });
+    encoder.complexity = Number(options?.['compression_level'] ?? OPUS_COMPLEXITY) as LibOpusEncoder['complexity'];
     encoder.vbr_constraint = false;
     encoder.bitrate = bitrateBps ?? 'auto';
     this.#encoder = encoder;
@@ -44,12 +31,11 @@ export class OpusEncoder implements SampleEncoder {
   }
 
   close(): void {
-    const encoder = this.#encoder;
+    if (this.#encoder !== undefined) resting.leave(this.#form, this.#encoder);
     this.#encoder = undefined;
-    if (encoder === undefined) return;
-    encoder.reset();
-    const rest = resting.get(this.#channels);
-    if (rest === undefined) resting.set(this.#channels, [encoder]);
-    else rest.push(encoder);
+  }
+
+  get #form(): string {
+    return String(this.#channels);
   }
 }

@@ -14,6 +14,8 @@ export interface CutPart {
   readonly durationUs: number;
   readonly video: readonly TimedFrame[];
   readonly audio: readonly TimedFrame[];
+  /** Time of the sound after that of the part; undefined where it has not come yet. */
+  readonly nextAudioUs: number | undefined;
   /** Holds a frame of the leading track from which decoding can begin. */
   readonly independent: boolean;
 }

@@ -5,31 +5,28 @@ import type { CutPart, TimedFrame } from './cut.ts';
 import type { Fmp4State, Packager } from './packager.ts';
 
 const TRACK_IDS = { video: 1, audio: 2 } as const;
-/** Time stamps of sound within this many frames of the expected one are jitter, and are laid end to end. */
-const SNAP_FRAMES = 1.5;
+/** Time stamps of sound within this many frames of the expected one are jitter; by more, some of it is missing, or was sent twice. */
+const JITTER_FRAMES = 1.5;
 
 /** Writes parts as `moof` and `mdat`; the segment is their concatenation. @see RFC 8216bis section 3.3 */
 export class Fmp4Packager implements Packager {
   #tracks: readonly TrackDescriptor[];
   #sequenceNumber: number;
-  #nextAudioTicks: number | undefined;
   #audioRateHz = 0;
   #audioTicks: FrameTicks = () => undefined;
 
-  constructor(state: Fmp4State = { container: 'fmp4', tracks: [], sequenceNumber: 1, nextAudioTicks: undefined }) {
+  constructor(state: Fmp4State = { container: 'fmp4', tracks: [], sequenceNumber: 1 }) {
     this.#tracks = state.tracks;
     this.#sequenceNumber = state.sequenceNumber;
-    this.#nextAudioTicks = state.nextAudioTicks;
     this.#readAudioFormat();
   }
 
   exportState(): Fmp4State {
-    return { container: 'fmp4', tracks: this.#tracks, sequenceNumber: this.#sequenceNumber, nextAudioTicks: this.#nextAudioTicks };
+    return { container: 'fmp4', tracks: this.#tracks, sequenceNumber: this.#sequenceNumber };
   }
 
   begin(tracks: readonly TrackDescriptor[]): Buffer {
     this.#tracks = tracks;
-    this.#nextAudioTicks = undefined;
     this.#readAudioFormat();
     return Buffer.from(encodeInitSegment(tracks.map(placeOf)));
   }
@@ -41,21 +38,25 @@ export class Fmp4Packager implements Packager {
       const baseDecodeTime = usToTicks(video.frame.dtsUs, VIDEO_TIMESCALE_HZ);
       tracks.push({ id: TRACK_IDS.video, baseDecodeTime, samples: part.video.map(videoSample) });
     }
-    if (part.audio.length > 0) tracks.push(this.#audio(part.audio));
+    if (part.audio.length > 0) tracks.push(this.#audio(part.audio, part.nextAudioUs));
     return encodeFragment({ sequenceNumber: this.#sequenceNumber++, tracks, segmentBrand: startsSegment ? 'cmfs' : 'cmfl' });
   }
 
-  #audio(frames: readonly TimedFrame[]): Mp4FragmentTrack {
+  /**
+   * Lays the sound of a part end to end, from the stamp of its first frame to that of the frame after it. What came before
+   * plays no role: variants of a ladder that were begun at different moments have the same sound at the same times.
+   */
+  #audio(frames: readonly TimedFrame[], nextUs: number | undefined): Mp4FragmentTrack {
     const rateHz = this.#audioRateHz;
-    const samples = frames.map(({ frame, durationUs }): Mp4Sample => {
-      const duration = this.#audioTicks(frame.data) ?? usToTicks(durationUs, rateHz);
+    const baseDecodeTime = usToTicks(frames[0]?.frame.dtsUs ?? 0, rateHz);
+    let at = baseDecodeTime;
+    const samples = frames.map(({ frame, durationUs }, index): Mp4Sample => {
+      const ownTicks = this.#audioTicks(frame.data) ?? usToTicks(durationUs, rateHz);
+      const isLast = index === frames.length - 1;
+      const duration = isLast && nextUs !== undefined ? untilNext(usToTicks(nextUs, rateHz) - at, ownTicks) : ownTicks;
+      at += duration;
       return { data: frame.data, duration, compositionOffset: 0, isSync: true };
     });
-    const statedTicks = usToTicks(frames[0]?.frame.dtsUs ?? 0, rateHz);
-    const expectedTicks = this.#nextAudioTicks ?? statedTicks;
-    const isJitter = Math.abs(statedTicks - expectedTicks) <= SNAP_FRAMES * (samples[0]?.duration ?? 0);
-    const baseDecodeTime = isJitter ? expectedTicks : statedTicks;
-    this.#nextAudioTicks = samples.reduce((ticks, { duration }) => ticks + duration, baseDecodeTime);
     return { id: TRACK_IDS.audio, baseDecodeTime, samples };
   }
 
@@ -65,6 +66,12 @@ export class Fmp4Packager implements Packager {
     this.#audioRateHz = timescaleOf(audio);
     this.#audioTicks = audioFrameTicks(audio, this.#audioRateHz);
   }
+}
+
+/** Takes up the jitter of stamps, but neither a hole nor a repetition. */
+function untilNext(ticks: number, ownTicks: number): number {
+  const isJitter = ticks > 0 && Math.abs(ticks - ownTicks) <= JITTER_FRAMES * ownTicks;
+  return isJitter ? ticks : ownTicks;
 }
 
 /** Durations are differences of rounded times, so that they never add up to a drift. */

@@ -7,8 +7,6 @@ export interface Fmp4State {
   readonly container: 'fmp4';
   readonly tracks: readonly TrackDescriptor[];
   readonly sequenceNumber: number;
-  /** Decoding time that the next sample of sound would have without jitter. */
-  readonly nextAudioTicks: number | undefined;
 }
 
 /** What a successor of a packager of a transport stream continues from; plain data. */

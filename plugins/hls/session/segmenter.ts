@@ -9,7 +9,7 @@ export const PART_FILL = 0.85;
 const FIRST_PART_US = 100_000;
 /** A segment is at most its target duration when rounded to a whole number. */
 const ROUNDING_US = 499_999;
-/** How far sound runs ahead of the picture that is due next before it is cut without it. */
+/** How far sound runs ahead of the picture that is due next before it is cut without it; so much is kept before the first picture. */
 const LEAD_STALL_US = 1_000_000;
 /** The longest distance of pictures that is believed to go on. */
 const SLOWEST_LEAD_US = 2_000_000;
@@ -82,8 +82,8 @@ export class Segmenter {
 
   push(frame: MediaFrame): readonly Cut[] {
     if (frame.track.id === this.#s.leadId) return this.#pushLead(frame);
-    if (frame.track.id === this.#s.followerId && this.#s.running) return this.#pushFollower(frame);
-    return NOTHING;
+    if (frame.track.id !== this.#s.followerId) return NOTHING;
+    return this.#s.running ? this.#pushFollower(frame) : this.#keepFollower(frame);
   }
 
   /** Makes the first segment whole as soon as it has a part: players that don't know parts have something to begin with. */
@@ -158,6 +158,13 @@ export class Segmenter {
     return cuts;
   }
 
+  /** Sound before the first key frame: pictures that are made of others come after sound of the same time. */
+  #keepFollower(frame: MediaFrame): readonly Cut[] {
+    this.#follower.push(frame);
+    this.#follower.takeBefore(frame.dtsUs - LEAD_STALL_US);
+    return NOTHING;
+  }
+
   #begin(frame: MediaFrame): readonly Cut[] {
     if (!frame.key) return NOTHING;
     const cuts: Cut[] = [];
@@ -166,6 +173,7 @@ export class Segmenter {
     if (s.partStartUs > s.segmentStartUs) cuts.push({ type: 'segmentEnd' });
     const startUs = frame.dtsUs;
     Object.assign(s, { running: true, segmentStartUs: startUs, partStartUs: startUs, lastLeadUs: startUs, lastKeyUs: startUs, segmentIsIndependent: true });
+    this.#follower.takeBefore(startUs);
     this.#lead.push(frame);
     cuts.push({ type: 'begin', startUs, receivedAtMs: frame.receivedAtMs });
     return cuts;
@@ -196,9 +204,18 @@ export class Segmenter {
     const s = this.#s;
     const elapsedUs = keyUs - s.segmentStartUs;
     if (elapsedUs <= 0) return false;
-    if (!s.segmentIsIndependent || elapsedUs >= this.#timing.segmentUs - s.intervalUs / 2) return true;
+    if (!s.segmentIsIndependent || elapsedUs >= this.#timing.segmentUs - s.intervalUs / 2 || this.#isOnGrid(keyUs)) return true;
     const distanceUs = keyUs - (s.lastKeyUs ?? keyUs);
     return elapsedUs >= this.#timing.segmentUs / 2 && elapsedUs + distanceUs > this.#maxSegmentUs;
+  }
+
+  /**
+   * The first picture at or after a multiple of the length of segments. Where the key frames of a ladder lie on that grid, the
+   * segments of its variants begin together, whichever key frame each of them was begun with.
+   */
+  #isOnGrid(keyUs: number): boolean {
+    const { segmentUs } = this.#timing;
+    return Math.floor(keyUs / segmentUs) > Math.floor(this.#s.lastLeadUs / segmentUs);
   }
 
   /**
@@ -217,15 +234,18 @@ export class Segmenter {
   #closePart(endUs: number, nextUs: number, cuts: Cut[]): void {
     const s = this.#s;
     if (endUs <= s.partStartUs) return;
-    const lead = timed(this.#lead.takeBefore(endUs), this.#lead.firstUs ?? nextUs);
-    const followers = this.#follower.takeBefore(endUs);
-    const follower = timed(followers, this.#follower.firstUs);
+    const leaders = this.#lead.takeBefore(endUs);
+    const nextLeadUs = this.#lead.firstUs ?? nextUs;
+    const lead = timed(leaders, nextLeadUs);
+    // What comes while nothing runs waits for the key frame, and is no part of a gap.
+    const follower = s.running ? timed(this.#follower.takeBefore(endUs), this.#follower.firstUs) : [];
     const part: CutPart = {
       type: 'part',
       startUs: s.partStartUs,
       durationUs: endUs - s.partStartUs,
       video: s.leadIsVideo ? lead : [],
       audio: s.leadIsVideo ? follower : lead,
+      nextAudioUs: s.leadIsVideo ? this.#follower.firstUs : nextLeadUs,
       independent: lead.some(({ frame }) => frame.key),
     };
     cuts.push(part);

@@ -1,11 +1,12 @@
 import { messageOf, WcsError, type PluginContext, type PluginSession, type Publication, type Stream } from 'wcs-core';
 import type { Job, ChildPool } from 'wcs-core/process/child-pool';
 import type { JobEnd } from 'wcs-core/process/child';
-import type { JobPacket } from 'wcs-core/process/framing';
+import { LAST_PORT, type JobPacket } from 'wcs-core/process/framing';
+import { PortNumbers } from 'wcs-core/process/port-numbers';
 import type { LayoutFolders } from '../server/layout-folder.ts';
 import { specOf, type InputOrder, type MixerOrder } from '../server/mixer-order.ts';
 import type { MixerSettings } from '../settings.ts';
-import { OUTPUT_PORT, type MixCommand, type MixEvent, type MixFormat } from '../wire/mix-job.ts';
+import { LAST_INPUT, OUTPUT_PORT, type MixCommand, type MixEvent, type MixFormat } from '../wire/mix-job.ts';
 import type { LayoutSpec } from '../layout/layout.ts';
 import { InputFeed } from './mix-input.ts';
 import { MixOutput, type OutputPorts, type OutputState } from './mix-output.ts';
@@ -67,7 +68,8 @@ export class Mixer {
   #jobSinceMs = 0;
   #restartMs = RESTART_MIN_MS;
   #clock: Clock;
-  #lastPort = 0;
+  readonly #inputPorts = new PortNumbers(1, LAST_INPUT);
+  readonly #ownPorts = new PortNumbers(OUTPUT_PORT.firstOwn, LAST_PORT);
   /** Counts changes of what stands behind and over all places. */
   #stages = 0;
   #idleSinceMs: number | undefined;
@@ -120,7 +122,8 @@ export class Mixer {
     const { maxInputs } = this.#services.ctx.settings;
     if (this.#inputs.has(order.streamName)) throw new WcsError('OPERATION_E_CONFLICT', `${order.streamName} is in ${this.#order.uri} already.`);
     if (this.#inputs.size >= maxInputs) throw new WcsError('NET_E_PORT_EXHAUSTED', `${this.#order.uri} has ${maxInputs} inputs; raise plugins.mixer.maxInputs.`);
-    const input: MixerInput = { order, port: ++this.#lastPort, stream, feed: undefined, decorations: 0 };
+    const port = this.#inputPorts.next((number) => [...this.#inputs.values()].some((other) => other.port === number));
+    const input: MixerInput = { order, port, stream, feed: undefined, decorations: 0 };
     this.#inputs.set(order.streamName, input);
     this.#idleSinceMs = undefined;
     if (order.ownStreamName !== undefined) this.#openOutput(order.ownStreamName, order.streamName);
@@ -135,12 +138,7 @@ export class Mixer {
     input.feed?.close();
     this.#command({ type: 'removeInput', id: streamName });
     for (const { output } of this.#outputs.filter(({ without }) => without === streamName)) {
-      const { audio, video } = output.ports;
-      if (audio !== undefined && audio !== OUTPUT_PORT.audio) {
-        this.#command({ type: 'removeSound', port: audio });
-        this.#followers.delete(audio);
-      }
-      if (video !== undefined && video !== OUTPUT_PORT.video) this.#command({ type: 'removePicture', port: video });
+      this.#removeOwn(output.ports);
       output.publication.end('Stopped by publisher stop');
     }
     this.#outputs.splice(0, this.#outputs.length, ...this.#outputs.filter(({ without }) => without !== streamName));
@@ -202,7 +200,6 @@ export class Mixer {
       this.#outputs.push({ output: new MixOutput(publication, output.ports, output), without });
     });
     for (const { port, ...order } of state.inputs) {
-      this.#lastPort = Math.max(this.#lastPort, port);
       const stream = ctx.media.find(order.streamName);
       if (stream !== undefined) this.#inputs.set(order.streamName, { order, port, stream, feed: undefined, decorations: 0 });
     }
@@ -225,15 +222,31 @@ export class Mixer {
   /** What a stream is made of: for a participant sound and picture without the own, where the settings want that. */
   #portsFor(without: string | undefined): OutputPorts {
     const { hasVideo, hasAudio, settings } = this.#order;
-    const last = Math.max(OUTPUT_PORT.firstOwn - 1, ...this.#outputs.flatMap(({ output }) => [output.ports.video ?? 0, output.ports.audio ?? 0]));
-    const audio = without !== undefined && settings.mcuAudio ? last + 1 : OUTPUT_PORT.audio;
-    const video = without !== undefined && settings.mcuVideo ? last + 2 : OUTPUT_PORT.video;
+    const nextOwn = (): number => this.#ownPorts.next((port) => this.#isUsed(port));
+    const audio = without !== undefined && settings.mcuAudio ? nextOwn() : OUTPUT_PORT.audio;
+    const video = without !== undefined && settings.mcuVideo ? nextOwn() : OUTPUT_PORT.video;
     return { video: hasVideo ? video : undefined, audio: hasAudio ? audio : undefined };
+  }
+
+  #isUsed(port: number): boolean {
+    return this.#outputs.some(({ output: { ports } }) => port === ports.audio || port === ports.video);
   }
 
   #addOwn({ video, audio }: OutputPorts, without: string): void {
     if (audio !== undefined && audio !== OUTPUT_PORT.audio) this.#command({ type: 'addSound', port: audio, without });
     if (video !== undefined && video !== OUTPUT_PORT.video) this.#command({ type: 'addPicture', port: video, without });
+  }
+
+  #removeOwn({ video, audio }: OutputPorts): void {
+    if (audio !== undefined && audio !== OUTPUT_PORT.audio) {
+      this.#command({ type: 'removeSound', port: audio });
+      this.#followers.delete(audio);
+      this.#formats.delete(audio);
+    }
+    if (video !== undefined && video !== OUTPUT_PORT.video) {
+      this.#command({ type: 'removePicture', port: video });
+      this.#formats.delete(video);
+    }
   }
 
   #repeatFormats(): void {
@@ -332,6 +345,8 @@ export class Mixer {
       return;
     }
     const { port } = event;
+    // Told before the child heard that this participant has left.
+    if (port >= OUTPUT_PORT.firstOwn && !this.#isUsed(port)) return;
     if (event.type === 'follows') {
       if (event.follows) this.#followers.add(port);
       else this.#followers.delete(port);

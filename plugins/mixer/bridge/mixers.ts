@@ -14,6 +14,8 @@ const PARTICIPANT = /^([^#]+)#([^#]+)$/;
 const SWEEP_MS = 1000;
 const SOURCE_TIMEOUT_MS = 10_000;
 const PICTURE_TIMEOUT_MS = 5000;
+/** Sound that waits so long for that of others is still in time: it waits for a tick of the mix, or two. */
+const GATHER_MS = 5;
 
 /** All mixers of the server. */
 export class Mixers {
@@ -24,7 +26,7 @@ export class Mixers {
   constructor(ctx: PluginContext<MixerSettings>, nowMs: () => number) {
     this.#ctx = ctx;
     // A mixer has a process of its own, so that many of them use many cores.
-    const pool = new ChildPool({ spawn: () => ctx.spawnModule(childModule, { env: MEDIA_CHILD_ENV }), timers: ctx.timers, owner: ctx.scope, log: ctx.log, maxChildren: 0, idleMs: 0, keepsSpare: true });
+    const pool = new ChildPool({ spawn: () => ctx.spawnModule(childModule, { env: MEDIA_CHILD_ENV }), timers: ctx.timers, owner: ctx.scope, log: ctx.log, maxChildren: 0, idleMs: 0, keepsSpare: true, gatherMs: GATHER_MS });
     ctx.scope.add('children of mixers', () => pool.close());
     const pictures = new Pictures(
       new PictureFiles(ctx.settings.picturesFolder),

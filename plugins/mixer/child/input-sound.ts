@@ -1,8 +1,7 @@
 import { isSilentOpusPacket, OPUS_CLOCK_RATE_HZ, opusPacketSamples } from 'wcs-core/formats/opus';
-import { DECODERS } from 'wcs-core/process/av/codec-names';
-import { Decoder, type Frame } from 'wcs-core/process/av/decoder';
 import type { TimedData } from 'wcs-core/process/av/native';
-import { Resampler } from 'wcs-core/process/av/resampler';
+import { openSoundDecoder } from 'wcs-core/process/av/open-sound-decoder';
+import type { SoundDecoder, SoundForm } from 'wcs-core/process/av/sound-decoder';
 import type { InputTrack } from '../wire/mix-job.ts';
 import type { Playout } from './playout.ts';
 
@@ -14,8 +13,7 @@ const TELEPHONE_RATE_HZ = 8000;
 
 /** The sound of one input, from packets to what is played. */
 export class InputSound {
-  readonly #decoder: Decoder;
-  readonly #resampler: Resampler;
+  readonly #decoder: SoundDecoder;
   readonly #isOpus: boolean;
   readonly #sampleRateHz: number;
   /** Digital silence that the decoder was given last, in samples. */
@@ -24,16 +22,11 @@ export class InputSound {
   #nowMs = 0;
 
   /** @throws WcsError for a codec that cannot be decoded */
-  constructor({ codec, codecConfig, sampleRateHz, channels }: InputTrack, form: { readonly sampleRateHz: number; readonly channels: number }) {
+  constructor({ codec, codecConfig, sampleRateHz, channels }: InputTrack, form: SoundForm) {
     this.#isOpus = codec === 'opus';
     this.#sampleRateHz = form.sampleRateHz;
-    this.#decoder = new Decoder({
-      names: DECODERS[codec] ?? [],
-      codecConfig: codecConfig === undefined || this.#isOpus ? undefined : Buffer.from(codecConfig, 'base64'),
-      sampleRateHz: sampleRateHz ?? RATE_HZ[codec] ?? TELEPHONE_RATE_HZ,
-      channels: channels ?? 1,
-    });
-    this.#resampler = new Resampler(form.sampleRateHz, form.channels);
+    const config = codecConfig === undefined || this.#isOpus ? undefined : Buffer.from(codecConfig, 'base64');
+    this.#decoder = openSoundDecoder(codec, { codecConfig: config, sampleRateHz: sampleRateHz ?? RATE_HZ[codec] ?? TELEPHONE_RATE_HZ, channels: channels ?? 1 }, form);
   }
 
   push(packet: TimedData, playout: Playout, nowMs: number): void {
@@ -49,7 +42,6 @@ export class InputSound {
 
   close(): void {
     this.#decoder.close();
-    this.#resampler.close();
   }
 
   /** True for silence that need not be decoded: of those who listen, most send nothing else. */
@@ -63,5 +55,5 @@ export class InputSound {
     return false;
   }
 
-  readonly #take = (frame: Frame, ptsUs: number): void => this.#playout?.push(ptsUs / 1000, this.#resampler.resample(frame), this.#nowMs);
+  readonly #take = (samples: Int16Array, ptsUs: number): void => this.#playout?.push(ptsUs / 1000, samples, this.#nowMs);
 }

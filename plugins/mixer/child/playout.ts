@@ -1,3 +1,5 @@
+import { Transits } from './transits.ts';
+
 /** How sound is bridged over jitter. */
 export interface PlayoutOptions {
   readonly sampleRateHz: number;
@@ -6,8 +8,6 @@ export interface PlayoutOptions {
   readonly maxDelayMs: number;
 }
 
-/** Transit times that the delay is chosen from. */
-const TRANSITS = 250;
 const MIN_DELAY_MS = 20;
 /** Pieces of sound after which the delay is thought over. */
 const JUDGE_EVERY = 10;
@@ -28,9 +28,6 @@ const SLIP_MS = 8;
 const REPEAT_MS = 200;
 const BUFFER_MS = 2000;
 
-/** Where transits are sorted: of one input after the other. */
-const SORTED = new Float64Array(TRANSITS);
-
 /**
  * Plays one input's sound at the pace of the mixer, whatever the pace at which it comes: pieces go in with their stamps,
  * a tick's worth comes out. The delay follows what the network does; nothing here reads a clock.
@@ -39,16 +36,14 @@ export class Playout {
   readonly #options: PlayoutOptions;
   readonly #ring: Int16Array;
   readonly #frames: number;
-  readonly #transitsMs = new Float64Array(TRANSITS);
-  #transitCount = 0;
-  #fastestMs = 0;
+  readonly #transits = new Transits();
   #sinceJudged = 0;
   #delayMs = MIN_DELAY_MS;
   /** In samples of one channel on the input's clock: what is played next, and the end of what came. */
   #position: number | undefined;
   #end = 0;
-  /** End of the last piece that was not known to be silence. */
-  #soundEnd = 0;
+  /** End of the last piece that was not known to be silence; the ring has zeros alone where it is far enough behind. */
+  #soundEnd = -Infinity;
   /** What was played when, by the last tick. */
   #played: { ms: number; atMs: number } | undefined;
 
@@ -88,9 +83,9 @@ export class Playout {
     const frames = out.length / this.#options.channels;
     const { sampleRateHz } = this.#options;
     const tickMs = (frames * 1000) / sampleRateHz;
-    const dueMs = nowMs - this.#fastestMs;
+    const dueMs = nowMs - this.#transits.fastest;
     if (this.#position === undefined) {
-      if (this.#transitCount === 0) return silence(out);
+      if (this.#transits.size === 0) return silence(out);
       this.#position = Math.round(((dueMs - this.#delayMs) * sampleRateHz) / 1000);
     }
     const depthMs = dueMs - (this.#position * 1000) / sampleRateHz;
@@ -124,20 +119,11 @@ export class Playout {
   }
 
   #noteTransit(transitMs: number): void {
-    const at = this.#transitCount % TRANSITS;
-    const gone = this.#transitCount >= TRANSITS ? this.#transitsMs[at] : Infinity;
-    this.#transitsMs[at] = transitMs;
-    this.#transitCount += 1;
-    if (transitMs <= this.#fastestMs || this.#transitCount === 1) this.#fastestMs = transitMs;
-    else if (gone === this.#fastestMs) this.#fastestMs = this.#transitsMs.reduce((least, ms) => Math.min(least, ms), Infinity);
-    // Sorting for each piece of each input would cost more than mixing them.
+    this.#transits.add(transitMs);
     this.#sinceJudged += 1;
-    if (this.#transitCount > JUDGE_EVERY && this.#sinceJudged < JUDGE_EVERY) return;
+    if (this.#transits.size > JUDGE_EVERY && this.#sinceJudged < JUDGE_EVERY) return;
     this.#sinceJudged = 0;
-    const sorted = SORTED.subarray(0, Math.min(TRANSITS, this.#transitCount));
-    sorted.set(this.#transitsMs.subarray(0, sorted.length));
-    sorted.sort();
-    const spread = (sorted[Math.floor((sorted.length - 1) * PERCENTILE)] ?? 0) - (sorted[0] ?? 0);
+    const spread = this.#transits.percentile(PERCENTILE) - this.#transits.fastest;
     const target = Math.min(this.#options.maxDelayMs, Math.max(MIN_DELAY_MS, spread + RESERVE_MS));
     this.#delayMs += (target - this.#delayMs) * (target > this.#delayMs ? RISE : FALL);
   }
@@ -145,9 +131,9 @@ export class Playout {
   /** The input's clock goes on elsewhere: what was kept is of no use. */
   #jumpTo(stamped: number): void {
     const ahead = stamped - this.#end;
-    this.#soundEnd = Math.min(this.#soundEnd, stamped);
     const isNear = ahead < this.#frames && ahead > (-REPEAT_MS * this.#options.sampleRateHz) / 1000;
     if (this.#position !== undefined && isNear) {
+      this.#soundEnd = Math.min(this.#soundEnd, stamped);
       this.#clear(this.#end, stamped);
       this.#end = stamped;
       return;
@@ -155,13 +141,11 @@ export class Playout {
     this.#end = stamped;
     // What is played first may lie before what comes now.
     this.#ring.fill(0);
+    this.#soundEnd = -Infinity;
     this.#position = undefined;
     this.#played = undefined;
     // Transits of the old clock say nothing about the new one.
-    const lastMs = this.#transitsMs[(this.#transitCount - 1) % TRANSITS] ?? 0;
-    this.#transitsMs[0] = lastMs;
-    this.#transitCount = 1;
-    this.#fastestMs = lastMs;
+    this.#transits.restart();
   }
 
   #write(samples: Int16Array, frames: number): void {

@@ -1,6 +1,7 @@
 import type { SampleEncoder } from 'wcs-core/process/av/audio-encoder';
 import { openAudioEncoder } from 'wcs-core/process/av/open-audio-encoder';
 import { audioConfigOf } from 'wcs-core/process/av/output-config';
+import { opusOptions } from 'wcs-core/process/opus-options';
 import type { MixFormat, MixSpec } from '../wire/mix-job.ts';
 
 type SoundSpec = NonNullable<MixSpec['audio']>;
@@ -14,7 +15,6 @@ export interface SoundUnit {
 /** Length of a tick of the mix. */
 export const TICK_MS = 20;
 const US_PER_SECOND = 1_000_000;
-const OPUS_OPTIONS = { application: 'lowdelay', frame_duration: '20', compression_level: '5' };
 const BITRATE_PER_CHANNEL_BPS = { opus: 48_000, aac: 64_000 } as const;
 
 /** The form that sound of a codec is mixed in. */
@@ -41,7 +41,7 @@ export class SoundEncoder {
     const { sampleRateHz, channels, samplesPerTick } = formOf(spec);
     const { codec } = spec;
     const bitrateBps = spec.bitrateBps ?? (codec === 'opus' || codec === 'aac' ? BITRATE_PER_CHANNEL_BPS[codec] * channels : undefined);
-    this.#encoder = openAudioEncoder(codec, { sampleRateHz, channels, bitrateBps, samplesPerFrame: samplesPerTick, options: codec === 'opus' ? OPUS_OPTIONS : {} });
+    this.#encoder = openAudioEncoder(codec, { sampleRateHz, channels, bitrateBps, samplesPerFrame: samplesPerTick, options: codec === 'opus' ? opusOptions(spec.opusComplexity) : {} });
     this.#channels = channels;
     this.#sampleRateHz = sampleRateHz;
     this.#waiting = new Int16Array((this.#encoder.samplesPerFrame + samplesPerTick) * channels);

@@ -49,10 +49,10 @@ export interface InputOrder {
 export function specOf({ hasVideo, hasAudio, settings, layout }: MixerOrder, fontFile: string, originUs: number): MixSpec {
   const { width, height, fps, videoBitrateKbps, keyFrameIntervalFrames, preset, desktopName, desktopAlign, voiceActivity } = settings;
   const { captionSizePx: sizePx, captionAudioOnlySizePx: audioOnlySizePx } = settings;
-  const { audioCodec: codec, audioChannels: channels, silenceDb, maxDelayMs } = settings;
+  const { audioCodec: codec, audioChannels: channels, silenceDb, maxDelayMs, opusComplexity } = settings;
   return {
     ...(hasVideo ? { video: { width, height, fps, bitrateBps: videoBitrateKbps * 1000, keyFrameIntervalFrames, preset, desktopName, desktopAlign, voiceActivity: voiceActivity && hasAudio, caption: { fontFile, sizePx, audioOnlySizePx } } } : {}),
-    ...(hasAudio ? { audio: { codec, channels, silenceDb, maxDelayMs } } : {}),
+    ...(hasAudio ? { audio: { codec, channels, opusComplexity, silenceDb, maxDelayMs } } : {}),
     layout,
     originUs,
   };

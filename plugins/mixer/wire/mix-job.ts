@@ -1,4 +1,5 @@
 import type { Codec } from 'wcs-core';
+import { LAST_PORT } from 'wcs-core/process/framing';
 import type { LayoutSpec, DesktopAlign } from '../layout/layout.ts';
 
 /** How a mix is made; plain data, as it goes to the child process. */
@@ -21,6 +22,8 @@ export interface MixSpec {
     readonly codec: 'opus' | 'aac' | 'pcma' | 'pcmu';
     readonly channels: number;
     readonly bitrateBps?: number;
+    /** Of Opus, 0 to 10. */
+    readonly opusComplexity?: number;
     /** Below this level an input is no part of the mix. */
     readonly silenceDb: number;
     readonly maxDelayMs: number;
@@ -100,6 +103,9 @@ export interface MixFormat {
 
 /** Ports of what comes out: of all inputs, and the first of those that leave one out. */
 export const OUTPUT_PORT = { video: 0, audio: 1, firstOwn: 2 } as const;
+
+/** Highest number of an input, of which each has two ports. */
+export const LAST_INPUT = LAST_PORT >> 1;
 
 /** Port that an input's packets of a kind go in by; `port` is the input's own number. */
 export function inputPort(port: number, kind: 'audio' | 'video'): number {

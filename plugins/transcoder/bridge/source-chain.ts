@@ -1,6 +1,7 @@
 import { clockRateOf, type Log, type MediaFrame, type PluginContext, type Scope, type Stream, type TrackDescriptor, type TranscodeJob } from 'wcs-core';
 import type { JobEnd } from 'wcs-core/process/child';
-import { wallStampMs, type JobPacket } from 'wcs-core/process/framing';
+import { LAST_PORT, wallStampMs, type JobPacket } from 'wcs-core/process/framing';
+import { PortNumbers } from 'wcs-core/process/port-numbers';
 import type { ChainInput, OutputFormat, OutputSpec } from '../processor/chain-spec.ts';
 import type { Chain, MediaProcessor } from '../processor/processor.ts';
 
@@ -40,7 +41,7 @@ export class SourceChain {
   readonly #outputs = new Map<number, Output>();
   #track: TrackDescriptor;
   #chain: Chain | undefined;
-  #lastPort = 0;
+  readonly #ports = new PortNumbers(1, LAST_PORT);
   #crashesAtMs: number[] = [];
   #dropsToKey = false;
   #lastKeyMs = -Infinity;
@@ -75,7 +76,7 @@ export class SourceChain {
 
   /** Makes one more track; answers what ends that. */
   add(job: TranscodeJob, spec: OutputSpec): () => void {
-    const port = ++this.#lastPort;
+    const port = this.#ports.next((used) => this.#outputs.has(used));
     this.#outputs.set(port, { job, spec, descriptor: undefined, revision: 0 });
     this.#chain?.addOutput(port, spec);
     return () => this.#remove(port);

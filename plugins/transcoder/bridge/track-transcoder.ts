@@ -76,8 +76,8 @@ export class TrackTranscoder implements TranscoderCapability {
   }
 
   #specOf({ track, codec, target = {} }: TranscodeJob): OutputSpec {
-    const { preset, keyFrameIntervalMs } = this.#ctx.settings;
-    if (track.kind === 'audio') return { kind: 'audio', codec, ...soundOf(target) };
+    const { preset, keyFrameIntervalMs, opusComplexity } = this.#ctx.settings;
+    if (track.kind === 'audio') return { kind: 'audio', codec, ...soundOf(target), opusComplexity };
     const keyFrameIntervalUs = target.keyFrameIntervalUs ?? keyFrameIntervalMs * 1000;
     return { kind: 'video', codec: codec === 'vp8' ? 'vp8' : 'h264', preset, keyFrameIntervalUs, ...pictureOf(target), ...this.#lookOf(target) };
   }

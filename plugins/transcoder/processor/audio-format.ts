@@ -1,4 +1,5 @@
 import type { Codec } from 'wcs-core';
+import { opusOptions } from 'wcs-core/process/opus-options';
 import type { AudioOutputSpec } from './chain-spec.ts';
 
 /** How sound of a codec is made. */
@@ -25,11 +26,9 @@ const MP3_RATES: readonly number[] = [16_000, 22_050, 24_000, 32_000, 44_100, 48
 const DEFAULT_RATE_HZ = 48_000;
 const BITRATE_PER_CHANNEL_BPS: Readonly<Partial<Record<Codec, number>>> = { opus: 48_000, aac: 64_000, mp3: 64_000 };
 const FRAME_MS = 20;
-/** Complexity 5 is what the load allows; without look-ahead of the speech mode each packet goes out at once. */
-const OPUS_OPTIONS = { application: 'lowdelay', frame_duration: '20', compression_level: '5' };
 
 /** What is made for an output, of sound with the given rate and channels. */
-export function audioFormatFor({ codec, sampleRateHz, channels, bitrateBps }: AudioOutputSpec, source: { readonly sampleRateHz: number; readonly channels: number }): AudioFormat {
+export function audioFormatFor({ codec, sampleRateHz, channels, bitrateBps, opusComplexity }: AudioOutputSpec, source: { readonly sampleRateHz: number; readonly channels: number }): AudioFormat {
   const fixed = FIXED[codec];
   const rates = codec === 'mp3' ? MP3_RATES : AAC_RATES;
   const wantedHz = sampleRateHz ?? source.sampleRateHz;
@@ -41,6 +40,6 @@ export function audioFormatFor({ codec, sampleRateHz, channels, bitrateBps }: Au
     channels: count,
     bitrateBps: perChannel === undefined ? undefined : (bitrateBps ?? perChannel * count),
     samplesPerFrame: (rateHz * FRAME_MS) / 1000,
-    options: codec === 'opus' ? OPUS_OPTIONS : {},
+    options: codec === 'opus' ? opusOptions(opusComplexity) : {},
   };
 }

@@ -40,6 +40,8 @@ export interface AudioOutputSpec {
   readonly sampleRateHz?: number;
   readonly channels?: number;
   readonly bitrateBps?: number;
+  /** Of Opus, 0 to 10. */
+  readonly opusComplexity?: number;
 }
 
 /** One track that a chain makes. */

@@ -11,13 +11,15 @@ import { until } from '../../support/until.ts';
 
 const SWAPS = 5;
 const FRAME_TICKS = 3000;
+const STAMP_TICKS = 48;
 
 (hasFfmpeg ? test : test.skip)('five swaps under a low-latency player lose and repeat no frame, and held requests are answered by the new version', async (t) => {
   const plugin = new PluginUnderTest('hls', join(checkout, 'plugins/hls/hls.plugin.ts'));
   const [port = 0, tlsPort = 0] = await freePorts(2);
   const kernel = await startTestKernel({ plugins: { hls: { port, tlsPort, path: plugin.folder, drainMs: 500 } } });
   const folder = temporaryFolder(t);
-  const publisher = new LoopPublisher(kernel.kernel.parts.media, 'swap', await makeClip(), { leadMs: 2500 });
+  // Longer than the test on a busy machine: where a clip begins again, its sound slips.
+  const publisher = new LoopPublisher(kernel.kernel.parts.media, 'swap', await makeClip({ seconds: 20 }), { leadMs: 2500 });
   t.teardown(async () => {
     publisher.stop();
     await kernel.stop();
@@ -28,9 +30,15 @@ const FRAME_TICKS = 3000;
   const classic = await ask(port, '/swap/ts/swap.m3u8');
   t.is(classic.status, 200);
   for (let round = 0; round < SWAPS; round++) {
-    // Held while the swap goes on.
-    const held = player.next();
-    await until(async () => ((await kernel.call('hls.find_all')) as { waitingSize: number }[]).some(({ waitingSize }) => waitingSize === 1), 'a held request');
+    // Held while the swap goes on; on a busy machine one may be answered before that is seen.
+    let [held, isAnswered] = [Promise.resolve(), true];
+    await until(async () => {
+      if (isAnswered) {
+        isAnswered = false;
+        held = player.next().finally(() => (isAnswered = true));
+      }
+      return ((await kernel.call('hls.find_all')) as { waitingSize: number }[]).some(({ waitingSize }) => waitingSize === 1);
+    }, 'a held request');
     plugin.writeGood();
     const outcome = await kernel.call('plugin.reload', { name: 'hls' });
     t.like(outcome, { outcome: 'swapped', lastSwap: { moved: 3, draining: 0 } });
@@ -52,5 +60,6 @@ const FRAME_TICKS = 3000;
   // FLV times are whole milliseconds: a step is 33 or 34 of them.
   for (const step of steps) t.true(Math.abs(step - FRAME_TICKS) <= 90, `A step of ${step} ticks`);
   const sound = packets.filter(({ stream_index }) => streams[stream_index]!.codec_type === 'audio');
-  for (const [index, { dts }] of sound.slice(1).entries()) t.is(dts - sound[index]!.dts, 1024);
+  // The last one of a part lasts until the stamp of the next.
+  for (const [index, { dts }] of sound.slice(1).entries()) t.true(Math.abs(dts - sound[index]!.dts - 1024) <= STAMP_TICKS, `A step of ${dts - sound[index]!.dts} ticks`);
 });

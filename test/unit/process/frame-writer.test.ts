@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import test from 'ava';
 import { FrameWriter, LARGE_FRAME_BYTES } from '../../../core/process/frame-writer.ts';
 import { FrameReader, type ChildFrame } from '../../../core/process/framing.ts';
+import { until } from '../../support/until.ts';
 
 function sink() {
   const calls: Buffer[][] = [];
@@ -34,6 +35,19 @@ test('small frames of one turn go out in one call, in their order, and those of 
   const reader = new FrameReader(({ job }) => void jobs.push(job));
   reader.push(Buffer.concat(calls.flat()));
   t.deepEqual(jobs, [1, 2, 3, 4, 5, 1]);
+});
+
+test('a writer that gathers holds small frames for its time, and a large one takes them along', async (t) => {
+  const [held, timed] = [sink(), sink()];
+  const writer = new FrameWriter(held.writable, 60_000);
+  writer.write(packet(10));
+  await turn();
+  writer.write(packet(10));
+  t.is(held.calls.length, 0);
+  writer.write(packet(LARGE_FRAME_BYTES));
+  t.deepEqual(held.calls.map((chunks) => chunks.length), [3]);
+  new FrameWriter(timed.writable, 1).write(packet(10));
+  await until(() => timed.calls.length === 1, 'the time of the other writer');
 });
 
 test('a large frame goes out at once, with what waits', async (t) => {
