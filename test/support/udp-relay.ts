@@ -58,6 +58,11 @@ export class UdpRelay {
     return this.#front.address().port;
   }
 
+  /** Senders that have come by here: for each of them the relay has a socket of its own. */
+  get senders(): number {
+    return this.#flows.size;
+  }
+
   /**
    * Puts the relay in the place of the first IPv4 candidate over UDP and takes all others out, so that no way leads
    * past it.

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { ExecutionContext } from 'ava';
 import { peerTest } from '../../support/peers.ts';
 import { startCallServer, type CallServer } from '../../support/sip/call-server.ts';
@@ -59,14 +60,28 @@ async function endedBy(server: CallServer): Promise<Readonly<Record<string, numb
   return Object.fromEntries([...text.matchAll(/^wcs_sip_calls_ended\{cause="(\w+)"\} (\d+)/gm)].map(([, cause = '', calls]) => [cause, Number(calls)]));
 }
 
+/** Local UDP ports of this process. @see proc(5), /proc/net/udp */
+function boundUdpPorts(): number[] {
+  const inodes = new Set(readdirSync('/proc/self/fd').flatMap((fd) => /^socket:\[(\d+)\]$/.exec(linkOf(fd))?.[1] ?? []));
+  const rows = readFileSync('/proc/self/net/udp', 'utf8').trim().split('\n').slice(1).map((row) => row.trim().split(/\s+/));
+  return rows.filter((row) => inodes.has(row[9] ?? '')).map((row) => parseInt(row[1]?.split(':')[1] ?? '', 16));
+}
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    // That of the folder itself is closed by now.
+    return '';
+  }
+}
+
 peerTest(`${CALLS} calls over a link that loses a tenth each way: every one is answered and ends, and nothing is left of them`, ['sipp'], async (t) => {
   t.timeout(180_000);
   const [port = 0] = await freePorts(1);
   const server = await startCallServer(t, { media: { codecs: ['pcmu'] }, rtpTimeoutMs: 6000, engine: { port, timing: TIMING } });
   const relays = await Promise.all(PARTS.map((part, index) => startBehindLoss(t, part, 10 * index)));
-  const began = await held(server);
-  // Each relay has a socket towards its SIPp.
-  const before = { ...began, sockets: (began['sockets'] ?? 0) + relays.length };
+  const before = await held(server);
   const ids = PARTS.flatMap(({ scenario, calls }, index) => Array.from({ length: calls }, (_unused, at) => ({ callId: `${scenario}-${at}`, scenario, port: relays[index]!.port })));
   await Promise.all(ids.map(({ callId, port }) => server.call('call.startup', { callId, callee: 'peer', toStream: `of-${callId}`, sipLogin: 'us', sipDomain: '127.0.0.1', sipPort: port })));
   // Each is ended as soon as it is far enough for that.
@@ -89,8 +104,11 @@ peerTest(`${CALLS} calls over a link that loses a tenth each way: every one is a
   for (const { counters } of relays) t.true(counters.toServer.dropped > 0 && counters.toClient.dropped > 0, JSON.stringify(counters));
   t.log(JSON.stringify(causes), `lost: ${relays.reduce((sum, { counters }) => sum + counters.toServer.dropped + counters.toClient.dropped, 0)} datagrams`);
   // What the start of a server needed for a moment may be gone by now.
-  const beyond = async (): Promise<string[]> => Object.entries(await held(server)).flatMap(([name, count]) => (count <= before[name as keyof typeof before] ? [] : `${name}: ${count}`));
+  const beyond = async (): Promise<string[]> => {
+    const ofRelays = relays.reduce((sum, { senders }) => sum + senders, 0);
+    return Object.entries(await held(server)).flatMap(([name, count]) => (count - (name === 'sockets' ? ofRelays : 0) <= (before[name] ?? 0) ? [] : `${name}: ${count}`));
+  };
   await until(async () => (await beyond()).length === 0, 'nothing to be left', 60_000).catch(() => undefined);
-  t.deepEqual(await beyond(), []);
+  t.deepEqual(await beyond(), [], `local UDP ports: ${boundUdpPorts().join(', ')}; relays: ${relays.map(({ port }) => port).join(', ')}`);
   t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
 });

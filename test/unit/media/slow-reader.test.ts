@@ -60,12 +60,12 @@ test('the cache forgets a group that outgrows its bounds, and keeps a second of 
   cache.setHasVideo(true);
   cache.push(audio(0));
   t.is(cache.frames.length, 0);
-  cache.push(video(0, true));
-  for (let i = 1; i <= 4; i += 1) cache.push(video(i * 40, false));
+  cache.push(video(40, true));
+  for (let i = 2; i <= 5; i += 1) cache.push(video(i * 40, false));
   t.is(cache.frames.length, 5);
-  cache.push(video(200, false));
+  cache.push(video(240, false));
   t.is(cache.frames.length, 0);
-  cache.push(video(240, true, 2_000));
+  cache.push(video(280, true, 2_000));
   t.is(cache.bytes, 0);
   const sound = new GopCache();
   for (let ms = 0; ms <= 5_000; ms += 20) sound.push(audio(ms));
