@@ -49,7 +49,12 @@ export class UdpPort {
       if (fd !== undefined) batches?.native.close(fd);
       return new UdpPort(host, await bindSocket(host, { address: host, port }), undefined);
     }
-    return new UdpPort(host, await bindSocket(host, { fd: copy }), { fd, batches });
+    try {
+      return new UdpPort(host, await bindSocket(host, { fd: copy }), { fd, batches });
+    } catch (error) {
+      for (const open of [fd, copy]) batches.native.close(open);
+      throw error;
+    }
   }
 
   /** Descriptor that the RTP engine may send through; undefined where there is none, and once the port is closed. */
