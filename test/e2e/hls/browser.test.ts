@@ -34,7 +34,7 @@ inBrowser('hls.js plays the low-latency list by parts, close to the edge and wit
   t.deepEqual(state.errors, []);
   t.true(state.partsLoaded > 5);
   t.true(state.latency < 4, `${state.latency} s behind the edge`);
-  t.true(state.firstFrameMs < 2000, `first frame after ${state.firstFrameMs} ms`);
+  t.true(state.firstFrameMs < 4000, `first frame after ${state.firstFrameMs} ms`);
 
   publisher.publication.suspend('gone');
   publisher.stop();
