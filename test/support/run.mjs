@@ -107,7 +107,7 @@ async function checks() {
 /** Tests that take processor time. @param node path of Node 24, for what runs on it as well */
 async function processing(node) {
   await suite('unit, golden, property, fuzz', ['unit', 'golden', 'property', 'fuzz'], { beside: true });
-  if (node !== undefined) await suite('unit on Node 24', ['unit'], { node, beside: true });
+  if (node !== undefined) await suite('unit on Node 24', ['unit'], { concurrency: 2, node, beside: true });
 }
 
 /** Tests that wait for peers and real time. */
