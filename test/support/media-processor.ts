@@ -107,8 +107,8 @@ export function pushFrame(chain: Chain, { ptsUs, dtsUs, key, data, discontinuity
   chain.push({ port: 0, key, ptsUs, dtsUs, data, stampMs: wallStampMs() + 60_000, ...(discontinuity === undefined ? {} : { discontinuity }) });
 }
 
-/** Nothing more comes after this, where the end of what went in has come out; or after this, wherever it stopped. */
-const QUIET_MS = { atEnd: 300, anywhere: 1500 } as const;
+/** Nothing more comes after this, where the end of what went in has come out; or after this, wherever it stopped: more than a busy machine makes a process stand still. */
+const QUIET_MS = { atEnd: 300, anywhere: 20_000 } as const;
 /** What decoders and encoders hold back at most. */
 const HELD_BACK_US = 200_000;
 

@@ -27,6 +27,8 @@ peerTest('a browser sends baresip to another baresip through kamailio, and hears
   client.send('transfer', { callId: 'good', target: at('1003') });
   t.like(await client.next('notifyTransferEvent'), { callId: 'good', status: 'COMPLETED', target: at('1003') });
   t.like(await phone.status('finish', 'good'), { status: 'FINISH' });
+  // It writes that down a moment later than it says so.
+  await until(() => countOf(tone.log(), /Call established/g) > 0, 'the log of baresip');
   t.is(countOf(tone.log(), /Call established/g), 1);
   for (const plugin of ['sip', 'websocket']) t.is(phones.kernel.kernel.host.slot(plugin).faultsSeen, 0, plugin);
 });
