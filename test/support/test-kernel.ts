@@ -1,13 +1,12 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer, Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kernel } from '../../core/kernel.ts';
 import { discoverPlugins, discoverPrebuilt } from '../../core/plugin/plugin-source.ts';
 import { KeptState } from './kept-state.ts';
 import { removeFolder, temporaryFolder } from './temporary-folder.ts';
+
+export { freePorts } from './free-ports.ts';
 
 /** Folder of the checkout or, in the tests of somebody's plugin, of the installed package. */
 export const checkout = installationOf(dirname(fileURLToPath(import.meta.url)));
@@ -91,41 +90,4 @@ function installationOf(folder: string): string {
   const parent = dirname(folder);
   if (parent === folder) throw new Error('The tests run neither in a checkout nor with an installed wcs-core.');
   return installationOf(parent);
-}
-
-/** Ports below those that the system gives to whoever asks for any, so that no client's socket takes one between here and its use. */
-const FREE_PORTS_FROM = 10_000;
-const FREE_PORTS = 19_000;
-/** Programs take the next numbers too: for TLS, or for the second half of a pair. */
-const PORT_STEP = 4;
-/** Test files that run side by side have different process ids, and begin this far apart for each number between them. */
-const PORTS_PER_PROCESS = 400;
-let nextPort = (process.pid * PORTS_PER_PROCESS) % FREE_PORTS;
-
-/** Ports on loopback that nobody uses now, over TCP or UDP; no two calls of a process get the same, nor neighbours. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  for (let tried = 0; ports.length < count; tried += PORT_STEP) {
-    if (tried > FREE_PORTS) throw new Error(`No ${count} ports are free from ${FREE_PORTS_FROM} on.`);
-    const port = FREE_PORTS_FROM + nextPort;
-    nextPort = (nextPort + PORT_STEP) % FREE_PORTS;
-    if ((await isFree(createServer(), port)) && (await isFree(createSocket('udp4'), port))) ports.push(port);
-  }
-  return ports;
-}
-
-/** Whether such a socket can be bound there. */
-async function isFree(socket: Server | Socket, port: number): Promise<boolean> {
-  try {
-    const listening = once(socket, 'listening');
-    if (socket instanceof Server) socket.listen(port, '127.0.0.1');
-    else socket.bind(port, '127.0.0.1');
-    await listening;
-  } catch {
-    return false;
-  }
-  const closed = once(socket, 'close');
-  socket.close();
-  await closed;
-  return true;
 }

@@ -298,8 +298,7 @@ export class FilePlayback implements Playback {
       await file.check();
       if (!this.#begun) this.#clock.begin(await file.reader.next(STEP));
       this.#begun = true;
-      const foundUs = await file.reader.seek(Math.max(0, Math.min(wish.positionUs, this.durationUs ?? Infinity)));
-      const samples = await file.reader.next(STEP);
+      const { foundUs, samples } = await this.#find(file, wish);
       if (this.#parts.session.closed) return wish.positionUs;
       this.#queue.clear();
       this.#clock.jump(samples, this.#writtenUs);
@@ -313,6 +312,16 @@ export class FilePlayback implements Playback {
       throw error instanceof WcsError && error.code === 'MEDIA_E_NOT_FOUND' ? error : readError(error);
     } finally {
       this.#seeking = undefined;
+    }
+  }
+
+  /** What is at the position that is wished for; the wish may change while the disk is read. */
+  async #find({ reader }: OpenFile, wish: { readonly positionUs: number }): Promise<{ readonly foundUs: number; readonly samples: readonly FileSample[] }> {
+    for (;;) {
+      const { positionUs } = wish;
+      const foundUs = await reader.seek(Math.max(0, Math.min(positionUs, this.durationUs ?? Infinity)));
+      const samples = await reader.next(STEP);
+      if (positionUs === wish.positionUs || this.#parts.session.closed) return { foundUs, samples };
     }
   }
 

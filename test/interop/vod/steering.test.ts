@@ -102,6 +102,20 @@ test('a paused player that seeks goes on from there, and one that starts at a po
   t.true(Math.abs(pictures(client)[before]!.timeMs - 12_000) < 60);
 });
 
+test('of two seeks the second counts, at whatever moment of the first it comes', async (t) => {
+  server.add('avc.mp4', 'twice.mp4');
+  await play(t, 'vod://twice.mp4');
+  const stream = server.kernel.kernel.parts.media.streams().find(({ name }) => name.startsWith('vod://twice.mp4'));
+  const { playback } = stream!;
+  for (let turns = 0; turns < 12; turns++) {
+    const first = playback!.seek(16_000_000);
+    for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+    const foundUs = await playback!.seek(2_000_000);
+    await first;
+    t.true(foundUs <= 2_000_000, `${foundUs} us when it came ${turns} turns later`);
+  }
+});
+
 test('a copy ends when its player leaves, and a storm of seeks ends well', async (t) => {
   t.timeout(30_000);
   server.add('avc.mp4', 'storm.mp4');

@@ -7,7 +7,11 @@ import { until } from '../../support/until.ts';
 
 const PEER = { address: '192.0.2.1', port: 4000 };
 const STRANGER = { address: '198.51.100.7', port: 9000 };
-const identity = await serverIdentity();
+let identity: AssociationHost['identity'];
+
+test.before(async () => {
+  identity = await serverIdentity();
+});
 
 /** An association, and clients of another implementation that speak to it from anywhere. */
 class Bench {
