@@ -44,6 +44,8 @@ test.after.always(() => server.stop());
 
 /** Publishes a colour under a name, over and over. */
 async function publish(t: ExecutionContext, colour: Colour, name: string = colour): Promise<PeerProcess> {
+  // The one of a test before may still be waited for: its end would be taken for the end of this one.
+  if (server.kernel.parts.media.find(name) !== undefined) await server.call('stream.terminate', { name });
   const peer = new PeerProcess(t, 'ffmpeg', ['-nostdin', '-v', 'error', '-re', '-stream_loop', '-1', '-i', join(folder, `${colour}.flv`), '-c', 'copy', '-f', 'flv', '-rtmp_app', 'live', '-rtmp_playpath', name, url.replace('/live', '/')]);
   await until(() => server.kernel.parts.media.find(name)?.tracks.length === 2, `stream ${name}`, PATIENCE_MS);
   return peer;
