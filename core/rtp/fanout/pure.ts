@@ -42,6 +42,7 @@ class PureSender extends PeerSender {
       this.counters.dropped += burst.count;
       return;
     }
+    if (!this.isClosed()) this.cipher?.readyRtp?.(burst, ssrc, sequenceOffset);
     for (let at = 0; at < burst.count; at++) {
       const packet = burst.packets[at];
       if (packet === undefined || this.isClosed()) return;

@@ -1,3 +1,11 @@
+/** Packets of one source: their extended sequence numbers, and their lengths in bytes. */
+export interface RtpPacketList {
+  readonly sequences: Float64Array;
+  readonly lengths: Int32Array;
+  readonly headerBytes: Int32Array;
+  readonly count: number;
+}
+
 /**
  * Protects and opens the packets of one direction. Knows neither replay windows nor roll-over counters: the caller brings the index,
  * which is the extended sequence number of RTP (48 bits) or the SRTCP index (31 bits).
@@ -5,6 +13,8 @@
 export interface SrtpCipher {
   /** Writes the protected form of a complete RTP packet to `out` and answers its length; `out` has room for the tag and doesn't overlap `packet`. */
   protectRtp(packet: Uint8Array, headerBytes: number, index: number, out: Uint8Array): number;
+  /** Readies what several packets need of the key in one call of the system's library, where that is cheaper: they are protected next, in this order. @param indexOffset from sequence numbers to indices */
+  readyRtp?(packets: RtpPacketList, ssrc: number, indexOffset: number): void;
   /** Writes the protected form of a compound RTCP packet to `out` and answers its length. */
   protectRtcp(packet: Uint8Array, index: number, out: Uint8Array): number;
   /** Opens an SRTP packet in its own memory: the plain packet, or undefined (and nothing changed) when it isn't authentic. */
