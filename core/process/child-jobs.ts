@@ -41,7 +41,7 @@ interface Entry {
 export function serveJobs(open: OpenJob): void {
   const socket = new Socket({ fd: CHANNEL_FD });
   const writer = new FrameWriter(socket);
-  const jobs = new JobTable(open, (frame) => writer.write(frame));
+  const jobs = new JobTable(open, writer);
   const reader = new FrameReader((frame) => jobs.take(frame));
   socket.on('data', (chunk) => reader.push(chunk));
   // Without a parent there is nobody to work for.
@@ -52,12 +52,12 @@ export function serveJobs(open: OpenJob): void {
 
 class JobTable {
   readonly #open: OpenJob;
-  readonly #send: (frame: ChildFrame) => void;
+  readonly #writer: FrameWriter;
   readonly #jobs = new Map<number, Entry>();
 
-  constructor(open: OpenJob, send: (frame: ChildFrame) => void) {
+  constructor(open: OpenJob, writer: FrameWriter) {
     this.#open = open;
-    this.#send = send;
+    this.#writer = writer;
   }
 
   hello(): void {
@@ -89,7 +89,7 @@ class JobTable {
     const isOpen = (): boolean => this.#jobs.get(job) === entry;
     const output: JobOutput = {
       packet: (packet) => {
-        if (isOpen()) this.#send({ ...packet, kind: 'packet', job });
+        if (isOpen()) this.#writer.packet(job, packet);
       },
       event: (event) => {
         if (isOpen()) this.#tell(job, { type: 'event', event });
@@ -133,6 +133,6 @@ class JobTable {
   }
 
   #tell(job: number, value: unknown): void {
-    this.#send({ kind: 'json', job, value });
+    this.#writer.json(job, value);
   }
 }

@@ -101,7 +101,7 @@ export class Child {
 
   /** Bytes that the child has not taken yet. */
   get backlogBytes(): number {
-    return this.#channel.writableLength;
+    return this.#channel.writableLength + this.#writer.waitingBytes;
   }
 
   /** False once it is being ended. */
@@ -113,33 +113,34 @@ export class Child {
   open(spec: unknown, events: JobEvents): number {
     const job = ++this.#lastJob;
     this.#jobs.set(job, events);
-    this.#write({ kind: 'json', job, value: { type: 'open', spec } });
+    this.#tell(job, { type: 'open', spec });
     return job;
   }
 
   send(job: number, packet: JobPacket): void {
-    if (this.#jobs.has(job)) this.#write({ ...packet, kind: 'packet', job });
+    if (this.#jobs.has(job) && this.#isOpen) this.#writer.packet(job, packet);
   }
 
   command(job: number, command: unknown): void {
-    if (this.#jobs.has(job)) this.#write({ kind: 'json', job, value: { type: 'command', command } });
+    if (this.#jobs.has(job)) this.#tell(job, { type: 'command', command });
   }
 
   close(job: number): void {
     if (!this.#jobs.delete(job)) return;
-    this.#write({ kind: 'json', job, value: { type: 'close' } });
+    this.#tell(job, { type: 'close' });
     if (this.#jobs.size === 0) this.#host.idle(this);
   }
 
   /** Asks for a sign of life; answers how many such questions are unanswered. */
   ping(): number {
-    this.#write({ kind: 'json', job: 0, value: { type: 'ping', id: ++this.#pings } });
+    this.#tell(0, { type: 'ping', id: ++this.#pings });
     return this.#pings - this.#pongs;
   }
 
   /** Lets it end in order. */
   end(): void {
     this.#ending = true;
+    this.#writer.flush();
     this.#channel.end();
   }
 
@@ -150,8 +151,12 @@ export class Child {
     this.#process.kill('SIGKILL');
   }
 
-  #write(frame: ChildFrame): void {
-    if (!this.#gone && this.#channel.writable) this.#writer.write(frame);
+  get #isOpen(): boolean {
+    return !this.#gone && this.#channel.writable;
+  }
+
+  #tell(job: number, value: unknown): void {
+    if (this.#isOpen) this.#writer.json(job, value);
   }
 
   #take(frame: ChildFrame): void {

@@ -53,27 +53,47 @@ export function stampAgeMs(stampMs: number, nowMs = wallStampMs()): number {
   return (nowMs - stampMs) | 0;
 }
 
+/** Bytes of the frame that a packet makes. @throws ProtocolError for one that is too large */
+export function packetFrameBytes({ data }: JobPacket): number {
+  return checked(FRAME_HEADER_BYTES + data.length);
+}
+
 /**
- * A frame as bytes, little endian:
+ * Writes the frame of a packet at a place that has room for all of it. Little endian:
  *
  *     0 u32 length of all   4 u8 kind   5 u8 flags   6 u16 port   8 u32 job
  *    12 i64 pts (us)       20 i32 pts - dts (us)    24 u32 stamp (ms)      28 payload
+ *
+ * Job and packet come by themselves, not as one `PacketFrame`: copying each packet into one costs more than all of this.
  */
-export function encodeFrame(frame: ChildFrame): Buffer {
-  if (frame.kind === 'json') {
-    const text = Buffer.from(JSON.stringify(frame.value));
-    const bytes = allocate(KIND.json, frame.job, text.length);
-    text.copy(bytes, FRAME_HEADER_BYTES);
-    return bytes;
-  }
-  const { data, ptsUs, dtsUs } = frame;
-  const bytes = allocate(KIND.packet, frame.job, data.length);
-  bytes[5] = (frame.key ? FLAG.key : 0) | (frame.discontinuity === true ? FLAG.discontinuity : 0);
-  bytes.writeUInt16LE(frame.port, 6);
-  writeInt64(bytes, ptsUs, 12);
-  bytes.writeInt32LE(Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, ptsUs - dtsUs)), 20);
-  bytes.writeUInt32LE(frame.stampMs, 24);
-  bytes.set(data, FRAME_HEADER_BYTES);
+export function writePacketFrame(bytes: Buffer, at: number, job: number, packet: JobPacket): void {
+  const { data, ptsUs, dtsUs } = packet;
+  bytes.writeUInt32LE(FRAME_HEADER_BYTES + data.length, at);
+  bytes[at + 4] = KIND.packet;
+  bytes[at + 5] = (packet.key ? FLAG.key : 0) | (packet.discontinuity === true ? FLAG.discontinuity : 0);
+  bytes.writeUInt16LE(packet.port, at + 6);
+  bytes.writeUInt32LE(job, at + 8);
+  writeInt64(bytes, ptsUs, at + 12);
+  bytes.writeInt32LE(Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, ptsUs - dtsUs)), at + 20);
+  bytes.writeUInt32LE(packet.stampMs, at + 24);
+  bytes.set(data, at + FRAME_HEADER_BYTES);
+}
+
+/** The frame of a packet by itself. @throws ProtocolError for one that is too large */
+export function encodePacket(job: number, packet: JobPacket): Buffer {
+  const bytes = Buffer.allocUnsafe(packetFrameBytes(packet));
+  writePacketFrame(bytes, 0, job, packet);
+  return bytes;
+}
+
+/** The frame of a command or an event; what only packets have is zero. @throws ProtocolError for one that is too large */
+export function encodeJson(job: number, value: unknown): Buffer {
+  const text = Buffer.from(JSON.stringify(value));
+  const bytes = Buffer.alloc(checked(FRAME_HEADER_BYTES + text.length));
+  bytes.writeUInt32LE(bytes.length, 0);
+  bytes[4] = KIND.json;
+  bytes.writeUInt32LE(job, 8);
+  text.copy(bytes, FRAME_HEADER_BYTES);
   return bytes;
 }
 
@@ -125,29 +145,33 @@ export class FrameReader {
 
 /** @throws ProtocolError for a length that no frame has */
 function lengthAt(bytes: Buffer, at: number): number {
-  const length = bytes.readUInt32LE(at);
+  return checked(bytes.readUInt32LE(at));
+}
+
+function checked(length: number): number {
   if (length < FRAME_HEADER_BYTES || length > FRAME_MAX_BYTES) throw new ProtocolError(`A frame of ${length} bytes`);
   return length;
 }
 
 function parseFrame(bytes: Buffer, at: number, length: number): ChildFrame {
-  const [kind, flags] = [bytes[at + 4], bytes[at + 5] ?? 0];
+  const kind = bytes[at + 4];
+  const flags = bytes[at + 5] ?? 0;
   const job = bytes.readUInt32LE(at + 8);
   const payload = bytes.subarray(at + FRAME_HEADER_BYTES, at + length);
   if (kind === KIND.json) return { kind: 'json', job, value: parseJson(payload) };
   if (kind !== KIND.packet) throw new ProtocolError(`A frame of kind ${kind ?? 0}`);
   const ptsUs = readInt64(bytes, at + 12);
-  return {
+  const frame: PacketFrame = {
     kind: 'packet',
     job,
     port: bytes.readUInt16LE(at + 6),
     key: (flags & FLAG.key) !== 0,
-    ...((flags & FLAG.discontinuity) === 0 ? {} : { discontinuity: true }),
     ptsUs,
     dtsUs: ptsUs - bytes.readInt32LE(at + 20),
     stampMs: bytes.readUInt32LE(at + 24),
     data: payload,
   };
+  return (flags & FLAG.discontinuity) === 0 ? frame : { ...frame, discontinuity: true };
 }
 
 function parseJson(payload: Buffer): unknown {
@@ -156,17 +180,6 @@ function parseJson(payload: Buffer): unknown {
   } catch {
     throw new ProtocolError('A frame with a text that is no JSON');
   }
-}
-
-function allocate(kind: number, job: number, payloadBytes: number): Buffer {
-  const length = FRAME_HEADER_BYTES + payloadBytes;
-  if (length > FRAME_MAX_BYTES) throw new ProtocolError(`A frame of ${length} bytes`);
-  const bytes = Buffer.allocUnsafe(length);
-  bytes.fill(0, 0, FRAME_HEADER_BYTES);
-  bytes.writeUInt32LE(length, 0);
-  bytes[4] = kind;
-  bytes.writeUInt32LE(job, 8);
-  return bytes;
 }
 
 /** Exact for every safe integer. */

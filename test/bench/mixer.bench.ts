@@ -74,7 +74,7 @@ class Mix {
   private constructor(opened: Awaited<ReturnType<typeof openChildPool>>, spec: MixSpec) {
     this.#pool = opened;
     this.job = opened.pool.open(spec, {
-      onPacket: (packet) => void this.packets.push({ ...packet, data: Uint8Array.from(packet.data), ageMs: stampAgeMs(packet.stampMs) }),
+      onPacket: (packet) => void this.packets.push({ ...packet, data: new Uint8Array(packet.data), ageMs: stampAgeMs(packet.stampMs) }),
       onEvent: (event) => {
         const told = event as MixEvent;
         if (told.type === 'format') this.formats.set(told.port, told.format);

@@ -98,7 +98,8 @@ export class MixJob implements JobHandler {
   /** Ticks lie on a grid from the start on, so that a late one does not make the next ones late. */
   #arm(): void {
     const dueMs = Math.min(this.#soundDueMs, this.#pictureDueMs);
-    this.#timer = setTimeout(() => this.#run(), Math.max(0, this.#startMs + dueMs - performance.now()));
+    // Timers leave out a part of a millisecond: each would wake up too early, and once more a millisecond later.
+    this.#timer = setTimeout(this.#run, Math.max(0, Math.ceil(this.#startMs + dueMs - performance.now())));
   }
 
   get #soundDueMs(): number {
@@ -110,7 +111,7 @@ export class MixJob implements JobHandler {
     return video === undefined ? Infinity : (this.#pictureTicks * 1000) / video.fps;
   }
 
-  #run(): void {
+  readonly #run = (): void => {
     const nowMs = performance.now();
     const sinceMs = nowMs - this.#startMs;
     if (sinceMs - this.#soundDueMs > SOUND_LATE_MS) this.#soundTicks = Math.floor(sinceMs / TICK_MS);
@@ -127,7 +128,7 @@ export class MixJob implements JobHandler {
       this.#pictureTicks += 1;
     }
     this.#arm();
-  }
+  };
 
   #timeUs(ms: number): number {
     return Math.round(this.#spec.originUs + ms * 1000);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { encodeFrame, FrameReader, LAST_PORT, type ChildFrame } from '../../../core/process/framing.ts';
+import { encodePacket, FrameReader, LAST_PORT, type ChildFrame } from '../../../core/process/framing.ts';
 import { PortNumbers } from '../../../core/process/port-numbers.ts';
 import { LAST_INPUT, inputOf, inputPort } from '../../../plugins/mixer/wire/mix-job.ts';
 
@@ -32,7 +32,7 @@ test('the highest number of an input, and of an output, goes over to a child and
   const frames: ChildFrame[] = [];
   const reader = new FrameReader((frame) => frames.push(frame));
   const ports = [LAST_PORT, inputPort(LAST_INPUT, 'audio')];
-  for (const port of ports) reader.push(encodeFrame({ kind: 'packet', job: 1, port, key: true, ptsUs: 0, dtsUs: 0, stampMs: 0, data: Uint8Array.of(1) }));
+  for (const port of ports) reader.push(encodePacket(1, { port, key: true, ptsUs: 0, dtsUs: 0, stampMs: 0, data: Uint8Array.of(1) }));
   t.deepEqual(frames.map((frame) => frame.kind === 'packet' && frame.port), ports);
   t.deepEqual(inputOf(ports[1]!), { port: LAST_INPUT, kind: 'audio' });
 });
