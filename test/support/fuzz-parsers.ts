@@ -1,8 +1,11 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { ProtocolError } from '../../core/errors/wcs-error.ts';
+import { cpuTimeMs } from './cpu-time.ts';
 
-const TIME_LIMIT_MS = 10_000;
+/** Of processor time, for all runs; a clock also counts what others take of the machine. */
+const CPU_LIMIT_MS = 10_000;
+const TIME_LIMIT_MS = 120_000;
 const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 6 });
 
 /** Parsers by name, each with bytes that it takes, to be mutated. */
@@ -18,6 +21,7 @@ export function fuzzParsers(targets: ParserTargets, { runs, seed: randomSeed }: 
         for (const [at, value] of changes) input[at % input.length] = value;
         return changes.length % 2 === 0 ? input.subarray(0, length) : input;
       });
+      const beforeMs = cpuTimeMs();
       const result = fc.check(
         fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 64 })), (given) => {
           try {
@@ -30,6 +34,7 @@ export function fuzzParsers(targets: ParserTargets, { runs, seed: randomSeed }: 
       );
       t.false(result.failed, fc.defaultReportMessage(result));
       t.is(result.numRuns, runs);
+      t.true(cpuTimeMs() - beforeMs < CPU_LIMIT_MS);
     });
   }
 }

@@ -55,10 +55,12 @@ function http2Get(session: ClientHttp2Session, path: string): Promise<string> {
 
 test('what is no HTTP gets 400, a head too long 431, a slow one 408', async (t) => {
   const listeners = await openListeners(t);
-  const { address: { port } } = await serve(t, listeners, { onRequest: (exchange) => exchange.response.end() }, { maxHeaderBytes: 1024, headersTimeoutMs: 300 });
+  const handler: HttpHandler = { onRequest: (exchange) => exchange.response.end() };
+  const { address: { port } } = await serve(t, listeners, handler, { maxHeaderBytes: 1024 });
+  const impatient = await serve(t, listeners, handler, { headersTimeoutMs: 300 });
   t.regex(await rawAnswer(port, 'nonsense\r\n\r\n'), /^HTTP\/1\.1 400 /);
   t.regex(await rawAnswer(port, `GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(2000)}\r\n\r\n`), /^HTTP\/1\.1 431 /);
-  t.regex(await rawAnswer(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow'), /^HTTP\/1\.1 408 /);
+  t.regex(await rawAnswer(impatient.address.port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow'), /^HTTP\/1\.1 408 /);
 });
 
 test('noise in the middle of an answer closes the connection without a second answer', async (t) => {
