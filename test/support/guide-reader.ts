@@ -91,7 +91,9 @@ export class GuideReader {
     writeFileSync(join(this.#project.folder, 'wcs.yml'), JSON.stringify({ network: { host: '127.0.0.1' }, plugins: all }));
     if (!this.#isServing) return;
     await until(async () => {
-      const { output } = await this.#project.run('wcs-core', ['plugin', 'list', '--json']);
+      const { code, output } = await this.#project.run('wcs-core', ['plugin', 'list', '--json']);
+      // A busy machine may keep the server from answering in time.
+      if (code !== 0) return false;
       const active = (JSON.parse(output) as { name: string; state: string }[]).filter(({ state }) => state === 'active').map(({ name }) => name);
       return Object.keys(plugins).every((name) => active.includes(name));
     }, 'the server to take the new wcs.yml', 60_000);
