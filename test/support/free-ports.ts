@@ -43,9 +43,11 @@ async function takeBlock(): Promise<typeof block> {
   for (let tried = 0; tried < BLOCKS; tried++) {
     const from = PORTS_FROM + ((process.pid + tried) % BLOCKS) * BLOCK_PORTS;
     const holder = createSocket('udp4');
-    if (!(await binds(holder, from))) continue;
-    holder.unref();
-    return { next: from + PORT_STEP, end: from + BLOCK_PORTS };
+    if (await binds(holder, from)) {
+      holder.unref();
+      return { next: from + PORT_STEP, end: from + BLOCK_PORTS };
+    }
+    holder.close();
   }
   throw new Error(`No ports are free from ${PORTS_FROM} on.`);
 }

@@ -6,7 +6,7 @@ import { MemberGroup, type GroupHost } from './member-group.ts';
 import { PeerSender } from './peer-sender.ts';
 import { BURST_BYTES_MAX, PreparedBurst } from './prepared-burst.ts';
 
-/** The engine that runs everywhere: node:crypto and node:dgram. */
+/** The engine that runs everywhere: node:crypto, WebAssembly and node:dgram. */
 export class PureEngine implements FanoutEngine, GroupHost<PureSender> {
   readonly tier = 'pure';
   readonly burst = new PreparedBurst(new Uint8Array(BURST_BYTES_MAX), 0, true);

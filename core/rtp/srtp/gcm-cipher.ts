@@ -8,14 +8,13 @@ import { putU32, u32At } from './rtp-header.ts';
 
 const ALGORITHM = 'aes-128-gcm';
 const IV_BYTES = 12;
+const BLOCK_BYTES = 16;
 const RTP_SSRC_OFFSET = 8;
 const RTCP_SSRC_OFFSET = 4;
 const U32 = 0x1_0000_0000;
 /** E: the packet is encrypted, not authenticated only. */
 const ENCRYPTED_FLAG = 0x8000_0000;
 const OPTIONS = { authTagLength: GCM_TAG_BYTES } as const;
-
-const BLOCK_BYTES = 16;
 const WORK = new GcmWork();
 
 /** AEAD_AES_128_GCM. RTCP, which is rare, is protected and opened by node:crypto alone. @see RFC 7714 sections 8 and 9 */
@@ -114,9 +113,9 @@ class RtpCipher {
   ready({ sequences, lengths, headerBytes, count }: RtpPacketList, ssrc: number, indexOffset: number): void {
     WORK.clear(this);
     for (let at = 0; at < count; at++) {
-      const [index, bytes] = [(sequences[at] ?? 0) + indexOffset, (lengths[at] ?? 0) - (headerBytes[at] ?? 0)];
+      const index = (sequences[at] ?? 0) + indexOffset;
       setIv(this.#iv, this.#salt, ssrc, index);
-      if (!WORK.add(this.#iv, ssrc, index, bytes)) break;
+      if (!WORK.add(this.#iv, ssrc, index, (lengths[at] ?? 0) - (headerBytes[at] ?? 0))) break;
     }
     WORK.setKeystream(this.#ecb.update(WORK.counters));
   }
@@ -135,7 +134,8 @@ class RtpCipher {
 
   /** Has the keystream of one packet, which may have been made with that of others. */
   #readyFor(packet: Uint8Array, headerBytes: number, end: number, index: number): void {
-    const [ssrc, bytes] = [u32At(packet, RTP_SSRC_OFFSET), end - headerBytes];
+    const ssrc = u32At(packet, RTP_SSRC_OFFSET);
+    const bytes = end - headerBytes;
     if (WORK.advance(this, ssrc, index, bytes)) return;
     WORK.clear(this);
     setIv(this.#iv, this.#salt, ssrc, index);

@@ -58,7 +58,10 @@ export class GcmWork {
     if (packet === undefined || at + blocks * BLOCK_BYTES > AREA_BYTES) return false;
     this.#memory.set(iv, IV);
     module.counters(COUNTERS + at, IV, blocks);
-    Object.assign(packet, { ssrc, index, bytes, at });
+    packet.ssrc = ssrc;
+    packet.index = index;
+    packet.bytes = bytes;
+    packet.at = at;
     this.#readyCount++;
     this.#counterBytes += blocks * BLOCK_BYTES;
     return true;
