@@ -5,7 +5,7 @@ export { definePlugin, PLUGIN_API_VERSION } from './plugin/contract.ts';
 export type { PluginDefinition, PluginInstance, PluginManifest } from './plugin/contract.ts';
 export type { PluginContext, SessionWish } from './plugin/context.ts';
 export type { PluginSession } from './plugin/session.ts';
-export type { Cancel, ScopedTimers } from './plugin/scoped-timers.ts';
+export type { Cancel, Rounds, ScopedTimers } from './plugin/scoped-timers.ts';
 export { waitForStream, type AwaitedStream } from './plugin/wait-for-stream.ts';
 export type { ScopedMedia } from './plugin/scoped-media.ts';
 export type { ScopedRtpFanout } from './plugin/scoped-rtp-fanout.ts';

@@ -1,4 +1,4 @@
-import { WcsError, type Counter, type PluginContext, type PluginSession, type StreamSource } from 'wcs-core';
+import { WcsError, type Counter, type PluginContext, type PluginSession, type Rounds, type StreamSource } from 'wcs-core';
 import type { PullFailure } from '../session/pull-failure.ts';
 import type { PullTransport } from '../session/pull-state.ts';
 import type { PullMediaPort } from './media-port.ts';
@@ -23,6 +23,7 @@ export class Pulls {
   readonly #settings: ClientSettings;
   readonly #services: PullServices;
   readonly #pulls = new Map<string, Pull>();
+  #rounds: Rounds | undefined;
   readonly #transports = new Map<string, PullTransport>();
   /** Until when an address is not called again, because its password was wrong. */
   readonly #lockedUntilMs = new Map<string, number>();
@@ -63,10 +64,12 @@ export class Pulls {
 
   /** Starts to look after pulls. */
   start(): void {
-    this.#ctx.timers.every(TICK_MS, () => {
+    this.#rounds = this.#ctx.timers.rounds(() => {
       const nowMs = this.#services.nowMs();
       for (const pull of [...this.#pulls.values()]) pull.tick(nowMs);
+      return this.#pulls.size === 0 ? undefined : TICK_MS;
     });
+    if (this.#pulls.size > 0) this.#rounds.begin();
   }
 
   get all(): readonly Pull[] {
@@ -98,6 +101,7 @@ export class Pulls {
   importSession(session: PluginSession, state: PullState): void {
     const pull = new Pull(this.#services, session, state, state);
     this.#pulls.set(pull.uri, pull);
+    this.#rounds?.begin();
     if (pull.transport !== undefined) remember(this.#transports, pull.uri, pull.transport);
     const wish = this.#adopted.get(pull.uri);
     this.#adopted.delete(pull.uri);
@@ -131,6 +135,7 @@ export class Pulls {
     const session = this.#ctx.sessions.open({ protocol: 'rtsp', kind: 'internal' });
     const pull = new Pull(this.#services, session, { uri, caller });
     this.#pulls.set(uri, pull);
+    this.#rounds?.begin();
     pull.started.catch((error: unknown) => {
       if (isUnauthorised(error)) remember(this.#lockedUntilMs, uri, nowMs() + this.#settings.unauthorisedRetryMs);
     });

@@ -1,4 +1,4 @@
-import { WcsError, type Connection, type PluginContext, type PluginSession, type TcpLease } from 'wcs-core';
+import { WcsError, type Connection, type PluginContext, type PluginSession, type Rounds, type TcpLease } from 'wcs-core';
 import type { RtspSettings } from '../settings.ts';
 import { RTSP_PORT } from '../wire/rtsp-url.ts';
 import type { MediaPort } from './media-port.ts';
@@ -19,6 +19,7 @@ export class RtspServer {
   readonly #ctx: PluginContext<RtspSettings>;
   readonly #services: PeerServices;
   readonly #peers = new Map<PluginSession, RtspPeer>();
+  #rounds: Rounds | undefined;
   readonly #perAddress = new Map<string, number>();
 
   /** @param nowMs monotonic clock in milliseconds */
@@ -39,11 +40,13 @@ export class RtspServer {
   start(): void {
     const { media, ports, nowMs } = this.#services;
     if (this.#ctx.settings.udp) ports.start();
-    this.#ctx.timers.every(TICK_MS, () => {
+    this.#rounds = this.#ctx.timers.rounds(() => {
       const now = nowMs();
       media.tick(now);
       for (const peer of [...this.#peers.values()]) peer.tick(now);
+      return this.#peers.size === 0 ? undefined : TICK_MS;
     });
+    if (this.#peers.size > 0) this.#rounds.begin();
   }
 
   get connections(): number {
@@ -84,6 +87,7 @@ export class RtspServer {
   #remember(peer: RtspPeer): void {
     const { remoteAddress } = peer.connection;
     this.#peers.set(peer.session, peer);
+    this.#rounds?.begin();
     this.#perAddress.set(remoteAddress, (this.#perAddress.get(remoteAddress) ?? 0) + 1);
   }
 

@@ -1,4 +1,4 @@
-import { messageOf, WcsError, type CallFacts, type Counter, type PluginContext, type PluginSession } from 'wcs-core';
+import { messageOf, WcsError, type CallFacts, type Counter, type PluginContext, type PluginSession, type Rounds } from 'wcs-core';
 import type { Agents } from './agents.ts';
 import { credentialsOf, withCredentials } from './authenticated.ts';
 import type { CallMediaPort } from './call-media.ts';
@@ -41,6 +41,7 @@ export class Calls implements ReferredCalls {
   readonly #options: CallsOptions;
   readonly #services: CallServices;
   readonly #calls = new Map<string, Call>();
+  #rounds: Rounds | undefined;
   readonly #ended: Counter;
 
   constructor(ctx: PluginContext, options: CallsOptions) {
@@ -77,10 +78,12 @@ export class Calls implements ReferredCalls {
   }
 
   start(): void {
-    this.#ctx.timers.every(TICK_MS, () => {
+    this.#rounds = this.#ctx.timers.rounds(() => {
       const nowMs = this.#options.nowMs();
       for (const call of [...this.#calls.values()]) call.tick(nowMs);
+      return this.#calls.size === 0 ? undefined : TICK_MS;
     });
+    if (this.#calls.size > 0) this.#rounds.begin();
   }
 
   get all(): readonly Call[] {
@@ -111,6 +114,7 @@ export class Calls implements ReferredCalls {
     const session = this.#ctx.sessions.open({ protocol: 'sip', kind: plan.clientId === undefined ? 'internal' : 'client' });
     const call = new Call(this.#services, session, plan);
     this.#calls.set(plan.callId, call);
+    this.#rounds?.begin();
     return call;
   }
 
@@ -166,6 +170,7 @@ export class Calls implements ReferredCalls {
   importSession(session: PluginSession, state: CallState): void {
     const call = Call.restore(this.#services, session, state);
     this.#calls.set(state.plan.callId, call);
+    this.#rounds?.begin();
   }
 
   /** False for a call whose place another has taken. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { WcsError, type Counter, type PluginContext, type PluginSession, type TelephoneAccount } from 'wcs-core';
+import { WcsError, type Counter, type PluginContext, type PluginSession, type Rounds, type TelephoneAccount } from 'wcs-core';
 import type { Target } from '../engine/session/target.ts';
 import { addressesOf } from './addresses.ts';
 import type { Agents } from './agents.ts';
@@ -32,6 +32,7 @@ export class Registrar {
   readonly #byKey = new Map<string, Registration>();
   readonly #failures: Counter;
   readonly #flows: FlowKeeper;
+  #rounds: Rounds | undefined;
 
   constructor(ctx: PluginContext, options: RegistrarOptions) {
     this.#ctx = ctx;
@@ -50,11 +51,13 @@ export class Registrar {
   }
 
   start(): void {
-    this.#ctx.timers.every(TICK_MS, () => {
+    this.#rounds = this.#ctx.timers.rounds(() => {
       const nowMs = this.#options.nowMs();
       for (const registration of [...this.#byToken.values()]) registration.tick(nowMs);
       this.#flows.tick(nowMs);
+      return this.#byToken.size === 0 ? undefined : TICK_MS;
     });
+    if (this.#byToken.size > 0) this.#rounds.begin();
   }
 
   /** A connection has gone. */
@@ -118,6 +121,7 @@ export class Registrar {
   #keep(registration: Registration): Registration {
     const { token, account } = registration.plan;
     this.#byToken.set(token, registration);
+    this.#rounds?.begin();
     this.#byKey.set(keyOf(account), registration);
     return registration;
   }

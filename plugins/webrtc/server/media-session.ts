@@ -9,6 +9,8 @@ import type { PeerTransport, TransportEnd, TransportEvents, TransportHub } from 
 
 /** How often a session tells the bitrate of its video. */
 const RATE_MS = 1000;
+/** A publisher that is silent for longer has paused. */
+const SENDING_MS = 500;
 
 const CONNECTED: Readonly<Record<MediaDirection, string>> = { publish: 'WebRTC stream published', play: 'WebRTC stream played', both: 'WebRTC streams exchanged' };
 
@@ -185,7 +187,12 @@ export class MediaSession {
     for (const { transport } of this.#links) transport?.restartIce({ ufrag });
   }
 
-  /** Looks after the session; called about every 25 ms for publishers, every second for viewers. */
+  /** Whether media has come of the peer just now: what is lost of it is asked for within milliseconds. */
+  isSending(nowMs: number): boolean {
+    return nowMs - (this.#publisher?.lastPacketMs ?? -Infinity) < SENDING_MS;
+  }
+
+  /** Looks after the session; called about every 25 ms for publishers that send, every 100 for others, every second for viewers. */
   tick(nowMs: number): void {
     if (this.#connectedAtMs === undefined) return;
     this.#publisher?.tick(nowMs);

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { messageOf, parseStreamName, WcsError, type Codec, type MediaInvitation, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Stream } from 'wcs-core';
+import { messageOf, parseStreamName, WcsError, type Codec, type MediaInvitation, type MediaOffer, type MediaSessionListener, type OfferAnswer, type PluginContext, type PluginSession, type Rounds, type Stream } from 'wcs-core';
 import { negotiateAnswer, type AcceptedMedia, type AnswerCapabilities, type NegotiatedAnswer } from '../wire/negotiate-answer.ts';
 import { formatAnswer } from '../wire/sdp-answer.ts';
 import { acceptanceFor } from '../session/acceptance.ts';
@@ -12,9 +12,11 @@ import { Offers } from './offered-transport.ts';
 import type { TransportHub } from './peer-transport.ts';
 import type { WebRtcSettings } from './settings.ts';
 
-/** How often publishers are looked after, and how many of these steps make a viewer's turn. */
-const TICK_MS = 25;
-const VIEWER_TURN_TICKS = 40;
+/** How often publishers are looked after while any of them sends. */
+const LIVELY_MS = 25;
+/** How often sessions are looked after otherwise: all publishers, and the viewers whose turn it is. */
+const TURN_MS = 100;
+const VIEWER_TURNS = 10;
 
 /** An offer as it comes from any signalling; without a listener nobody is told what happens. */
 export type SessionOffer = Omit<MediaOffer, 'listener'> & { readonly listener: string | undefined };
@@ -26,11 +28,13 @@ export class OfferAnswerService implements OfferAnswer {
   readonly #sessions = new Map<string, MediaSession>();
   readonly #byPluginSession = new Map<PluginSession, MediaSession>();
   readonly #offers: Offers;
-  /** Sessions that publish are looked after in every step, viewers in that of their turn, so that their reports are spread over the second. */
+  /** Sessions that publish are looked after in every round, viewers when it is their turn, so that their reports are spread over the second. */
   readonly #publishing = new Set<MediaSession>();
-  readonly #viewersByTurn = Array.from({ length: VIEWER_TURN_TICKS }, () => new Set<MediaSession>());
+  readonly #viewersByTurn = Array.from({ length: VIEWER_TURNS }, () => new Set<MediaSession>());
   #turn = 0;
+  #turnDueMs = 0;
   #nextViewersTurn = 0;
+  #rounds: Rounds | undefined;
 
   /** @param nowMs monotonic clock in milliseconds */
   constructor(ctx: PluginContext<WebRtcSettings>, hub: TransportHub, media: MediaPort, nowMs: () => number) {
@@ -49,9 +53,10 @@ export class OfferAnswerService implements OfferAnswer {
     };
   }
 
-  /** Starts to look after the sessions: one timer for all of them. */
+  /** Starts to look after the sessions: one timer for all of them, and none without. */
   start(): void {
-    this.#ctx.timers.every(TICK_MS, () => this.#tick());
+    this.#rounds = this.#ctx.timers.rounds(() => this.#lookAfter());
+    if (this.#sessions.size > 0) this.#rounds.begin();
   }
 
   find(id: string): MediaSession | undefined {
@@ -212,11 +217,22 @@ export class OfferAnswerService implements OfferAnswer {
     }
   }
 
-  #tick(): void {
+  /** Answers in how many milliseconds the next round is due. */
+  #lookAfter(): number | undefined {
     const nowMs = this.#services.nowMs();
-    this.#turn = (this.#turn + 1) % VIEWER_TURN_TICKS;
-    for (const session of this.#publishing) session.tick(nowMs);
-    for (const session of this.#viewersByTurn[this.#turn] ?? []) session.tick(nowMs);
+    let isLively = false;
+    for (const session of this.#publishing) {
+      session.tick(nowMs);
+      isLively ||= session.isSending(nowMs);
+    }
+    if (nowMs >= this.#turnDueMs) {
+      // By the grid, so that rounds which come a little late don't add up.
+      this.#turnDueMs = Math.max(this.#turnDueMs + TURN_MS, nowMs);
+      this.#turn = (this.#turn + 1) % VIEWER_TURNS;
+      for (const session of this.#viewersByTurn[this.#turn] ?? []) session.tick(nowMs);
+    }
+    if (this.#sessions.size === 0) return undefined;
+    return isLively ? LIVELY_MS : TURN_MS;
   }
 
   #remember(session: MediaSession): void {
@@ -224,9 +240,10 @@ export class OfferAnswerService implements OfferAnswer {
     this.#byPluginSession.set(session.session, session);
     if (session.plan.direction !== 'play') this.#publishing.add(session);
     else {
-      this.#nextViewersTurn = (this.#nextViewersTurn + 1) % VIEWER_TURN_TICKS;
+      this.#nextViewersTurn = (this.#nextViewersTurn + 1) % VIEWER_TURNS;
       this.#viewersByTurn[this.#nextViewersTurn]?.add(session);
     }
+    this.#rounds?.begin();
   }
 
   #forget(session: MediaSession): void {
