@@ -56,17 +56,17 @@ function parseLegacy(cursor: ByteCursor, head: number): FlvAudioPacket {
   const common = { type: 'audio', codec: format.codec, trackId: 0, timestampOffsetNs: 0 } as const;
   if (format.codec === 'aac') {
     const packetType = cursor.u8();
-    if (packetType === AAC.config) return { ...common, packet: 'config', data: cursor.rest() };
+    if (packetType === AAC.config) return { packet: 'config', data: cursor.rest(), ...common };
     if (packetType !== AAC.frame) throw new ProtocolError(`FLV: AAC packet type ${packetType} is reserved`, 1);
     // The bits always say 44.1 kHz stereo for AAC; the truth is in its configuration.
-    return { ...common, packet: 'frame', sound: undefined, data: cursor.rest() };
+    return { packet: 'frame', sound: undefined, data: cursor.rest(), ...common };
   }
   const sound: FlvSound = {
     sampleRateHz: format.rateHz ?? SAMPLE_RATES_HZ[(head >> 2) & 3] ?? 0,
     bitsPerSample: (head & 2) === 0 ? 8 : 16,
     channels: format.mono === true || (head & 1) === 0 ? 1 : 2,
   };
-  return { ...common, packet: 'frame', sound, data: cursor.rest() };
+  return { packet: 'frame', sound, data: cursor.rest(), ...common };
 }
 
 function parseEnhanced(cursor: ByteCursor, firstType: number): readonly FlvAudioPacket[] {
@@ -82,13 +82,13 @@ function parseTrack(track: ExTrack, packetType: number, timestampOffsetNs: numbe
   const common = { type: 'audio', codec, trackId: track.trackId, timestampOffsetNs } as const;
   switch (packetType) {
     case EX.config:
-      return { ...common, packet: 'config', data: track.body.rest() };
+      return { packet: 'config', data: track.body.rest(), ...common };
     case EX.frame:
-      return { ...common, packet: 'frame', sound: undefined, data: track.body.rest() };
+      return { packet: 'frame', sound: undefined, data: track.body.rest(), ...common };
     case EX.end:
-      return { ...common, packet: 'end', data: track.body.rest() };
+      return { packet: 'end', data: track.body.rest(), ...common };
     case EX.channels:
-      return { ...common, packet: 'channels', layout: readChannels(track.body), data: track.body.rest() };
+      return { packet: 'channels', layout: readChannels(track.body), data: track.body.rest(), ...common };
     default:
       throw new ProtocolError(`FLV: audio packet type ${packetType} is reserved`, 0);
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Ticks a second of the times under /proc. @see proc(5), sysconf(_SC_CLK_TCK) */
 const TICKS_PER_SECOND = 100;
@@ -11,6 +12,27 @@ export function cpuMsOf(pids: readonly number[]): number {
     const fields = afterName.split(' ');
     return sum + ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
   }, 0);
+}
+
+/** Each as long as a busy neighbour of a virtual machine is seldom shorter. */
+const WINDOW_MS = 2000;
+
+/** What a program takes of a core, window by window: the middle one stands for a measured time in which others are busy now and then. */
+export interface CpuShares {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Watches what processes take of a core for that long; at least one window. */
+export async function cpuSharesOf(pids: readonly number[], durationMs: number): Promise<CpuShares> {
+  const shares: number[] = [];
+  for (const startMs = performance.now(); shares.length === 0 || performance.now() + WINDOW_MS <= startMs + durationMs; ) {
+    const [fromMs, cpuMs] = [performance.now(), cpuMsOf(pids)];
+    await sleep(Math.min(WINDOW_MS, durationMs));
+    shares.push((cpuMsOf(pids) - cpuMs) / (performance.now() - fromMs));
+  }
+  return { median: percentile(shares), least: Math.min(...shares), most: Math.max(...shares) };
 }
 
 /** Resident memory of processes, in bytes. @see proc(5) */

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { until } from '../support/until.ts';
-import { cpuMsOf, residentBytesOf } from './process-time.ts';
+import { cpuMsOf, cpuSharesOf, residentBytesOf, type CpuShares } from './process-time.ts';
 
 /** A server under measurement, in a process of its own, so that its processor time is its own. */
 export class ServerProcess {
@@ -26,6 +26,11 @@ export class ServerProcess {
   /** User and system time so far, in milliseconds. */
   cpuMs(): number {
     return cpuMsOf([this.#pid]);
+  }
+
+  /** What it takes of a core within that time from now. */
+  cpuShares(durationMs: number): Promise<CpuShares> {
+    return cpuSharesOf([this.#pid], durationMs);
   }
 
   /** Resident memory in bytes. */

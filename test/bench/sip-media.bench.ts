@@ -7,6 +7,7 @@ import { Inspector } from './inspector.ts';
 import { LoadChild } from './load/load-child.ts';
 import type { PhonesCommand, PhonesReport } from './load/sip-media/messages.ts';
 import { withServer } from './server-folder.ts';
+import { cpuSharesOf, type CpuShares } from './process-time.ts';
 import type { ServerProcess } from './server-process.ts';
 
 const CALLS = 200;
@@ -14,7 +15,7 @@ const CALLS = 200;
 const FIRST_MS = 500;
 /** Until what is hot is compiled, which the collection of garbage before it has undone: before, a packet costs a quarter more. */
 const WARM_UP_MS = 8000;
-const MEASURE_MS = 5000;
+const MEASURE_MS = 20_000;
 /** What a packet from one call to another may cost. */
 const BUDGET_US = 40;
 const PASSWORD = 'bench';
@@ -58,7 +59,9 @@ async function connect(rest: Rest, sipPort: number): Promise<readonly string[]> 
 }
 
 interface Run extends PhonesReport {
-  readonly cpuMs: number;
+  readonly cpu: CpuShares;
+  /** Of the phones, which send as many packets and count as many: what the same machine can do at the same time. */
+  readonly phonesCpu: CpuShares;
 }
 
 /** All calls of one round, from the first INVITE to the last transaction. */
@@ -66,13 +69,12 @@ async function relay(server: ServerProcess, rest: Rest, phones: LoadChild, sipPo
   const ids = await connect(rest, sipPort);
   await phones.ask({ type: 'talk', on: true } satisfies PhonesCommand);
   await sleep(warmUpMs);
-  const before = server.cpuMs();
-  const report = await phones.ask<PhonesReport>({ type: 'measure', durationMs: measureMs } satisfies PhonesCommand);
-  const cpuMs = server.cpuMs() - before;
+  const measured = phones.ask<PhonesReport>({ type: 'measure', durationMs: measureMs } satisfies PhonesCommand);
+  const [report, cpu, phonesCpu] = await Promise.all([measured, server.cpuShares(measureMs), cpuSharesOf([phones.pid], measureMs)]);
   await phones.ask({ type: 'talk', on: false } satisfies PhonesCommand);
   for (const callId of ids) await rest.call('call/terminate', { callId });
   await until(async () => (await rest.metric('sip_calls')) === 0 && (await rest.metric('sip_transactions')) === 0, 'the end of all calls', 20_000);
-  return { ...report, cpuMs };
+  return { ...report, cpu, phonesCpu };
 }
 
 /** G.711 from one RTP pair to another through the media bus. */
@@ -95,12 +97,14 @@ const bench: Bench = {
         const run = await relay(server, rest, phones, sipPort, { warmUpMs: WARM_UP_MS, measureMs: MEASURE_MS });
         const after = await held(server, rest, inspector);
         inspector.close();
-        const costUs = (run.cpuMs * 1000) / run.received;
+        const costUs = (share: number): number => (share * 1e6 * run.seconds) / run.received;
+        const [medianUs, phonesUs] = [costUs(run.cpu.median), costUs(run.phonesCpu.median)];
         return {
           title: `${run.phones} calls, each hears another: G.711 at ${Math.round(run.received / run.seconds)} packets/s in and as many out`,
           rows: [
-            { what: 'CPU of the whole server per packet, from RTP pair to RTP pair', value: costUs, unit: 'us', ratio: costUs / BUDGET_US },
-            { what: 'server CPU', value: run.cpuMs / run.seconds / 10, unit: '% of a core' },
+            { what: `CPU of the whole server per packet, from RTP pair to RTP pair (limit ${BUDGET_US})`, value: medianUs, unit: `us, ${costUs(run.cpu.least).toFixed(1)} to ${costUs(run.cpu.most).toFixed(1)}`, ratio: medianUs / phonesUs },
+            { what: 'baseline: CPU of the phones per packet, which send and count', value: phonesUs, unit: 'us' },
+            { what: 'server CPU', value: run.cpu.median * 100, unit: '% of a core' },
             { what: 'packets lost', value: run.lost, unit: `of ${run.sent}` },
             { what: 'least that a phone has heard, of the mean', value: run.leastReceived / (run.received / run.phones), unit: '' },
             { what: 'ports, transactions and dialogs afterwards', value: after.ports, unit: `before: ${before.ports}` },

@@ -1,5 +1,6 @@
 import type { Bench, BenchRow } from './bench.ts';
 import type { JoinReport, MeasureReport } from './load/webrtc-load/messages.ts';
+import type { CpuShares } from './process-time.ts';
 import { publishOne, settle, STREAM, withWebRtc, type WebRtcRun } from './webrtc-run.ts';
 
 const MEASURE_MS = 10_000;
@@ -20,8 +21,8 @@ interface Fanout {
   readonly join: JoinReport;
   readonly measured: MeasureReport;
   /** Of the whole server process. */
+  readonly cpu: CpuShares;
   readonly usPerPacket: number;
-  readonly cpuPercent: number;
 }
 
 async function fanout(run: WebRtcRun, viewers: number): Promise<Fanout> {
@@ -29,16 +30,14 @@ async function fanout(run: WebRtcRun, viewers: number): Promise<Fanout> {
   await settle(2000);
   const join = await run.load.run({ type: 'join', url: run.whep(STREAM), viewers, paceMs: PACE_MS, sampled: SAMPLED, pictureTimeoutMs: PICTURE_TIMEOUT_MS });
   await settle(COMPILED_MS);
-  const before = run.server.cpuMs();
-  const measured = await run.load.run({ type: 'measure', durationMs: MEASURE_MS });
-  const cpuMs = run.server.cpuMs() - before;
-  return { join, measured, usPerPacket: (cpuMs * 1000) / measured.packets, cpuPercent: cpuMs / measured.seconds / 10 };
+  const [measured, cpu] = await Promise.all([run.load.run({ type: 'measure', durationMs: MEASURE_MS }), run.server.cpuShares(MEASURE_MS)]);
+  return { join, measured, cpu, usPerPacket: (cpu.median * 1e6 * measured.seconds) / measured.packets };
 }
 
-function fanoutRows(who: string, viewers: number, { join, measured, usPerPacket, cpuPercent }: Fanout, baseline?: Fanout): BenchRow[] {
+function fanoutRows(who: string, viewers: number, { join, measured, cpu, usPerPacket }: Fanout, baseline?: Fanout): BenchRow[] {
   return [
     { what: `${who}: server CPU per packet`, value: usPerPacket, unit: 'us', ...(baseline && { ratio: usPerPacket / baseline.usPerPacket }) },
-    { what: `${who}: server CPU`, value: cpuPercent, unit: '% of a core' },
+    { what: `${who}: server CPU`, value: cpu.median * 100, unit: `% of a core, ${(cpu.least * 100).toFixed(1)} to ${(cpu.most * 100).toFixed(1)}` },
     { what: `${who}: viewers with a picture`, value: join.withPicture, unit: `of ${viewers} ${join.failures.join('; ')}` },
     { what: `${who}: join to first picture, p95`, value: join.firstPictureMs.p95, unit: 'ms' },
     { what: `${who}: delay added by the server, p50`, value: measured.delayMs.p50, unit: 'ms' },
@@ -89,10 +88,9 @@ async function ingest({ server, load, whip }: WebRtcRun): Promise<BenchRow[]> {
   const urls = Array.from({ length: PUBLISHERS }, (_, index) => whip(`${STREAM}${index}`));
   const { published, failures } = await load.run({ type: 'publish', urls });
   await settle();
-  const before = server.cpuMs();
-  const measured = await load.run({ type: 'measure', durationMs: MEASURE_MS });
-  const cpuMs = server.cpuMs() - before;
-  return [{ what: `ingest of ${published} streams, ${Math.round(measured.published / measured.seconds)} packets/s: server CPU per packet`, value: (cpuMs * 1000) / measured.published, unit: `us ${failures.join('; ')}` }];
+  const [measured, cpu] = await Promise.all([load.run({ type: 'measure', durationMs: MEASURE_MS }), server.cpuShares(MEASURE_MS)]);
+  const perS = measured.published / measured.seconds;
+  return [{ what: `ingest of ${published} streams, ${Math.round(perS)} packets/s: server CPU per packet`, value: (cpu.median * 1e6) / perS, unit: `us ${failures.join('; ')}` }];
 }
 
 /** WebRTC over full ICE and DTLS, load in a process of its own; ratios of the `ffi` engine against `pure`. */

@@ -61,7 +61,7 @@ export class Repacketiser {
     }
     const head = { payloadType: rtpPayloadType(rtp), ssrc: rtpSsrc(rtp), timestamp, sequenceNumber: 0 };
     for (let index = 0; index < this.#arena.count; index += 1) {
-      this.#emit(encodeRtp({ ...head, marker: this.#arena.marker(index), payload: this.#arena.payload(index) }));
+      this.#emit(encodeRtp({ marker: this.#arena.marker(index), payload: this.#arena.payload(index), ...head }));
     }
   }
 }

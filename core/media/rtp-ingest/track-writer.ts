@@ -100,7 +100,7 @@ export class TrackWriter {
     if (before?.channels === 2 && facts.channels === 1) return;
     const { id, kind, codec, clockRateHz, layerOf, firstRevision = 0 } = this.#description;
     const layer = layerOf === undefined ? {} : { layerOf };
-    const found: TrackDescriptor = { ...facts, ...layer, id, kind, codec, clockRateHz, revision: before === undefined ? firstRevision : before.revision + 1 };
+    const found: TrackDescriptor = { id, kind, codec, clockRateHz, revision: before === undefined ? firstRevision : before.revision + 1, ...facts, ...layer };
     if (!isSameFormat(found, before)) this.#track = found;
   }
 }

@@ -32,6 +32,8 @@ export class NativeInbox {
   readonly #memory: NativeMemory;
   readonly #peers: PeerNames;
   readonly #takers = new Map<number, TakeDatagram>();
+  /** How often a socket was removed: whoever takes a datagram may do that, and what is read of that socket is nobody's then. */
+  #removals = 0;
   readonly #epoll: number;
   readonly #events: number;
   readonly #messages: number;
@@ -64,6 +66,7 @@ export class NativeInbox {
   }
 
   remove(fd: number): void {
+    this.#removals += 1;
     if (this.#takers.delete(fd)) this.#library.epoll_ctl(this.#epoll, LINUX.EPOLL_CTL_DEL, fd, 0);
   }
 
@@ -80,13 +83,17 @@ export class NativeInbox {
 
   #drain(fd: number): number {
     const take = this.#takers.get(fd);
+    const isMine = (): boolean => this.#takers.get(fd) === take;
     let total = 0;
     for (let call = 0; take !== undefined && call < CALLS_PER_SOCKET_MAX; call++) {
       const count = this.#library.recvmmsg(fd, this.#memory.base + this.#messages, BATCH, LINUX.MSG_DONTWAIT, 0);
-      // Once it is removed, the rest is nobody's.
-      for (let slot = 0; slot < count && this.#takers.get(fd) === take; slot++) this.#deliver(slot, take);
       total += Math.max(0, count);
-      if (count < BATCH || this.#takers.get(fd) !== take) break;
+      for (let slot = 0; slot < count; slot++) {
+        const before = this.#removals;
+        this.#deliver(slot, take);
+        if (this.#removals !== before && !isMine()) return total;
+      }
+      if (count < BATCH) break;
     }
     return total;
   }

@@ -141,7 +141,7 @@ export class ToBus {
     if (before !== undefined && before.lengthSize === lengthSize && before.descriptor.codec === codec && sameConfig(before.descriptor.codecConfig, format.codecConfig)) return;
     const extra = packet.type === 'video' ? this.#metadata : {};
     const revision = (before?.descriptor.revision ?? -1) + 1;
-    const descriptor: TrackDescriptor = { ...extra, ...format, id, kind: packet.type, codec, revision };
+    const descriptor: TrackDescriptor = { id, kind: packet.type, codec, revision, ...extra, ...format };
     this.#tracks.set(id, { leadUs: 0, lastDtsUs: -Infinity, ...before, descriptor, lengthSize });
     if (this.#held === undefined) this.#announce();
     else this.#announceWhenComplete();

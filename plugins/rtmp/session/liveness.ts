@@ -44,10 +44,12 @@ export class Liveness {
    */
   tick(nowMs: number, bytes: number, connected: boolean): LivenessVerdict {
     if (!connected) return nowMs - this.#state.startedAtMs >= this.#limits.handshakeTimeoutMs ? 'handshakeTimeout' : 'fine';
-    if (bytes > this.#state.bytes) this.#state = { ...this.#state, bytes, aliveAtMs: nowMs, pingedAtMs: nowMs };
-    if (nowMs - this.#state.aliveAtMs >= this.#limits.idleTimeoutMs) return 'idle';
-    if (nowMs - this.#state.pingedAtMs < this.#limits.pingIntervalMs) return 'fine';
-    this.#state = { ...this.#state, pingedAtMs: nowMs };
+    const { startedAtMs } = this.#state;
+    if (bytes > this.#state.bytes) this.#state = { startedAtMs, aliveAtMs: nowMs, pingedAtMs: nowMs, bytes };
+    const { aliveAtMs, pingedAtMs } = this.#state;
+    if (nowMs - aliveAtMs >= this.#limits.idleTimeoutMs) return 'idle';
+    if (nowMs - pingedAtMs < this.#limits.pingIntervalMs) return 'fine';
+    this.#state = { startedAtMs, aliveAtMs, pingedAtMs: nowMs, bytes: this.#state.bytes };
     return 'ping';
   }
 }

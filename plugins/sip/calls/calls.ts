@@ -9,8 +9,8 @@ import { within, type DialogRequest } from './exchange.ts';
 import { Referrals, type ReferralRules, type ReferredCalls } from './referrals.ts';
 import type { SrfResponse } from './srf.ts';
 
-/** How often calls are looked after: packets out of order wait no longer than half of it beyond their time. */
-const TICK_MS = 50;
+/** How often calls are looked after; packets behind a hole that no other follows wait no longer than that beyond their time. */
+const TICK_MS = 100;
 
 /** A dialog as plain data, and the name of the place that it is at. */
 export interface PlacedDialog {

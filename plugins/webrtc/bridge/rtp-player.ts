@@ -109,7 +109,8 @@ export class RtpPlayer implements Player {
     const ssrcs = sources.flatMap((source) => (source === undefined ? [] : [source.ssrc, source.rtxSsrc]));
     const sent = reports.filter(({ ssrc }) => ssrcs.includes(ssrc)).reduce((sum, { octetCount }) => sum + octetCount, 0);
     // A line that waits for its key frame reports nothing.
-    this.#videoOctets = { ...this.#videoOctets, sent: Math.max(sent, this.#videoOctets.sent) };
+    const { sent: before, told } = this.#videoOctets;
+    this.#videoOctets = { sent: Math.max(sent, before), told };
   }
 
   #onRtcp(packet: RtcpPacket, nowMs: number): void {

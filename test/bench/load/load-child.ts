@@ -40,6 +40,10 @@ export class LoadChild {
     return message.answer;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   stop(): void {
     this.#child.kill('SIGKILL');
   }

@@ -57,8 +57,7 @@ export class CallLine {
       send: (rtp, sequence) => this.#path.sender?.sendRtp(rtp, sequence),
       end: (nextSequence) => this.#afterKeys(nextSequence),
     });
-    const path: PathHost = { ...host, onRtp: (packet, atMs) => this.#onRtp(packet, atMs), onRtcp: (compound, atMs) => this.#onRtcp(compound, atMs), onSender: () => this.#restart() };
-    this.#path = new PeerPath(path, pair, state?.path);
+    this.#path = new PeerPath(this.#pathHost(), pair, state?.path);
   }
 
   /** Goes on as the line of the previous version, which played that stream. */
@@ -127,6 +126,22 @@ export class CallLine {
     const ssrc = this.#ssrc;
     const report: WritableRtcp = { type: 'senderReport', ssrc, ntp: ntpOfUnixMs(Date.now()), rtpTimestamp, packetCount, octetCount, reports: [] };
     this.#path.sendRtcp(encodeRtcp([report, { type: 'sourceDescription', chunks: [{ ssrc, items: [{ item: SDES_CNAME, text: this.#host.session.id }] }] }]));
+  }
+
+  #pathHost(): PathHost {
+    const { ctx, session, identity, latchMode, nowMs } = this.#host;
+    return {
+      ctx,
+      session,
+      identity,
+      latchMode,
+      nowMs,
+      mayReach: (address) => this.#host.mayReach(address),
+      onRtp: (packet, atMs) => this.#onRtp(packet, atMs),
+      onRtcp: (compound, atMs) => this.#onRtcp(compound, atMs),
+      onSender: () => this.#restart(),
+      onFailed: (info) => this.#host.onFailed(info),
+    };
   }
 
   #onRtp(packet: Uint8Array, receivedAtMs: number): void {

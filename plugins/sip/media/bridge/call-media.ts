@@ -211,7 +211,7 @@ const REVISIONS_EACH = 1_000_000;
 function trackOf({ kind, format }: AgreedSection, firstRevision: number): RtpIngestTrack {
   const { track, receiveType } = format;
   const fixed = FIXED_FORMATS[track.codec];
-  return { ...track, ...(fixed === undefined ? {} : { format: fixed }), id: kind, kind, payloadType: receiveType, firstRevision, takesPli: kind === 'video' };
+  return { id: kind, kind, payloadType: receiveType, firstRevision, takesPli: kind === 'video', ...track, ...(fixed === undefined ? {} : { format: fixed }) };
 }
 
 function isSameSource(a: AgreedSection, b: AgreedSection | undefined): boolean {
