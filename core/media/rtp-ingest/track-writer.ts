@@ -100,6 +100,7 @@ export class TrackWriter {
     if (before?.channels === 2 && facts.channels === 1) return;
     const { id, kind, codec, clockRateHz, layerOf, firstRevision = 0 } = this.#description;
     const layer = layerOf === undefined ? {} : { layerOf };
+    // Spreads come last: before other keys they give each object a shape of its own (Node 20), and every packet asks for its track.
     const found: TrackDescriptor = { id, kind, codec, clockRateHz, revision: before === undefined ? firstRevision : before.revision + 1, ...facts, ...layer };
     if (!isSameFormat(found, before)) this.#track = found;
   }

@@ -8,7 +8,7 @@ import { encodeRtcp, parseRtcp, SDES_CNAME, type RtcpPacket, type WritableRtcp }
 import { KeyPresser } from '../session/key-presser.ts';
 import type { AgreedSection } from '../session/sdp-dialogue.ts';
 import { ToneKeyDetector } from '../session/tone-keys.ts';
-import { PeerPath, type PathHost, type PeerPathState } from './peer-path.ts';
+import { PeerPath, type PathPlace, type PathTaker, type PeerPathState } from './peer-path.ts';
 
 /** How often the peer is told what we send. @see RFC 3550 section 6.2 */
 const REPORT_MS = 5000;
@@ -18,7 +18,7 @@ const FIRST_SEQUENCE_MIN = 1024;
 const FIRST_SEQUENCE_END = 0x8000;
 
 /** What a line needs of its call. */
-export interface LineHost extends Omit<PathHost, 'onSender'> {
+export interface LineHost extends PathPlace, Omit<PathTaker, 'onSender'> {
   onKey(key: string): void;
   onPlayEnded(reason: string): void;
 }
@@ -57,7 +57,13 @@ export class CallLine {
       send: (rtp, sequence) => this.#path.sender?.sendRtp(rtp, sequence),
       end: (nextSequence) => this.#afterKeys(nextSequence),
     });
-    this.#path = new PeerPath(this.#pathHost(), pair, state?.path);
+    const taker: PathTaker = {
+      onRtp: (packet, atMs) => this.#onRtp(packet, atMs),
+      onRtcp: (compound, atMs) => this.#onRtcp(compound, atMs),
+      onSender: () => this.#restart(),
+      onFailed: (info) => host.onFailed(info),
+    };
+    this.#path = new PeerPath(host, taker, pair, state?.path);
   }
 
   /** Goes on as the line of the previous version, which played that stream. */
@@ -126,22 +132,6 @@ export class CallLine {
     const ssrc = this.#ssrc;
     const report: WritableRtcp = { type: 'senderReport', ssrc, ntp: ntpOfUnixMs(Date.now()), rtpTimestamp, packetCount, octetCount, reports: [] };
     this.#path.sendRtcp(encodeRtcp([report, { type: 'sourceDescription', chunks: [{ ssrc, items: [{ item: SDES_CNAME, text: this.#host.session.id }] }] }]));
-  }
-
-  #pathHost(): PathHost {
-    const { ctx, session, identity, latchMode, nowMs } = this.#host;
-    return {
-      ctx,
-      session,
-      identity,
-      latchMode,
-      nowMs,
-      mayReach: (address) => this.#host.mayReach(address),
-      onRtp: (packet, atMs) => this.#onRtp(packet, atMs),
-      onRtcp: (compound, atMs) => this.#onRtcp(compound, atMs),
-      onSender: () => this.#restart(),
-      onFailed: (info) => this.#host.onFailed(info),
-    };
   }
 
   #onRtp(packet: Uint8Array, receivedAtMs: number): void {

@@ -211,6 +211,7 @@ const REVISIONS_EACH = 1_000_000;
 function trackOf({ kind, format }: AgreedSection, firstRevision: number): RtpIngestTrack {
   const { track, receiveType } = format;
   const fixed = FIXED_FORMATS[track.codec];
+  // Spreads last, as for the track itself: asked for with each packet.
   return { id: kind, kind, payloadType: receiveType, firstRevision, takesPli: kind === 'video', ...track, ...(fixed === undefined ? {} : { format: fixed }) };
 }
 

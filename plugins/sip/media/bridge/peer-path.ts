@@ -8,8 +8,8 @@ import { PathLeg, type LegHost, type LegState } from './path-leg.ts';
 
 const NUMERIC = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*)$/i;
 
-/** What a path needs, and whom it hands packets to: those that are the peer's, in the clear. */
-export interface PathHost {
+/** What a path needs of its call. */
+export interface PathPlace {
   readonly ctx: PluginContext;
   readonly session: PluginSession;
   readonly identity: DtlsIdentity;
@@ -17,6 +17,10 @@ export interface PathHost {
   readonly nowMs: () => number;
   /** Whether whoever asked for the call may have media sent to that address. */
   mayReach(address: string): boolean;
+}
+
+/** Whom a path hands packets to: those that are the peer's, in the clear. */
+export interface PathTaker {
   onRtp(packet: Uint8Array, receivedAtMs: number): void;
   onRtcp(compound: Uint8Array, receivedAtMs: number): void;
   /** There is a sender now, another one, or none any more. */
@@ -35,7 +39,8 @@ export interface PeerPathState {
 
 /** The way between one pair of ports and the peer: who is believed, where to send, and the keys. */
 export class PeerPath {
-  readonly #host: PathHost;
+  readonly #place: PathPlace;
+  readonly #taker: PathTaker;
   readonly #latch: SourceLatch;
   readonly #rtp: PathLeg;
   readonly #rtcp: PathLeg;
@@ -47,11 +52,12 @@ export class PeerPath {
   #muxes: boolean;
   #bytesIn = 0;
 
-  constructor(host: PathHost, pair: RtpPortPair, state?: PeerPathState) {
-    const { ctx, session, identity } = host;
-    this.#host = host;
+  constructor(place: PathPlace, taker: PathTaker, pair: RtpPortPair, state?: PeerPathState) {
+    const { ctx, session, identity } = place;
+    this.#place = place;
+    this.#taker = taker;
     this.#saved = state;
-    this.#latch = new SourceLatch(host.latchMode, state?.latch);
+    this.#latch = new SourceLatch(place.latchMode, state?.latch);
     this.#muxes = state?.muxes ?? false;
     const legHost: Omit<LegHost, 'onSender' | 'onSilence'> = {
       identity,
@@ -59,8 +65,8 @@ export class PeerPath {
       openReceiver: (keys, saved) => ctx.rtp.openReceiver(keys, { state: saved }, session.scope),
       onHandshakeFailed: (info, detail, from) => this.#onHandshakeFailed(info, detail, from),
     };
-    const onSilence = (): void => host.onFailed('Failed by DTLS error');
-    this.#rtp = new PathLeg({ ...legHost, onSilence, onSender: () => host.onSender() }, pair.rtp, state?.rtp.srtcpIndex);
+    const onSilence = (): void => taker.onFailed('Failed by DTLS error');
+    this.#rtp = new PathLeg({ ...legHost, onSilence, onSender: () => taker.onSender() }, pair.rtp, state?.rtp.srtcpIndex);
     // Who has everything on one port does not answer on the other.
     this.#rtcp = new PathLeg({ ...legHost, onSilence: () => undefined, onSender: () => undefined }, pair.rtcp, state?.rtcp.srtcpIndex);
     session.attach(pair, { onRtp: (data, from) => this.#onDatagram(this.#rtp, data, from), onRtcp: (data, from) => this.#onDatagram(this.#rtcp, data, from) });
@@ -94,7 +100,7 @@ export class PeerPath {
     const { security } = agreed;
     const [before, saved] = [this.#agreed, this.#saved];
     this.#saved = undefined;
-    this.#latch.describe({ address: agreed.remote.address, port: agreed.remote.port }, this.#host.nowMs());
+    this.#latch.describe({ address: agreed.remote.address, port: agreed.remote.port }, this.#place.nowMs());
     if (before === undefined || !isSameSecurity(before.security, security)) {
       this.close();
       this.#muxes = saved?.muxes ?? false;
@@ -120,7 +126,7 @@ export class PeerPath {
     const kind = datagramKind(data);
     if (kind === 'rtp' && leg === this.#rtp) this.#onRtp(agreed, data, from);
     else if (kind === 'rtcp') this.#onRtcp(leg, agreed, data, from);
-    else if (kind === 'dtls' && this.#latch.mayBe(from) && this.#host.mayReach(from.address)) leg.onDtls(data, from, from.address === agreed.remote.address, this.#host.nowMs());
+    else if (kind === 'dtls' && this.#latch.mayBe(from) && this.#place.mayReach(from.address)) leg.onDtls(data, from, from.address === agreed.remote.address, this.#place.nowMs());
   }
 
   #onRtp(agreed: AgreedSection, data: Buffer, from: MediaAddress): void {
@@ -128,11 +134,11 @@ export class PeerPath {
     if (packet === undefined || !isRtp(packet)) return;
     const payloadType = rtpPayloadType(packet);
     const isAgreed = payloadType === agreed.format.receiveType || payloadType === agreed.events?.receiveType;
-    const nowMs = this.#host.nowMs();
+    const nowMs = this.#place.nowMs();
     if (!isAgreed || !this.#latch.admit(from, rtpSsrc(packet), nowMs)) return;
     this.#bytesIn += packet.length;
     this.#follow(agreed);
-    this.#host.onRtp(packet, nowMs);
+    this.#taker.onRtp(packet, nowMs);
   }
 
   #onRtcp(leg: PathLeg, { security }: AgreedSection, data: Buffer, from: MediaAddress): void {
@@ -140,7 +146,7 @@ export class PeerPath {
     const compound = leg.openRtcp(data);
     if (compound === undefined) return;
     if (security?.type === 'dtls') this.#muxes = leg === this.#rtp;
-    this.#host.onRtcp(compound, this.#host.nowMs());
+    this.#taker.onRtcp(compound, this.#place.nowMs());
   }
 
   /** Sends to where media comes from, or else to where the peer has said that it is. */
@@ -149,7 +155,7 @@ export class PeerPath {
     // Instead of an address there may be a name: the peer's media will tell where it is.
     if ((address === this.#sentTo?.address && port === this.#sentTo.port) || !NUMERIC.test(address)) return;
     this.#sentTo = { address, port };
-    if (!this.#host.mayReach(address)) return this.#refuse(address);
+    if (!this.#place.mayReach(address)) return this.#refuse(address);
     const isSignalled = address === agreed.remote.address && port === agreed.remote.port;
     this.#rtp.sendTo({ address, port });
     this.#rtcp.sendTo({ address, port: isSignalled ? agreed.remote.rtcpPort : port + 1 });
@@ -157,14 +163,14 @@ export class PeerPath {
 
   /** Nothing is sent until the peer's media comes from elsewhere. */
   #refuse(address: string): void {
-    this.#host.session.log.warn('The other side wants its media where it may not go; network.allowedTargets would allow it', { address });
+    this.#place.session.log.warn('The other side wants its media where it may not go; network.allowedTargets would allow it', { address });
     this.#rtp.sendTo(undefined);
     this.#rtcp.sendTo(undefined);
   }
 
   #onHandshakeFailed(info: string, detail: string, from: MediaAddress): void {
-    this.#host.session.log.info('A DTLS handshake of a call failed', { detail, from: from.address });
+    this.#place.session.log.info('A DTLS handshake of a call failed', { detail, from: from.address });
     // A stranger's certificate is nobody's fault.
-    if (from.address === this.#agreed?.remote.address) this.#host.onFailed(info);
+    if (from.address === this.#agreed?.remote.address) this.#taker.onFailed(info);
   }
 }

@@ -95,7 +95,15 @@ function energyOf(block: Int16Array): number {
 
 /** Powers of the four tones of a group, by the algorithm of Goertzel: side by side, as each step of one waits for the step before. */
 function measure(block: Int16Array, [a, b, c, d]: Group, powers: Float64Array): void {
-  let [a1, a2, b1, b2, c1, c2, d1, d2] = [0, 0, 0, 0, 0, 0, 0, 0];
+  // One by one: taken out of an array they would be numbers on the heap, new ones for each sample.
+  let a1 = 0;
+  let a2 = 0;
+  let b1 = 0;
+  let b2 = 0;
+  let c1 = 0;
+  let c2 = 0;
+  let d1 = 0;
+  let d2 = 0;
   for (let at = 0; at < block.length; at++) {
     const sample = block[at] ?? 0;
     const a0 = sample + a * a1 - a2;
