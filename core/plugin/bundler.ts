@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BuildFailure, BuildOptions, Message, Plugin } from 'esbuild';
 import { messageOf, WcsError } from '../errors/wcs-error.ts';
+import { Compiler } from './compiler.ts';
 import type { PluginSource } from './plugin-source.ts';
 
 /** A plugin's code as one CommonJS text. */
@@ -13,6 +14,8 @@ export interface Bundle {
   /** Absolute paths of the files that went in, for the watcher. */
   readonly inputs: readonly string[];
 }
+
+const compiler = new Compiler();
 
 /** What plugins import as `wcs-core/<name>/…` beside the kernel's API: code without a state of its own. */
 export const PURE_LIBRARIES = ['formats', 'rtp', 'process'] as const;
@@ -27,11 +30,9 @@ export const PURE_LIBRARIES = ['formats', 'rtp', 'process'] as const;
  */
 export async function bundlePlugin(source: PluginSource, librariesFolder: string): Promise<Bundle> {
   if (source.prebuilt) return readBundle(source);
-  // Loaded on first use: an installed server with prebuilt plugins only never needs the compiler.
-  const { build } = await import('esbuild');
   try {
     const children = new ChildModules(librariesFolder);
-    const result = await build({ ...optionsFor(source.entry, librariesFolder), metafile: true, plugins: [sharedErrors, children.plugin] });
+    const result = await compiler.use((build) => build({ ...optionsFor(source.entry, librariesFolder), metafile: true, plugins: [sharedErrors, children.plugin] }));
     const own = Object.keys(result.metafile.inputs).filter((input) => !input.startsWith(`${CHILD_NAMESPACE}:`));
     const inputs = new Set([...own.map((file) => resolve(dirname(source.entry), file)), ...children.inputs]);
     return bundleOf(result.outputFiles[0]?.text ?? '', [...inputs]);
@@ -70,8 +71,7 @@ function optionsFor(entry: string, librariesFolder: string) {
  * @returns the text and the absolute paths of the files that went in
  */
 export async function bundleChildModule(entry: string, librariesFolder: string): Promise<Pick<Bundle, 'text' | 'inputs'>> {
-  const { build } = await import('esbuild');
-  const { outputFiles, metafile } = await build({ ...optionsFor(entry, librariesFolder), sourcemap: false, metafile: true });
+  const { outputFiles, metafile } = await compiler.use((build) => build({ ...optionsFor(entry, librariesFolder), sourcemap: false, metafile: true }));
   return { text: outputFiles[0]?.text ?? '', inputs: Object.keys(metafile.inputs).map((file) => resolve(dirname(entry), file)) };
 }
 
