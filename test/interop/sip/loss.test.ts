@@ -109,6 +109,7 @@ peerTest(`${CALLS} calls over a link that loses a tenth each way: every one is a
     return Object.entries(await held(server)).flatMap(([name, count]) => (count - (name === 'sockets' ? ofRelays : 0) <= (before[name] ?? 0) ? [] : `${name}: ${count}`));
   };
   await until(async () => (await beyond()).length === 0, 'nothing to be left', 60_000).catch(() => undefined);
-  t.deepEqual(await beyond(), [], `local UDP ports: ${boundUdpPorts().join(', ')}; relays: ${relays.map(({ port }) => port).join(', ')}`);
+  const open = process.getActiveResourcesInfo().filter((name) => name.startsWith('UDP'));
+  t.deepEqual(await beyond(), [], `before: ${before['sockets']}; now: ${open.join(', ')}; local UDP ports: ${boundUdpPorts().join(', ')}; relays: ${relays.map(({ port }) => port).join(', ')}`);
   t.is(server.kernel.kernel.host.slot('sip').faultsSeen, 0);
 });

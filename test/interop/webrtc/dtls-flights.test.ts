@@ -15,7 +15,8 @@ const LANES = 2;
 const sideBySide = peerTestsSideBySide(LANES);
 
 test.before(async () => {
-  server = await openBrowserServer();
+  // Who loses a flight and its repetitions waits twice as long each time, in all longer than a handshake may usually take.
+  server = await openBrowserServer({ webrtc: { dtlsTimeoutMs: 60_000 } });
   ends.unshift(() => server.kernel.stop());
   await SecondPublisher.start({ teardown: (end) => void ends.unshift(end) }, loadRtpClip(mediaFolder), { url: server.whip('cam') });
   await server.streamIsLive('cam');
