@@ -49,7 +49,7 @@ async function held({ kernel }: CallServer): Promise<Readonly<Record<string, num
     pairs: rtpPairs.size,
     sessions: sessions.list({ protocol: 'sip' }).length,
     streams: media.streams().length,
-    sockets: resources.filter((name) => name.startsWith('UDP')).length,
+    sockets: resources.filter((name) => name === 'UDPWRAP').length,
     connections: resources.filter((name) => name.startsWith('TCPSocket')).length,
   };
 }
