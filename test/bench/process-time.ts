@@ -14,7 +14,7 @@ export function cpuMsOf(pids: readonly number[]): number {
   }, 0);
 }
 
-/** Each as long as a busy neighbour of a virtual machine is seldom shorter. */
+/** Neighbours of a virtual machine are busy for a few of these at a time. */
 const WINDOW_MS = 2000;
 
 /** What a program takes of a core, window by window: the middle one stands for a measured time in which others are busy now and then. */
@@ -27,9 +27,10 @@ export interface CpuShares {
 /** Watches what processes take of a core for that long; at least one window. */
 export async function cpuSharesOf(pids: readonly number[], durationMs: number): Promise<CpuShares> {
   const shares: number[] = [];
-  for (const startMs = performance.now(); shares.length === 0 || performance.now() + WINDOW_MS <= startMs + durationMs; ) {
+  const windows = Math.max(1, Math.floor(durationMs / WINDOW_MS));
+  while (shares.length < windows) {
     const [fromMs, cpuMs] = [performance.now(), cpuMsOf(pids)];
-    await sleep(Math.min(WINDOW_MS, durationMs));
+    await sleep(durationMs / windows);
     shares.push((cpuMsOf(pids) - cpuMs) / (performance.now() - fromMs));
   }
   return { median: percentile(shares), least: Math.min(...shares), most: Math.max(...shares) };

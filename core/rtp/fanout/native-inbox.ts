@@ -83,7 +83,6 @@ export class NativeInbox {
 
   #drain(fd: number): number {
     const take = this.#takers.get(fd);
-    const isMine = (): boolean => this.#takers.get(fd) === take;
     let total = 0;
     for (let call = 0; take !== undefined && call < CALLS_PER_SOCKET_MAX; call++) {
       const count = this.#library.recvmmsg(fd, this.#memory.base + this.#messages, BATCH, LINUX.MSG_DONTWAIT, 0);
@@ -91,7 +90,7 @@ export class NativeInbox {
       for (let slot = 0; slot < count; slot++) {
         const before = this.#removals;
         this.#deliver(slot, take);
-        if (this.#removals !== before && !isMine()) return total;
+        if (this.#removals !== before && this.#takers.get(fd) !== take) return total;
       }
       if (count < BATCH) break;
     }

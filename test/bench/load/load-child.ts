@@ -40,6 +40,7 @@ export class LoadChild {
     return message.answer;
   }
 
+  /** Of its process. */
   get pid(): number {
     return this.#child.pid ?? 0;
   }

@@ -49,7 +49,7 @@ async function held({ kernel }: CallServer): Promise<Readonly<Record<string, num
     pairs: rtpPairs.size,
     sessions: sessions.list({ protocol: 'sip' }).length,
     streams: media.streams().length,
-    sockets: resources.filter((name) => name === 'UDPWRAP').length,
+    sockets: resources.filter((name) => name === 'UDPWrap').length,
     connections: resources.filter((name) => name.startsWith('TCPSocket')).length,
   };
 }
@@ -82,6 +82,7 @@ peerTest(`${CALLS} calls over a link that loses a tenth each way: every one is a
   const server = await startCallServer(t, { media: { codecs: ['pcmu'] }, rtpTimeoutMs: 6000, engine: { port, timing: TIMING } });
   const relays = await Promise.all(PARTS.map((part, index) => startBehindLoss(t, part, 10 * index)));
   const before = await held(server);
+  t.true((before['sockets'] ?? 0) > relays.length, 'sockets are counted at all');
   const ids = PARTS.flatMap(({ scenario, calls }, index) => Array.from({ length: calls }, (_unused, at) => ({ callId: `${scenario}-${at}`, scenario, port: relays[index]!.port })));
   await Promise.all(ids.map(({ callId, port }) => server.call('call.startup', { callId, callee: 'peer', toStream: `of-${callId}`, sipLogin: 'us', sipDomain: '127.0.0.1', sipPort: port })));
   // Each is ended as soon as it is far enough for that.
