@@ -132,10 +132,14 @@ function bindSocket(host: string, where: { readonly address: string; readonly po
   let bound = false;
   const socket = newSocket(host, () => bound);
   return new Promise((resolve, reject) => {
-    socket.once('error', reject);
+    socket.once('error', (error) => {
+      // It has its descriptor all the same.
+      socket.close();
+      reject(error);
+    });
     socket.bind(where, () => {
       bound = true;
-      socket.off('error', reject);
+      socket.removeAllListeners('error');
       resolve(socket);
     });
   });
