@@ -53,6 +53,7 @@ export function parseAudioBody(body: Uint8Array): readonly FlvAudioPacket[] {
 function parseLegacy(cursor: ByteCursor, head: number): FlvAudioPacket {
   const format = FORMATS.get(head >> 4);
   if (format === undefined) throw new ProtocolError(`FLV: sound format ${head >> 4} is not supported`, 0);
+  // Spread last: one shape for all packets, see the rules in docs/PLUGINS.md.
   const common = { type: 'audio', codec: format.codec, trackId: 0, timestampOffsetNs: 0 } as const;
   if (format.codec === 'aac') {
     const packetType = cursor.u8();
