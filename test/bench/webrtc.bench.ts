@@ -48,38 +48,51 @@ function fanoutRows(who: string, viewers: number, { join, measured, cpu, usPerPa
   ];
 }
 
-/** What peers cost by themselves: a publisher that sends nothing, viewers that come in one after another and stay. */
-async function peers(run: WebRtcRun): Promise<BenchRow[]> {
-  const { server, load } = run;
-  const inspector = await run.inspect();
+/** Peers that get no media: they come in one after another and stay. */
+const QUIET = { type: 'join', paceMs: PACE_MS, sampled: 0, pictureTimeoutMs: 0 } as const;
+
+/** A publisher that sends nothing, after a few viewers came and went: code that is loaded once is nobody's cost. */
+async function calmDown(run: WebRtcRun): Promise<void> {
   await publishOne(run);
   await settle(2000);
-  // A few peers first, so that code that is loaded once is not counted as theirs.
-  const idle = { type: 'join', url: run.whep(STREAM), paceMs: PACE_MS, sampled: 0, pictureTimeoutMs: 0 } as const;
-  await load.run({ ...idle, viewers: 10 });
-  await load.run({ type: 'leave', by: 'delete' });
-  await load.run({ type: 'pause', isPaused: true });
+  await run.load.run({ ...QUIET, url: run.whep(STREAM), viewers: 10 });
+  await run.load.run({ type: 'leave', by: 'delete' });
+  await run.load.run({ type: 'pause', isPaused: true });
   await settle(2000);
-  const [memory, resident] = [await inspector.livingMemory(), server.residentBytes()];
+}
+
+/** What peers cost the processor by themselves. Nothing looks into the server: a forced collection throws compiled code away, which peers would pay for. */
+async function peers(run: WebRtcRun): Promise<BenchRow[]> {
+  const { server, load } = run;
+  await calmDown(run);
   const before = server.cpuMs();
   await settle(CALM_MS);
   const idleMsPerMs = (server.cpuMs() - before) / CALM_MS;
   const startedAtMs = performance.now();
   const cpuAtStart = server.cpuMs();
-  const { joined } = await load.run({ ...idle, viewers: IDLE_PEERS });
+  const { joined } = await load.run({ ...QUIET, url: run.whep(STREAM), viewers: IDLE_PEERS });
   const joinCpuMs = server.cpuMs() - cpuAtStart - idleMsPerMs * (performance.now() - startedAtMs);
-  const full = await inspector.livingMemory();
-  const residentFull = server.residentBytes();
+  await settle(COMPILED_MS);
   const idleBefore = server.cpuMs();
   await settle(MEASURE_MS);
   const idleCpuMs = server.cpuMs() - idleBefore;
-  const heap = (full.heapBytes + full.externalBytes - memory.heapBytes - memory.externalBytes) / joined / 1000;
   return [
     { what: 'peer set-up: server CPU', value: joinCpuMs / joined, unit: 'ms' },
-    { what: 'peer: living memory, heap and buffers', value: heap, unit: 'KB' },
-    { what: 'peer: resident memory', value: (residentFull - resident) / joined / 1000, unit: 'KB' },
     { what: `${joined} peers without media: server CPU`, value: (idleCpuMs / MEASURE_MS) * 100, unit: '% of a core' },
     { what: `${joined} peers without media: of that, not the server's own`, value: (idleCpuMs / MEASURE_MS - idleMsPerMs) * 100, unit: '% of a core' },
+  ];
+}
+
+/** What peers cost in memory. */
+async function memory(run: WebRtcRun): Promise<BenchRow[]> {
+  const inspector = await run.inspect();
+  await calmDown(run);
+  const [before, residentBefore] = [await inspector.livingMemory(), run.server.residentBytes()];
+  const { joined } = await run.load.run({ ...QUIET, url: run.whep(STREAM), viewers: IDLE_PEERS });
+  const [full, residentFull] = [await inspector.livingMemory(), run.server.residentBytes()];
+  return [
+    { what: 'peer: living memory, heap and buffers', value: (full.heapBytes + full.externalBytes - before.heapBytes - before.externalBytes) / joined / 1000, unit: 'KB' },
+    { what: 'peer: resident memory', value: (residentFull - residentBefore) / joined / 1000, unit: 'KB' },
   ];
 }
 
@@ -105,6 +118,7 @@ const bench: Bench = {
       ...fanoutRows(`ffi, ${VIEWERS} viewers`, VIEWERS, ffi, pure),
       ...fanoutRows(`ffi, ${CROWD} viewers`, CROWD, crowd, pure),
       ...(await withWebRtc('ffi', peers)),
+      ...(await withWebRtc('ffi', memory)),
       ...(await withWebRtc('ffi', ingest)),
     ];
     return { title: `WebRTC of a 2 Mb/s stream (${ffi.join.profiles.join(', ')}), CPU of the server process`, rows };

@@ -114,7 +114,11 @@ export class Viewer implements RtpViewer {
   get counters(): RtpViewerCounters {
     let packets = 0;
     let octets = 0;
-    for (const line of [...this.#lines.values(), ...this.#parked]) {
+    for (const line of this.#lines.values()) {
+      packets += line.packets;
+      octets += line.octets;
+    }
+    for (const line of this.#parked) {
       packets += line.packets;
       octets += line.octets;
     }

@@ -1,4 +1,5 @@
 import { WcsError } from '../../errors/wcs-error.ts';
+import type { SrtpSession } from '../srtp/key-derivation.ts';
 import type { SrtpKeys } from '../srtp/keys.ts';
 import { SrtpReceiver } from '../srtp/receiver.ts';
 import { u32At } from '../srtp/rtp-header.ts';
@@ -8,6 +9,7 @@ import { cipherWorkspace, type CipherWorkspace, type NativeCipher } from './nati
 import { NativeCm } from './native-cm.ts';
 import { NativeGcm } from './native-gcm.ts';
 import { NativeGcmOpener, OPENED_BYTES_MAX } from './native-gcm-opener.ts';
+import { NativeGcmRtcp, NativeRtcpContexts } from './native-gcm-rtcp.ts';
 import type { NativeLibrary } from './native-library.ts';
 import { NativeMemory } from './native-memory.ts';
 import { NativeSockets, type NativeAddress } from './native-socket.ts';
@@ -32,6 +34,7 @@ export class FfiEngine implements FanoutEngine, GroupHost<FfiSender> {
   /** Whether runs may leave as one message; off where the system has no UDP segmentation offload. */
   readonly segments: boolean;
   readonly #workspace: CipherWorkspace;
+  readonly #rtcp: NativeRtcpContexts;
   /** Where a packet lies while it is opened. */
   readonly #opened: number;
 
@@ -40,6 +43,7 @@ export class FfiEngine implements FanoutEngine, GroupHost<FfiSender> {
     this.segments = segments;
     this.memory = new NativeMemory(library, BURST_BYTES_MAX + Outbox.bytes + OPENED_BYTES_MAX + WORKSPACE_BYTES);
     this.#workspace = cipherWorkspace(this.memory);
+    this.#rtcp = new NativeRtcpContexts(library, this.memory, this.#workspace);
     this.sockets = new NativeSockets(library, this.memory);
     this.udp = new NativeUdpSockets(library, this.sockets);
     this.burst = new PreparedBurst(this.memory.bytes, this.memory.take(BURST_BYTES_MAX));
@@ -57,7 +61,7 @@ export class FfiEngine implements FanoutEngine, GroupHost<FfiSender> {
 
   openReceiver(keys: SrtpKeys, options?: ReceiverOptions): SrtpReceiver {
     if (keys.profile !== 'AEAD_AES_128_GCM') return new SrtpReceiver(keys, options);
-    return new SrtpReceiver(keys, { ...options, openerFor: ({ rtp }) => new NativeGcmOpener(this.library, this.memory, this.#workspace, this.#opened, rtp) });
+    return new SrtpReceiver(keys, { ...options, openerFor: (session) => new NativeGcmOpener(this.#rtcp, this.#opened, session) });
   }
 
   isOwn(sender: RtpSender): sender is FfiSender {
@@ -78,11 +82,17 @@ export class FfiEngine implements FanoutEngine, GroupHost<FfiSender> {
     if (profile === 'AEAD_AES_128_GCM') return new NativeGcm(this.library, this.memory, this.#workspace, keys);
     return new NativeCm(profile, this.library, this.memory, this.#workspace, keys);
   }
+
+  /** For the RTCP of one sender; undefined where node:crypto does that. */
+  openRtcp(profile: PeerSender['profile'], session: SrtpSession | undefined): NativeGcmRtcp | undefined {
+    return profile === 'AEAD_AES_128_GCM' && session !== undefined ? new NativeGcmRtcp(this.#rtcp, session.rtcp) : undefined;
+  }
 }
 
 class FfiSender extends PeerSender implements MessageOwner {
   readonly engine: FfiEngine;
   readonly #cipher: NativeCipher | undefined;
+  readonly #rtcp: NativeGcmRtcp | undefined;
   #address: NativeAddress | undefined;
   /** The descriptor that `#address` was written for. */
   #addressOf: number | undefined;
@@ -93,6 +103,7 @@ class FfiSender extends PeerSender implements MessageOwner {
     this.engine = engine;
     this.#segments = engine.segments;
     this.#cipher = engine.openCipher({ profile: this.profile, keys: this.session?.rtp });
+    this.#rtcp = engine.openRtcp(this.profile, this.session);
   }
 
   override setDestination(destination: Destination): void {
@@ -139,6 +150,24 @@ class FfiSender extends PeerSender implements MessageOwner {
   onSegmentationRefused(): void {
     // The way to this peer may have a shorter MTU, or its interface no checksum offload; others on the same socket keep theirs.
     this.#segments = false;
+  }
+
+  protected override putRtcp(packet: Uint8Array, index: number): void {
+    const address = this.#nativeAddress();
+    const { memory, outbox } = this.engine;
+    const start = outbox.open(address === undefined ? undefined : this.#addressOf);
+    const end = start + this.#protectRtcp(packet, index, start);
+    if (address === undefined) return this.deliver(memory.bytes.slice(start, end));
+    this.#add(address, start, end, 0, 1);
+    this.engine.flush();
+  }
+
+  /** Writes the protected packet to a place and answers its length. */
+  #protectRtcp(packet: Uint8Array, index: number, out: number): number {
+    if (this.#rtcp === undefined) return this.protectRtcp(packet, index, this.engine.memory.bytes.subarray(out));
+    const length = this.#rtcp.protect(packet, index, out);
+    if (length === 0) throw new WcsError('INTERNAL_E_FAULT', 'libcrypto refused to encrypt an RTCP packet.');
+    return length;
   }
 
   #sendRuns(burst: PreparedBurst, ssrc: number, payloadType: number, sequenceOffset: number, address: NativeAddress): void {

@@ -1,8 +1,12 @@
-import { HMAC_BLOCK_BYTES } from '../srtp/hmac-pads.ts';
+import { HMAC_BLOCK_BYTES } from '../srtp/hmac-sha1.ts';
 import type { NativeMemory } from './native-memory.ts';
 
 /** What a cipher may write behind a packet: the tag, or the hash's padding before that. */
 export const SCRATCH_BYTES = 128;
+
+/** @see openssl/evp.h */
+export const EVP_CTRL_AEAD_GET_TAG = 0x10;
+export const EVP_CTRL_AEAD_SET_TAG = 0x11;
 
 const AES_BLOCK_BYTES = 16;
 /** `SHA_CTX`: five words of state, a bit count of two, a block of data, a byte count. @see openssl/sha.h */

@@ -1,4 +1,4 @@
-import { HMAC_BLOCK_BYTES, hmacPads } from '../srtp/hmac-pads.ts';
+import { HMAC_BLOCK_BYTES, hmacPads } from '../srtp/hmac-sha1.ts';
 import type { SrtpSessionKeys } from '../srtp/key-derivation.ts';
 import { SRTP_PROFILE_SIZES, type SrtpProfile } from '../srtp/keys.ts';
 import { putU32 } from '../srtp/rtp-header.ts';

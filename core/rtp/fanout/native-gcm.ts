@@ -1,11 +1,9 @@
 import type { SrtpSessionKeys } from '../srtp/key-derivation.ts';
 import { SRTP_PROFILE_SIZES } from '../srtp/keys.ts';
-import type { CipherWorkspace, NativeCipher } from './native-cipher.ts';
+import { EVP_CTRL_AEAD_GET_TAG, type CipherWorkspace, type NativeCipher } from './native-cipher.ts';
 import { NativeGcmIv } from './native-gcm-iv.ts';
 import type { NativeLibrary, Pointer } from './native-library.ts';
 import type { NativeMemory } from './native-memory.ts';
-
-const EVP_CTRL_AEAD_GET_TAG = 0x10;
 
 /** AEAD_AES_128_GCM by five libcrypto calls a packet. @see RFC 7714 section 8 */
 export class NativeGcm implements NativeCipher {

@@ -8,7 +8,7 @@ import type { PreparedBurst } from './prepared-burst.ts';
 /** Indices are never used twice under a key. @see RFC 3711 section 9.2 */
 const SRTCP_INDEX_MAX = 0x7fff_ffff;
 
-/** What the senders of all tiers share: destination, counters, and RTCP, which is rare enough for node:crypto. */
+/** What the senders of all tiers share: destination, counters, and RTCP by node:crypto. */
 export abstract class PeerSender implements RtpSender {
   readonly counters = { packets: 0, bytes: 0, dropped: 0 };
   readonly profile: SrtpProfile | undefined;
@@ -47,10 +47,7 @@ export abstract class PeerSender implements RtpSender {
       return;
     }
     this.#srtcpIndex++;
-    const out = Buffer.allocUnsafe(packet.length + SRTP_OVERHEAD_BYTES_MAX);
-    const length = this.cipher?.protectRtcp(packet, this.#srtcpIndex, out);
-    if (length === undefined) out.set(packet);
-    this.deliver(out.subarray(0, length ?? packet.length));
+    this.putRtcp(packet, this.#srtcpIndex);
   }
 
   close(): void {
@@ -61,6 +58,19 @@ export abstract class PeerSender implements RtpSender {
 
   protected isClosed(): boolean {
     return this.#closed;
+  }
+
+  /** Protects and sends a packet under an index of its own. */
+  protected putRtcp(packet: Uint8Array, index: number): void {
+    const out = Buffer.allocUnsafe(packet.length + SRTP_OVERHEAD_BYTES_MAX);
+    this.deliver(out.subarray(0, this.protectRtcp(packet, index, out)));
+  }
+
+  /** Writes what goes on the wire for a packet to `out`, by node:crypto, and answers its length. */
+  protected protectRtcp(packet: Uint8Array, index: number, out: Uint8Array): number {
+    if (this.cipher !== undefined) return this.cipher.protectRtcp(packet, index, out);
+    out.set(packet);
+    return packet.length;
   }
 
   /** The cipher by node:crypto, made when first needed; undefined for plain RTP. */

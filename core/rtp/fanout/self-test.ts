@@ -14,9 +14,11 @@ const PROFILES: readonly SrtpProfile[] = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_S
 /** Two equal packets and a shorter one: a run. */
 const PAYLOAD_BYTES = [200, 200, 61] as const;
 const FIRST_SEQUENCE = 0xffff;
+/** Of SSRC 1, with one block of zeros. */
+const RECEIVER_REPORT = Uint8Array.from({ length: 32 }, (_unused, at) => [0x81, 201, 0, 7, 0, 0, 0, 1][at] ?? 0);
 
 /**
- * Sends a run of packets under every profile to a socket of its own and compares what arrives with what node:crypto makes of them.
+ * Sends a run of packets and a report under every profile to a socket of its own and compares what arrives with what node:crypto makes of them.
  *
  * @throws Error when anything differs, doesn't arrive or is refused
  */
@@ -41,6 +43,7 @@ function testProfile(engine: FfiEngine, inbox: Inbox, port: number, profile: Srt
   try {
     group.add(sender, { ssrc: 1, payloadType: 96, sequenceOffset: 0 });
     group.send(burst);
+    sender.sendRtcp(RECEIVER_REPORT);
   } finally {
     group.close();
     sender.close();
@@ -48,14 +51,16 @@ function testProfile(engine: FfiEngine, inbox: Inbox, port: number, profile: Srt
   if (sender.counters.dropped > 0) throw new Error('the system refuses what sendmmsg is given');
   const cipher = createSrtpCipher(profile, deriveSession(keys));
   const receiver = engine.openReceiver(keys);
-  for (const { rtp, sequence } of burst) {
-    const expected = Buffer.alloc(rtp.length + SRTP_OVERHEAD_BYTES_MAX);
-    const length = cipher.protectRtp(rtp, rtpHeaderBytes(rtp), sequence, expected);
+  const check = (plain: Uint8Array, protect: (out: Uint8Array) => number, open: (packet: Uint8Array) => Uint8Array | string): void => {
+    const expected = Buffer.alloc(plain.length + SRTP_OVERHEAD_BYTES_MAX);
+    const length = protect(expected);
     const received = inbox.receive();
     if (!expected.subarray(0, length).equals(received)) throw new Error(`libcrypto and node:crypto differ on ${profile}`);
-    const opened = receiver.unprotectRtp(received);
-    if (typeof opened === 'string' || !Buffer.from(rtp).equals(opened)) throw new Error(`libcrypto does not open ${profile}`);
-  }
+    const opened = open(received);
+    if (typeof opened === 'string' || !Buffer.from(plain).equals(opened)) throw new Error(`libcrypto does not open ${profile}`);
+  };
+  for (const { rtp, sequence } of burst) check(rtp, (out) => cipher.protectRtp(rtp, rtpHeaderBytes(rtp), sequence, out), (packet) => receiver.unprotectRtp(packet));
+  check(RECEIVER_REPORT, (out) => cipher.protectRtcp(RECEIVER_REPORT, sender.srtcpIndex, out), (packet) => receiver.unprotectRtcp(packet));
   receiver.close();
 }
 

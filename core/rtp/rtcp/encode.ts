@@ -8,6 +8,7 @@ const BITMASK_BITS = 16;
 const REMB_MANTISSA_BITS = 18;
 const REMB_EXPONENT_MAX = 63;
 const REMB_MAX_SSRCS = 255;
+const UTF8 = new TextEncoder();
 const CUMULATIVE_LOST_MAX = 0x7f_ffff;
 
 /**
@@ -88,7 +89,7 @@ function putSourceDescription(out: ByteWriter, packet: SourceDescription): Head 
 
 /** A length byte and UTF-8, cut at the last whole character that fits. */
 function putText(out: ByteWriter, text: string): void {
-  let bytes: Uint8Array = new TextEncoder().encode(text);
+  let bytes: Uint8Array = UTF8.encode(text);
   if (bytes.length > TEXT_MAX_BYTES) {
     let end = TEXT_MAX_BYTES;
     while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;

@@ -7,6 +7,7 @@ const VERSION = 2;
 const COUNT_BITS = 0x1f;
 const PADDING_BIT = 0x20;
 const SDES_END = 0;
+const UTF8 = new TextDecoder();
 
 /**
  * Every packet of a compound, or of a reduced-size one (RFC 5506), in order.
@@ -107,5 +108,5 @@ function parseGoodbye(count: number, body: ByteCursor): Goodbye {
 
 /** Text is UTF-8 by RFC 3550 section 6.5; what isn't shows replacement characters. */
 function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+  return UTF8.decode(bytes);
 }

@@ -25,7 +25,7 @@ export interface SrtpCipher {
   rtcpIndex(packet: Uint8Array): number;
 }
 
-/** Opens the RTP packets of one direction; gives back what it holds when it is closed, and opens nothing from then on. */
-export interface RtpOpener extends Pick<SrtpCipher, 'openRtp'> {
-  close(): void;
+/** Opens the packets of one direction; gives back what it holds when it is closed, and opens nothing from then on. */
+export interface SrtpOpener extends Pick<SrtpCipher, 'openRtp' | 'openRtcp' | 'rtcpIndex'> {
+  close?(): void;
 }

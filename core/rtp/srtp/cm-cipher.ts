@@ -1,19 +1,15 @@
-import { createCipheriv, hash, type Cipher } from 'node:crypto';
+import { createCipheriv, type Cipher } from 'node:crypto';
 import type { SrtpCipher } from './cipher.ts';
 import { CmScratch } from './cm-scratch.ts';
-import { HMAC_BLOCK_BYTES, hmacPads } from './hmac-pads.ts';
+import { HmacSha1 } from './hmac-sha1.ts';
 import type { SrtpSession, SrtpSessionKeys } from './key-derivation.ts';
-import { RTCP_CLEAR_BYTES, SRTCP_INDEX_BYTES, SRTP_PROFILE_SIZES, type SrtpProfile } from './keys.ts';
-import { putU32, u32At } from './rtp-header.ts';
+import { RTCP_CLEAR_BYTES, SRTCP_ENCRYPTED_FLAG, SRTCP_INDEX_BYTES, SRTP_PROFILE_SIZES, type SrtpProfile } from './keys.ts';
+import { putU32, RTCP_SSRC_OFFSET, u32At } from './rtp-header.ts';
 
 const AES_BLOCK_BYTES = 16;
-const DIGEST_BYTES = 20;
-const ROC_BYTES = 4;
 const SEQUENCE_SPACE = 0x1_0000;
 const U32 = 0x1_0000_0000;
-const ENCRYPTED_FLAG = 0x8000_0000;
 const RTP_SSRC_OFFSET = 8;
-const RTCP_SSRC_OFFSET = 4;
 const SCRATCH = new CmScratch();
 
 /** AES in counter mode and HMAC-SHA1. @see RFC 3711 section 4 */
@@ -42,7 +38,7 @@ export class CmCipher implements SrtpCipher {
     out.set(packet);
     this.#rtcp.crypt(out, RTCP_CLEAR_BYTES, packet.length, u32At(packet, RTCP_SSRC_OFFSET), index);
     const end = packet.length + SRTCP_INDEX_BYTES;
-    putU32(out, packet.length, (ENCRYPTED_FLAG | index) >>> 0);
+    putU32(out, packet.length, (SRTCP_ENCRYPTED_FLAG | index) >>> 0);
     out.set(this.#rtcp.authenticate(out, end).subarray(0, this.#rtcpTagBytes), end);
     return end + this.#rtcpTagBytes;
   }
@@ -59,12 +55,12 @@ export class CmCipher implements SrtpCipher {
     const tagAt = packet.length - this.#rtcpTagBytes;
     const end = tagAt - SRTCP_INDEX_BYTES;
     if (!isTag(packet, tagAt, this.#rtcp.authenticate(packet, tagAt))) return undefined;
-    if (u32At(packet, end) >= ENCRYPTED_FLAG) this.#rtcp.crypt(packet, RTCP_CLEAR_BYTES, end, u32At(packet, RTCP_SSRC_OFFSET), this.rtcpIndex(packet));
+    if (u32At(packet, end) >= SRTCP_ENCRYPTED_FLAG) this.#rtcp.crypt(packet, RTCP_CLEAR_BYTES, end, u32At(packet, RTCP_SSRC_OFFSET), this.rtcpIndex(packet));
     return packet.subarray(0, end);
   }
 
   rtcpIndex(packet: Uint8Array): number {
-    return u32At(packet, packet.length - this.#rtcpTagBytes - SRTCP_INDEX_BYTES) % ENCRYPTED_FLAG;
+    return u32At(packet, packet.length - this.#rtcpTagBytes - SRTCP_INDEX_BYTES) % SRTCP_ENCRYPTED_FLAG;
   }
 }
 
@@ -79,18 +75,18 @@ function isTag(packet: Uint8Array, tagAt: number, digest: Uint8Array): boolean {
  * Keystream and digest of one session key.
  *
  * Making a cipher object costs several times what it computes on a packet, so one ECB cipher lives as long as the key and encrypts
- * counter blocks; the XOR is done here. For the same reason HMAC is two one-shot hashes behind the padded key, not a `createHmac`.
+ * counter blocks; the XOR is done here.
  */
 class CounterMode {
   readonly #ecb: Cipher;
   readonly #salt: Uint8Array;
-  readonly #pads: { readonly inner: Uint8Array; readonly outer: Uint8Array };
+  readonly #hmac: HmacSha1;
   readonly #iv = new Uint8Array(AES_BLOCK_BYTES);
 
   constructor({ key, salt, authKey }: SrtpSessionKeys) {
     this.#ecb = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
     this.#salt = salt;
-    this.#pads = hmacPads(authKey);
+    this.#hmac = new HmacSha1(authKey);
   }
 
   /** Encrypts or decrypts a part of `bytes` where it is. */
@@ -104,17 +100,7 @@ class CounterMode {
 
   /** HMAC-SHA1 of the first `length` bytes, followed by the roll-over counter for RTP; good until the next call. */
   authenticate(bytes: Uint8Array, length: number, rollOver?: number): Uint8Array {
-    const end = HMAC_BLOCK_BYTES + length;
-    const input = SCRATCH.hashInput(end + ROC_BYTES);
-    input.set(this.#pads.inner);
-    input.set(bytes.subarray(0, length), HMAC_BLOCK_BYTES);
-    if (rollOver !== undefined) putU32(input, end, rollOver);
-    // Text is what a one-shot hash gives fastest; a buffer costs it several hundred nanoseconds.
-    const inner = hash('sha1', input.subarray(0, rollOver === undefined ? end : end + ROC_BYTES), 'hex');
-    input.set(this.#pads.outer);
-    input.write(inner, HMAC_BLOCK_BYTES, 'hex');
-    SCRATCH.digest.write(hash('sha1', input.subarray(0, HMAC_BLOCK_BYTES + DIGEST_BYTES), 'hex'), 'hex');
-    return SCRATCH.digest;
+    return this.#hmac.digest(bytes, length, rollOver);
   }
 
   /** Salt, SSRC from byte 4, 48-bit index from byte 8, XORed; the last two bytes count blocks. @see RFC 3711 section 4.1.1 */

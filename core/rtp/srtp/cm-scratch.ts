@@ -1,12 +1,9 @@
 const AES_BLOCK_BYTES = 16;
-const DIGEST_BYTES = 20;
 const INITIAL_BYTES = 2048;
 
 /** Working memory of counter mode, reused by every call; what it gives is good until the next call. */
 export class CmScratch {
-  readonly digest = Buffer.alloc(DIGEST_BYTES);
   #counters = new Uint8Array(INITIAL_BYTES);
-  #input = Buffer.alloc(INITIAL_BYTES);
   #text = new Uint32Array(INITIAL_BYTES / 4);
   #keystream = new Uint32Array(INITIAL_BYTES / 4);
 
@@ -36,11 +33,5 @@ export class CmScratch {
     new Uint8Array(this.#keystream.buffer).set(keystream);
     for (let word = (length + 3) >> 2; word-- > 0; ) this.#text[word] = (this.#text[word] ?? 0) ^ (this.#keystream[word] ?? 0);
     bytes.set(text, from);
-  }
-
-  /** Room for what a hash is to take. */
-  hashInput(length: number): Buffer {
-    if (this.#input.length < length) this.#input = Buffer.alloc(length);
-    return this.#input;
   }
 }

@@ -3,24 +3,21 @@ import type { RtpPacketList, SrtpCipher } from './cipher.ts';
 import { GCM_TAG_BYTES, GcmWork } from './gcm-work.ts';
 import { ghashTable } from './ghash-table.ts';
 import type { SrtpSession, SrtpSessionKeys } from './key-derivation.ts';
-import { RTCP_CLEAR_BYTES, SRTCP_INDEX_BYTES } from './keys.ts';
-import { putU32, u32At } from './rtp-header.ts';
+import { RTCP_CLEAR_BYTES, SRTCP_ENCRYPTED_FLAG, SRTCP_INDEX_BYTES } from './keys.ts';
+import { putU32, RTCP_SSRC_OFFSET, u32At } from './rtp-header.ts';
 
 const ALGORITHM = 'aes-128-gcm';
 const IV_BYTES = 12;
 const BLOCK_BYTES = 16;
 const RTP_SSRC_OFFSET = 8;
-const RTCP_SSRC_OFFSET = 4;
 const U32 = 0x1_0000_0000;
-/** E: the packet is encrypted, not authenticated only. */
-const ENCRYPTED_FLAG = 0x8000_0000;
 const OPTIONS = { authTagLength: GCM_TAG_BYTES } as const;
 const WORK = new GcmWork();
 
 /** AEAD_AES_128_GCM. RTCP, which is rare, is protected and opened by node:crypto alone. @see RFC 7714 sections 8 and 9 */
 export class GcmCipher implements SrtpCipher {
   readonly #session: SrtpSession;
-  /** Made for the first packet: the native engine protects and opens RTP without it. */
+  /** Made for the first packet: a viewer sends none. */
   #rtpCipher: RtpCipher | undefined;
   readonly #rtcp: SrtpSessionKeys;
   readonly #iv = new Uint8Array(IV_BYTES);
@@ -45,7 +42,7 @@ export class GcmCipher implements SrtpCipher {
   }
 
   protectRtcp(packet: Uint8Array, index: number, out: Uint8Array): number {
-    const word = (ENCRYPTED_FLAG | index) >>> 0;
+    const word = (SRTCP_ENCRYPTED_FLAG | index) >>> 0;
     setIv(this.#iv, this.#rtcp.salt, u32At(packet, RTCP_SSRC_OFFSET), index);
     const cipher = createCipheriv(ALGORITHM, this.#rtcp.key, this.#iv, OPTIONS);
     this.#rtcpAad.set(packet.subarray(0, RTCP_CLEAR_BYTES));
@@ -66,7 +63,7 @@ export class GcmCipher implements SrtpCipher {
   openRtcp(packet: Uint8Array): Uint8Array | undefined {
     const indexAt = packet.length - SRTCP_INDEX_BYTES;
     const end = indexAt - GCM_TAG_BYTES;
-    const isEncrypted = u32At(packet, indexAt) >= ENCRYPTED_FLAG;
+    const isEncrypted = u32At(packet, indexAt) >= SRTCP_ENCRYPTED_FLAG;
     setIv(this.#iv, this.#rtcp.salt, u32At(packet, RTCP_SSRC_OFFSET), this.rtcpIndex(packet));
     // What isn't encrypted is associated data. @see RFC 7714 section 9.3
     const clearBytes = isEncrypted ? RTCP_CLEAR_BYTES : end;
@@ -80,7 +77,7 @@ export class GcmCipher implements SrtpCipher {
   }
 
   rtcpIndex(packet: Uint8Array): number {
-    return u32At(packet, packet.length - SRTCP_INDEX_BYTES) % ENCRYPTED_FLAG;
+    return u32At(packet, packet.length - SRTCP_INDEX_BYTES) % SRTCP_ENCRYPTED_FLAG;
   }
 
   #open(key: Uint8Array, aad: Uint8Array, encrypted: Uint8Array, tag: Uint8Array): Uint8Array | undefined {

@@ -12,6 +12,8 @@ export interface SrtpKeys {
 export const SRTP_KEY_BYTES = 16;
 /** Bytes of the word after an SRTCP packet that holds the E flag and the index. @see RFC 3711 section 3.4 */
 export const SRTCP_INDEX_BYTES = 4;
+/** E, in that word: the packet is encrypted, not authenticated only. */
+export const SRTCP_ENCRYPTED_FLAG = 0x8000_0000;
 /** Bytes of a fixed RTP header, and of the part of an RTCP packet that stays in the clear. */
 export const RTP_FIXED_HEADER_BYTES = 12;
 export const RTCP_CLEAR_BYTES = 8;

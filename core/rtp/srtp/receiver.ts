@@ -1,9 +1,9 @@
-import type { RtpOpener, SrtpCipher } from './cipher.ts';
+import type { SrtpOpener } from './cipher.ts';
 import { createSrtpCipher } from './create-cipher.ts';
 import { deriveSession, type SrtpSession } from './key-derivation.ts';
 import { RTCP_CLEAR_BYTES, SRTCP_INDEX_BYTES, SRTP_PROFILE_SIZES, type SrtpKeys, type SrtpProfileSizes } from './keys.ts';
 import { ReplayWindow, type ReplayWindowState } from './replay-window.ts';
-import { rtpHeaderBytes, u32At } from './rtp-header.ts';
+import { RTCP_SSRC_OFFSET, rtpHeaderBytes, u32At } from './rtp-header.ts';
 
 /** Synchronisation sources that one peer may send, each for RTP and RTCP. */
 export const SRTP_SOURCES_MAX = 64;
@@ -11,7 +11,6 @@ export const SRTP_SOURCES_MAX = 64;
 const SEQUENCE_SPACE = 0x1_0000;
 const HALF_SEQUENCE_SPACE = 0x8000;
 const RTP_SSRC_OFFSET = 8;
-const RTCP_SSRC_OFFSET = 4;
 
 /** Why a packet wasn't opened. `tooShort`: it ends before its header or tag does; `tooManySources`: see `SRTP_SOURCES_MAX`. */
 export type SrtpRefusal = 'tooShort' | 'authFailed' | 'replayed' | 'tooManySources';
@@ -41,16 +40,15 @@ export interface SrtpReceiverState {
 export interface SrtpReceiverOptions {
   /** A receiver to go on with. */
   readonly state?: SrtpReceiverState | undefined;
-  /** Opens RTP in place of node:crypto. */
-  readonly openerFor?: (session: SrtpSession) => RtpOpener | undefined;
+  /** Opens packets in place of node:crypto. */
+  readonly openerFor?: (session: SrtpSession) => SrtpOpener;
   /** Told once that the receiver is closed. */
   readonly onClose?: (() => void) | undefined;
 }
 
 /** Opens the SRTP and SRTCP packets of one peer: authentication, replay protection, roll-over counters. Nothing that a peer sends makes it throw. */
 export class SrtpReceiver {
-  readonly #cipher: SrtpCipher;
-  readonly #opener: RtpOpener | undefined;
+  readonly #opener: SrtpOpener;
   #onClose: (() => void) | undefined;
   readonly #sizes: SrtpProfileSizes;
   readonly #rtp: Map<number, ReplayWindow>;
@@ -63,8 +61,7 @@ export class SrtpReceiver {
    */
   constructor(keys: SrtpKeys, { state, openerFor, onClose }: SrtpReceiverOptions = {}) {
     const session = deriveSession(keys);
-    this.#cipher = createSrtpCipher(keys.profile, session);
-    this.#opener = openerFor?.(session);
+    this.#opener = openerFor?.(session) ?? createSrtpCipher(keys.profile, session);
     this.#sizes = SRTP_PROFILE_SIZES[keys.profile];
     this.#rtp = windowsOf(state?.rtp ?? []);
     this.#rtcp = windowsOf(state?.rtcp ?? []);
@@ -85,12 +82,11 @@ export class SrtpReceiver {
     const window = known ?? new ReplayWindow();
     let index = estimateIndex(sequence, window.highest);
     if (!window.isNew(index)) return this.#refuse('replayed');
-    const opener = this.#opener ?? this.#cipher;
-    let plain = opener.openRtp(packet, headerBytes, index);
+    let plain = this.#opener.openRtp(packet, headerBytes, index);
     if (plain === undefined && known === undefined && sequence < HALF_SEQUENCE_SPACE) {
       // What went before the first wrap may have been lost on the way.
       index += SEQUENCE_SPACE;
-      plain = opener.openRtp(packet, headerBytes, index);
+      plain = this.#opener.openRtp(packet, headerBytes, index);
     }
     if (plain === undefined) return this.#refuse('authFailed');
     if (known === undefined && !remember(this.#rtp, ssrc, window)) return this.#refuse('tooManySources');
@@ -103,11 +99,11 @@ export class SrtpReceiver {
   unprotectRtcp(packet: Uint8Array): Uint8Array | SrtpRefusal {
     if (packet.length < RTCP_CLEAR_BYTES + this.#sizes.rtcpTagBytes + SRTCP_INDEX_BYTES) return this.#refuse('tooShort');
     const ssrc = u32At(packet, RTCP_SSRC_OFFSET);
-    const index = this.#cipher.rtcpIndex(packet);
+    const index = this.#opener.rtcpIndex(packet);
     const known = this.#rtcp.get(ssrc);
     const window = known ?? new ReplayWindow();
     if (!window.isNew(index)) return this.#refuse('replayed');
-    const plain = this.#cipher.openRtcp(packet);
+    const plain = this.#opener.openRtcp(packet);
     if (plain === undefined) return this.#refuse('authFailed');
     if (known === undefined && !remember(this.#rtcp, ssrc, window)) return this.#refuse('tooManySources');
     window.accept(index);
@@ -115,9 +111,9 @@ export class SrtpReceiver {
     return plain;
   }
 
-  /** Gives back what it holds; RTP is refused from now on where that was needed to open it. */
+  /** Gives back what it holds; what that was needed for is refused from now on. */
   close(): void {
-    this.#opener?.close();
+    this.#opener.close?.();
     this.#onClose?.();
     this.#onClose = undefined;
   }

@@ -4,6 +4,9 @@ const CSRC_BYTES = 4;
 const EXTENSION_HEAD_BYTES = 4;
 const EXTENSION_FLAG = 0x10;
 
+/** Where an RTCP packet names its sender. */
+export const RTCP_SSRC_OFFSET = 4;
+
 /** Bytes of an RTP header with its CSRCs and extension, which SRTP leaves in the clear; -1 where the packet is shorter than that. @see RFC 3550 section 5.1 */
 export function rtpHeaderBytes(packet: Uint8Array): number {
   if (packet.length < RTP_FIXED_HEADER_BYTES) return -1;

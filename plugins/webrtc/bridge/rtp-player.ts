@@ -27,6 +27,8 @@ export class RtpPlayer implements Player {
   readonly #request: PlayRequest;
   readonly #viewer: RtpViewer;
   readonly #choice: LayerChoice;
+  /** Of pictures and of their repetitions. */
+  readonly #videoSsrcs: ReadonlySet<number>;
   /** Video tracks that the viewer may have, and the one of them that is sent or waited for. */
   #offered: readonly TrackDescriptor[] = [];
   #videoId: string | undefined;
@@ -46,6 +48,8 @@ export class RtpPlayer implements Player {
   constructor(ctx: PluginContext, request: PlayRequest, state?: RtpPlayerState) {
     const { stream, session, sender, media, sink } = request;
     this.#request = request;
+    const video = media.filter(({ kind }) => kind === 'video').map((section) => request.sourceOf(section));
+    this.#videoSsrcs = new Set(video.flatMap((source) => [source?.ssrc, source?.rtxSsrc]).filter((ssrc) => ssrc !== undefined));
     this.#choice = new LayerChoice(request.wish, state?.choice);
     this.#videoId = state?.videoId;
     this.#size = state?.size;
@@ -81,12 +85,12 @@ export class RtpPlayer implements Player {
   /** Looks for the best layer and, where anything was sent in the last second, sends the reports that are due. @see RFC 3550 section 6.4 */
   tick(nowMs: number): void {
     this.#chooseLayer(nowMs);
-    const reports = this.#viewer.reports(nowMs);
-    const packets = reports.reduce((sum, { packetCount }) => sum + packetCount, 0);
+    const { packets } = this.#viewer.counters;
     if (packets === this.#countedPackets) return;
     this.#countedPackets = packets;
+    const reports = this.#viewer.reports(nowMs);
     this.#noteVideo(reports);
-    if (nowMs < this.#reportDueMs) return;
+    if (reports.length === 0 || nowMs < this.#reportDueMs) return;
     this.#reportsSent++;
     if (this.#reportsSent >= QUICK_REPORTS) this.#reportDueMs = nowMs + REPORT_MS;
     const ntp = ntpOfUnixMs(Date.now());
@@ -105,9 +109,8 @@ export class RtpPlayer implements Player {
   }
 
   #noteVideo(reports: readonly { readonly ssrc: number; readonly octetCount: number }[]): void {
-    const sources = this.#request.media.filter(({ kind }) => kind === 'video').map((media) => this.#request.sourceOf(media));
-    const ssrcs = sources.flatMap((source) => (source === undefined ? [] : [source.ssrc, source.rtxSsrc]));
-    const sent = reports.filter(({ ssrc }) => ssrcs.includes(ssrc)).reduce((sum, { octetCount }) => sum + octetCount, 0);
+    let sent = 0;
+    for (const { ssrc, octetCount } of reports) if (this.#videoSsrcs.has(ssrc)) sent += octetCount;
     // A line that waits for its key frame reports nothing.
     const { sent: before, told } = this.#videoOctets;
     this.#videoOctets = { sent: Math.max(sent, before), told };

@@ -7,6 +7,7 @@ import { newIceCredentials, type CheckedPeer } from '../session/ice-lite.ts';
 import type { IceAgreement, PeerState } from '../session/peer-state.ts';
 import { SeenChecks } from '../session/seen-checks.ts';
 import type { Candidate, LocalTransport, PeerTransport, RemoteAddress, RemoteTransport, TransportEnd, TransportEvents, TransportFailure } from './peer-transport.ts';
+import { integrityKey } from '../wire/stun.ts';
 import { SecureFlow, type RtpEnds } from './secure-flow.ts';
 import type { Drops } from './transport-drops.ts';
 import type { FlowPeer, TransportFlow } from './transport-flow.ts';
@@ -282,7 +283,7 @@ export class TransportPeer implements PeerTransport, FlowPeer {
 
   #setUfrag(agreement: IceAgreement | undefined, known: boolean): void {
     if (agreement === undefined) return;
-    this.#host.setUfrag(agreement.credentials.ufrag, known ? { peer: this, ...agreement } : undefined);
+    this.#host.setUfrag(agreement.credentials.ufrag, known ? { peer: this, credentials: agreement.credentials, remoteUfrag: agreement.remoteUfrag, key: integrityKey(agreement.credentials.pwd) } : undefined);
   }
 
   #end(end: TransportEnd): void {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { HmacSha1 } from 'wcs-core/rtp/srtp/hmac-sha1';
 import { attributeOf, hasIntegrity, parseStun, STUN_ATTRIBUTE, STUN_BINDING, STUN_USERNAME_MAX_BYTES, unknownRequired, type StunMessage } from '../wire/stun.ts';
 import { errorCode, unknownAttributes, writeStun, xorMappedAddress, type StunErrorCode } from '../wire/stun-write.ts';
 import type { IceCredentials } from './peer-state.ts';
@@ -13,6 +14,8 @@ export interface CheckedPeer<P> {
   readonly credentials: IceCredentials;
   /** Of the peer's description, when it has been seen. */
   readonly remoteUfrag: string | undefined;
+  /** Of our password. */
+  readonly key: HmacSha1;
 }
 
 /** Why a STUN message leads to nothing, for counting. */
@@ -43,22 +46,22 @@ export function judgeCheck<P>(datagram: Buffer, from: { readonly address: string
   if (message.class !== 'request' || message.method !== STUN_BINDING) return { type: 'refused', cause: 'notRequest' };
   const username = attributeOf(message, STUN_ATTRIBUTE.username);
   if (username === undefined || message.integrityOffset === undefined) return refusal(message, 'noCredentials', 400);
-  if (username.length > STUN_USERNAME_MAX_BYTES) return refusal(message, 'unknownUfrag', 401);
-  const [ufrag = '', remoteUfrag = ''] = username.toString('utf8').split(':', 2);
+  if (username.end - username.start > STUN_USERNAME_MAX_BYTES) return refusal(message, 'unknownUfrag', 401);
+  const [ufrag = '', remoteUfrag = ''] = datagram.toString('utf8', username.start, username.end).split(':', 2);
   const checked = find(ufrag);
   if (checked === undefined || (checked.remoteUfrag !== undefined && checked.remoteUfrag !== remoteUfrag)) return refusal(message, 'unknownUfrag', 401);
-  const { pwd } = checked.credentials;
-  if (!hasIntegrity(datagram, message, pwd)) return refusal(message, 'wrongIntegrity', 401);
-  if (unknownRequired(message).length > 0) return refusal(message, 'unknownAttribute', 420, pwd);
-  if (attributeOf(message, STUN_ATTRIBUTE.iceControlled) !== undefined) return refusal(message, 'roleConflict', 487, pwd);
+  const { key } = checked;
+  if (!hasIntegrity(message, key)) return refusal(message, 'wrongIntegrity', 401);
+  if (unknownRequired(message).length > 0) return refusal(message, 'unknownAttribute', 420, key);
+  if (attributeOf(message, STUN_ATTRIBUTE.iceControlled) !== undefined) return refusal(message, 'roleConflict', 487, key);
   const { transactionId } = message;
-  const response = writeStun({ class: 'success', transactionId, attributes: [xorMappedAddress(from.address, from.port, transactionId)], password: pwd });
+  const response = writeStun({ class: 'success', transactionId, attributes: [xorMappedAddress(from.address, from.port, transactionId)], key });
   return { type: 'valid', checked, transactionId, nominated: attributeOf(message, STUN_ATTRIBUTE.useCandidate) !== undefined, response };
 }
 
-function refusal<P>(message: StunMessage, cause: CheckRefusal, code: StunErrorCode, password?: string): CheckOutcome<P> {
+function refusal<P>(message: StunMessage, cause: CheckRefusal, code: StunErrorCode, key?: HmacSha1): CheckOutcome<P> {
   const attributes = [errorCode(code), ...(code === 420 ? [unknownAttributes(unknownRequired(message))] : [])];
-  return { type: 'refused', cause, response: writeStun({ class: 'error', transactionId: message.transactionId, attributes, password }) };
+  return { type: 'refused', cause, response: writeStun({ class: 'error', transactionId: message.transactionId, attributes, key }) };
 }
 
 /** Letters, digits, `+` and `/` are the characters of ICE; Base64 without padding has no others. @see RFC 8839 section 5.4 */

@@ -1,6 +1,9 @@
 import { ProtocolError } from 'wcs-core';
 
+const IPV4_BYTES = 4;
 const IPV6_GROUPS = 8;
+const DOT = 0x2e;
+const ZERO = 0x30;
 
 /**
  * The bytes of a numeric address in network order, 4 or 16 of them; a zone (`%eth0`) is left out.
@@ -9,16 +12,36 @@ const IPV6_GROUPS = 8;
  * @see RFC 4291 section 2.2
  */
 export function ipToBytes(text: string): Uint8Array {
-  const address = text.replace(/%.*$/, '');
+  const zone = text.indexOf('%');
+  const address = zone < 0 ? text : text.slice(0, zone);
   const bytes = address.includes(':') ? ipv6Bytes(address) : ipv4Bytes(address);
   if (bytes === undefined) throw new ProtocolError(`${JSON.stringify(text)} is no numeric IP address.`);
   return bytes;
 }
 
+/** Without expressions and parts: every connectivity check of every peer comes by. */
 function ipv4Bytes(text: string): Uint8Array | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 0xff)) return undefined;
-  return Uint8Array.from(parts, Number);
+  const bytes = new Uint8Array(IPV4_BYTES);
+  let index = 0;
+  let digits = 0;
+  let value = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === DOT) {
+      if (digits === 0 || index === IPV4_BYTES - 1) return undefined;
+      bytes[index++] = value;
+      digits = 0;
+      value = 0;
+      continue;
+    }
+    const digit = code - ZERO;
+    if (digit < 0 || digit > 9 || ++digits > 3) return undefined;
+    value = value * 10 + digit;
+    if (value > 0xff) return undefined;
+  }
+  if (digits === 0 || index !== IPV4_BYTES - 1) return undefined;
+  bytes[index] = value;
+  return bytes;
 }
 
 function ipv6Bytes(text: string): Uint8Array | undefined {

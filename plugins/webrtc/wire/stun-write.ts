@@ -1,5 +1,6 @@
+import type { HmacSha1 } from 'wcs-core/rtp/srtp/hmac-sha1';
 import {
-  STUN_ATTRIBUTE, STUN_BINDING, STUN_HEADER_BYTES, STUN_INTEGRITY_BYTES, STUN_MAGIC_COOKIE, stunFingerprint, stunIntegrity, type StunAttribute, type StunClass,
+  STUN_ATTRIBUTE, STUN_BINDING, STUN_HEADER_BYTES, STUN_INTEGRITY_BYTES, STUN_MAGIC_COOKIE, stunFingerprint, stunIntegrity, type StunClass,
 } from './stun.ts';
 import { ipToBytes } from './ip-bytes.ts';
 
@@ -14,13 +15,19 @@ export const STUN_ERRORS = {
 /** Status of an error response. */
 export type StunErrorCode = keyof typeof STUN_ERRORS;
 
+/** An attribute to be written. */
+export interface StunValue {
+  readonly type: number;
+  readonly value: Uint8Array;
+}
+
 /** What a message is written from. */
 export interface StunOutline {
   readonly class: StunClass;
   readonly transactionId: Uint8Array;
-  readonly attributes: readonly { readonly type: number; readonly value: Uint8Array }[];
+  readonly attributes: readonly StunValue[];
   /** Adds MESSAGE-INTEGRITY. */
-  readonly password?: string | undefined;
+  readonly key?: HmacSha1 | undefined;
 }
 
 const CLASS_BITS: Readonly<Record<StunClass, number>> = { request: 0x0000, indication: 0x0010, success: 0x0100, error: 0x0110 };
@@ -30,43 +37,43 @@ const FAMILY_IPV4 = 1;
 const FAMILY_IPV6 = 2;
 
 /** Writes a Binding message with FINGERPRINT. @see RFC 8489 section 5 */
-export function writeStun({ class: kind, transactionId, attributes, password }: StunOutline): Buffer {
-  const plainBytes = attributes.reduce((sum, { value }) => sum + 4 + padded(value.byteLength), STUN_HEADER_BYTES);
-  const integrityBytes = password === undefined ? 0 : 4 + STUN_INTEGRITY_BYTES;
-  const message = Buffer.alloc(plainBytes + integrityBytes + FINGERPRINT_ATTRIBUTE_BYTES);
+export function writeStun({ class: kind, transactionId, attributes, key }: StunOutline): Buffer {
+  let plainBytes = STUN_HEADER_BYTES;
+  for (const { value } of attributes) plainBytes += 4 + padded(value.byteLength);
+  const integrityBytes = key === undefined ? 0 : 4 + STUN_INTEGRITY_BYTES;
+  const message = Buffer.allocUnsafe(plainBytes + integrityBytes + FINGERPRINT_ATTRIBUTE_BYTES).fill(0);
   message.writeUInt16BE(STUN_BINDING | CLASS_BITS[kind], 0);
   message.writeUInt16BE(message.length - STUN_HEADER_BYTES, 2);
   message.writeUInt32BE(STUN_MAGIC_COOKIE, 4);
   message.set(transactionId, 8);
   let offset = STUN_HEADER_BYTES;
   for (const { type, value } of attributes) offset = writeAttribute(message, offset, type, value);
-  if (password !== undefined) offset = writeAttribute(message, offset, STUN_ATTRIBUTE.messageIntegrity, stunIntegrity(message, offset, password));
-  const fingerprint = Buffer.alloc(4);
-  fingerprint.writeUInt32BE(stunFingerprint(message, offset));
-  writeAttribute(message, offset, STUN_ATTRIBUTE.fingerprint, fingerprint);
+  if (key !== undefined) offset = writeAttribute(message, offset, STUN_ATTRIBUTE.messageIntegrity, stunIntegrity(message, offset, key));
+  message.writeUInt16BE(STUN_ATTRIBUTE.fingerprint, offset);
+  message.writeUInt16BE(FINGERPRINT_ATTRIBUTE_BYTES - 4, offset + 2);
+  message.writeUInt32BE(stunFingerprint(message, offset), offset + 4);
   return message;
 }
 
 /** XOR-MAPPED-ADDRESS: the address that a request came from. @see RFC 8489 section 14.2 */
-export function xorMappedAddress(address: string, port: number, transactionId: Uint8Array): StunAttribute {
+export function xorMappedAddress(address: string, port: number, transactionId: Uint8Array): StunValue {
   const ip = ipToBytes(address);
-  const value = Buffer.alloc(4 + ip.byteLength);
+  const value = Buffer.allocUnsafe(4 + ip.byteLength);
+  value[0] = 0;
   value[1] = ip.byteLength === 4 ? FAMILY_IPV4 : FAMILY_IPV6;
   value.writeUInt16BE(port ^ (STUN_MAGIC_COOKIE >>> 16), 2);
-  const mask = Buffer.alloc(4 + transactionId.byteLength);
-  mask.writeUInt32BE(STUN_MAGIC_COOKIE, 0);
-  mask.set(transactionId, 4);
-  for (const [index, byte] of ip.entries()) value[4 + index] = byte ^ (mask[index] ?? 0);
+  // The mask is the magic cookie, followed by the transaction id.
+  for (let at = 0; at < ip.length; at++) value[4 + at] = (ip[at] ?? 0) ^ (at < 4 ? STUN_MAGIC_COOKIE >>> (24 - 8 * at) : (transactionId[at - 4] ?? 0));
   return { type: STUN_ATTRIBUTE.xorMappedAddress, value };
 }
 
 /** ERROR-CODE with the registered reason. @see RFC 8489 section 14.8 */
-export function errorCode(code: StunErrorCode): StunAttribute {
+export function errorCode(code: StunErrorCode): StunValue {
   return { type: STUN_ATTRIBUTE.errorCode, value: Buffer.from([0, 0, Math.floor(code / 100), code % 100, ...Buffer.from(STUN_ERRORS[code])]) };
 }
 
 /** UNKNOWN-ATTRIBUTES. @see RFC 8489 section 14.9 */
-export function unknownAttributes(types: readonly number[]): StunAttribute {
+export function unknownAttributes(types: readonly number[]): StunValue {
   return { type: STUN_ATTRIBUTE.unknownAttributes, value: Buffer.from(types.flatMap((type) => [type >> 8, type & 0xff])) };
 }
 
@@ -78,5 +85,5 @@ function writeAttribute(message: Buffer, offset: number, type: number, value: Ui
 }
 
 function padded(length: number): number {
-  return Math.ceil(length / 4) * 4;
+  return length + (-length & 3);
 }

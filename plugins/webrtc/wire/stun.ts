@@ -1,6 +1,7 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { ProtocolError } from 'wcs-core';
+import { HmacSha1 } from 'wcs-core/rtp/srtp/hmac-sha1';
 
 /** Attributes that connectivity checks use. @see RFC 8489 section 18.3, RFC 8445 section 16.1 */
 export const STUN_ATTRIBUTE = {
@@ -36,20 +37,23 @@ export const STUN_INTEGRITY_BYTES = 20;
 export const STUN_FINGERPRINT_XOR = 0x5354554e;
 /** Types from here on may be ignored by who doesn't know them. @see RFC 8489 section 14 */
 const COMPREHENSION_OPTIONAL = 0x8000;
+const LENGTH_OFFSET = 2;
 
 /** @see RFC 8489 section 5 */
 export type StunClass = 'request' | 'indication' | 'success' | 'error';
 
 const CLASSES: readonly StunClass[] = ['request', 'indication', 'success', 'error'];
 
-/** One attribute as it came, without padding. */
+/** Where in its datagram an attribute's value is, without padding; most are never looked at. */
 export interface StunAttribute {
   readonly type: number;
-  readonly value: Buffer;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** A well-formed STUN message; its FINGERPRINT is right if it has one, its MESSAGE-INTEGRITY is not yet checked. */
 export interface StunMessage {
+  readonly datagram: Buffer;
   readonly class: StunClass;
   readonly method: number;
   readonly transactionId: Buffer;
@@ -76,20 +80,21 @@ export function parseStun(datagram: Buffer): StunMessage {
   if (size < STUN_HEADER_BYTES || size > STUN_MESSAGE_MAX_BYTES) throw new ProtocolError(`A STUN message of ${size} bytes.`);
   const type = datagram.readUInt16BE(0);
   if (type > 0x3fff || datagram.readUInt32BE(4) !== STUN_MAGIC_COOKIE) throw new ProtocolError('No STUN message: first bits or magic cookie are wrong.', 0);
-  if (datagram.readUInt16BE(2) !== size - STUN_HEADER_BYTES || size % 4 !== 0) throw new ProtocolError('The STUN message length is wrong.', 2);
+  if (datagram.readUInt16BE(LENGTH_OFFSET) !== size - STUN_HEADER_BYTES || size % 4 !== 0) throw new ProtocolError('The STUN message length is wrong.', 2);
   const attributes: StunAttribute[] = [];
   let integrityOffset: number | undefined;
   for (let offset = STUN_HEADER_BYTES; offset < size; ) {
     const attribute = attributeAt(datagram, offset);
-    if (attribute.type === STUN_ATTRIBUTE.fingerprint) checkFingerprint(datagram, offset, attribute.value);
+    if (attribute.type === STUN_ATTRIBUTE.fingerprint) checkFingerprint(datagram, attribute);
     else if (integrityOffset === undefined) {
-      if (attribute.type === STUN_ATTRIBUTE.messageIntegrity) integrityOffset = integrityAt(offset, attribute.value);
+      if (attribute.type === STUN_ATTRIBUTE.messageIntegrity) integrityOffset = integrityAt(offset, attribute);
       else attributes.push(attribute);
     }
     if (attributes.length > STUN_ATTRIBUTES_MAX) throw new ProtocolError('Too many STUN attributes.', offset);
-    offset += 4 + Math.ceil(attribute.value.length / 4) * 4;
+    offset = attribute.end + (-attribute.end & 3);
   }
   return {
+    datagram,
     class: CLASSES[((type & 0x0100) >> 7) | ((type & 0x0010) >> 4)] ?? 'request',
     method: ((type & 0x3e00) >> 2) | ((type & 0x00e0) >> 1) | (type & 0x000f),
     transactionId: datagram.subarray(8, STUN_HEADER_BYTES),
@@ -98,18 +103,24 @@ export function parseStun(datagram: Buffer): StunMessage {
   };
 }
 
-/** Compares MESSAGE-INTEGRITY in constant time; false without one. @see RFC 8489 section 14.5 */
-export function hasIntegrity(datagram: Buffer, message: StunMessage, password: string): boolean {
-  const offset = message.integrityOffset;
-  if (offset === undefined) return false;
-  return timingSafeEqual(stunIntegrity(datagram, offset, password), datagram.subarray(offset + 4, offset + 4 + STUN_INTEGRITY_BYTES));
+/** The key of MESSAGE-INTEGRITY for a short-term credential. @see RFC 8489 section 9.1.1 */
+export function integrityKey(password: string): HmacSha1 {
+  return new HmacSha1(Buffer.from(password));
 }
 
-/** HMAC-SHA1 over the message before `offset`, with the length field as if MESSAGE-INTEGRITY were its end. */
-export function stunIntegrity(message: Buffer, offset: number, password: string): Buffer {
-  const header = Buffer.from(message.subarray(0, 4));
-  header.writeUInt16BE(offset - STUN_HEADER_BYTES + 4 + STUN_INTEGRITY_BYTES, 2);
-  return createHmac('sha1', password).update(header).update(message.subarray(4, offset)).digest();
+/** Compares MESSAGE-INTEGRITY in constant time; false without one. @see RFC 8489 section 14.5 */
+export function hasIntegrity({ datagram, integrityOffset: offset }: StunMessage, key: HmacSha1): boolean {
+  if (offset === undefined) return false;
+  return timingSafeEqual(stunIntegrity(datagram, offset, key), datagram.subarray(offset + 4, offset + 4 + STUN_INTEGRITY_BYTES));
+}
+
+/** HMAC-SHA1 over the message before `offset`, with the length field as if MESSAGE-INTEGRITY were its end; good until the next call. */
+export function stunIntegrity(message: Buffer, offset: number, key: HmacSha1): Uint8Array {
+  const length = message.readUInt16BE(LENGTH_OFFSET);
+  message.writeUInt16BE(offset - STUN_HEADER_BYTES + 4 + STUN_INTEGRITY_BYTES, LENGTH_OFFSET);
+  const digest = key.digest(message, offset);
+  message.writeUInt16BE(length, LENGTH_OFFSET);
+  return digest;
 }
 
 /** CRC-32 over the message before `offset`, whose length field already counts FINGERPRINT. @see RFC 8489 section 14.7 */
@@ -117,14 +128,23 @@ export function stunFingerprint(message: Buffer, offset: number): number {
   return (crc32(message.subarray(0, offset)) ^ STUN_FINGERPRINT_XOR) >>> 0;
 }
 
+/** The first attribute of a type. */
+export function attributeOf({ attributes }: StunMessage, type: number): StunAttribute | undefined {
+  for (const attribute of attributes) if (attribute.type === type) return attribute;
+  return undefined;
+}
+
 /** The value of the first attribute of a type. */
-export function attributeOf(message: StunMessage, type: number): Buffer | undefined {
-  return message.attributes.find((attribute) => attribute.type === type)?.value;
+export function valueOf(message: StunMessage, type: number): Buffer | undefined {
+  const attribute = attributeOf(message, type);
+  return attribute === undefined ? undefined : message.datagram.subarray(attribute.start, attribute.end);
 }
 
 /** Types that we must not ignore and don't know. @see RFC 8489 section 14 */
-export function unknownRequired(message: StunMessage): number[] {
-  return message.attributes.map(({ type }) => type).filter((type) => type < COMPREHENSION_OPTIONAL && !KNOWN_TYPES.has(type));
+export function unknownRequired({ attributes }: StunMessage): number[] {
+  const unknown: number[] = [];
+  for (const { type } of attributes) if (type < COMPREHENSION_OPTIONAL && !KNOWN_TYPES.has(type)) unknown.push(type);
+  return unknown;
 }
 
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(STUN_ATTRIBUTE));
@@ -132,16 +152,16 @@ const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(STUN_ATTRIBUTE));
 function attributeAt(datagram: Buffer, offset: number): StunAttribute {
   // The size is a multiple of 4, and so is every offset: the four bytes are there.
   const length = datagram.readUInt16BE(offset + 2);
-  if (offset + 4 + Math.ceil(length / 4) * 4 > datagram.length) throw new ProtocolError('A STUN attribute reaches beyond its message.', offset);
-  return { type: datagram.readUInt16BE(offset), value: datagram.subarray(offset + 4, offset + 4 + length) };
+  if (offset + 4 + length + (-length & 3) > datagram.length) throw new ProtocolError('A STUN attribute reaches beyond its message.', offset);
+  return { type: datagram.readUInt16BE(offset), start: offset + 4, end: offset + 4 + length };
 }
 
-function integrityAt(offset: number, value: Buffer): number {
-  if (value.length !== STUN_INTEGRITY_BYTES) throw new ProtocolError('MESSAGE-INTEGRITY is not 20 bytes long.', offset);
+function integrityAt(offset: number, { start, end }: StunAttribute): number {
+  if (end - start !== STUN_INTEGRITY_BYTES) throw new ProtocolError('MESSAGE-INTEGRITY is not 20 bytes long.', offset);
   return offset;
 }
 
-function checkFingerprint(datagram: Buffer, offset: number, value: Buffer): void {
-  const isLast = offset + 8 === datagram.length;
-  if (value.length !== 4 || !isLast || value.readUInt32BE(0) !== stunFingerprint(datagram, offset)) throw new ProtocolError('The STUN FINGERPRINT is wrong.', offset);
+function checkFingerprint(datagram: Buffer, { start, end }: StunAttribute): void {
+  const offset = start - 4;
+  if (end - start !== 4 || end !== datagram.length || datagram.readUInt32BE(start) !== stunFingerprint(datagram, offset)) throw new ProtocolError('The STUN FINGERPRINT is wrong.', offset);
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { UdpLease } from '../../../core/net/udp-listener.ts';
 import { DTLS_CONTENT } from '../../../core/rtp/dtls/record.ts';
 import { STUN_ATTRIBUTE } from '../../../plugins/webrtc/wire/stun.ts';
+import { integrityKey } from '../../../plugins/webrtc/wire/stun.ts';
 import { writeStun } from '../../../plugins/webrtc/wire/stun-write.ts';
 import { TestDtlsClient, clientCertificate, plainRecord } from '../../support/webrtc/dtls-client.ts';
 import { createPeer, openHub } from '../../support/webrtc/hub.ts';
@@ -49,7 +50,7 @@ test('no datagram throws out of the handler, ends a connected peer, or moves it'
   await until(() => transport.state === 'connected', 'connected');
   await peer.checked({ nominate: true });
   const user = { type: STUN_ATTRIBUTE.username, value: Buffer.from(`${transport.local.ufrag}:peer`) };
-  honest.push(writeStun({ class: 'request', transactionId: Buffer.alloc(12), attributes: [user], password: 'guessed' }));
+  honest.push(writeStun({ class: 'request', transactionId: Buffer.alloc(12), attributes: [user], key: integrityKey('guessed') }));
 
   let thrown: unknown;
   const known = { address: '127.0.0.1', port: wire.port, family: 'IPv4' as const };

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ProtocolError } from '../../../core/errors/wcs-error.ts';
-import { attributeOf, hasIntegrity, parseStun, STUN_ATTRIBUTE } from '../../../plugins/webrtc/wire/stun.ts';
+import { hasIntegrity, integrityKey, parseStun, STUN_ATTRIBUTE, valueOf } from '../../../plugins/webrtc/wire/stun.ts';
 import { xorMappedAddress } from '../../../plugins/webrtc/wire/stun-write.ts';
 
 const PASSWORD = 'VOkJxbRl1RmTxUk/WvJxBt';
@@ -39,19 +39,19 @@ test('the sample request of RFC 5769 is read, and its integrity holds for its pa
   const message = parseStun(REQUEST);
   t.like(message, { class: 'request', method: 1 });
   t.is(message.transactionId.toString('hex'), TRANSACTION);
-  t.is(attributeOf(message, STUN_ATTRIBUTE.username)?.toString(), 'evtj:h6vY');
-  t.is(attributeOf(message, STUN_ATTRIBUTE.software)?.toString(), 'STUN test client');
-  t.deepEqual(attributeOf(message, STUN_ATTRIBUTE.priority), Buffer.from([0x6e, 0x00, 0x01, 0xff]));
-  t.true(hasIntegrity(REQUEST, message, PASSWORD));
-  t.false(hasIntegrity(REQUEST, message, `${PASSWORD}x`));
+  t.is(valueOf(message, STUN_ATTRIBUTE.username)?.toString(), 'evtj:h6vY');
+  t.is(valueOf(message, STUN_ATTRIBUTE.software)?.toString(), 'STUN test client');
+  t.deepEqual(valueOf(message, STUN_ATTRIBUTE.priority), Buffer.from([0x6e, 0x00, 0x01, 0xff]));
+  t.true(hasIntegrity(message, integrityKey(PASSWORD)));
+  t.false(hasIntegrity(message, integrityKey(`${PASSWORD}x`)));
 });
 
 for (const [name, bytes, address] of [['IPv4', RESPONSE_IPV4, '192.0.2.1'], ['IPv6', RESPONSE_IPV6, '2001:db8:1234:5678:11:2233:4455:6677']] as const) {
   test(`the sample ${name} response of RFC 5769 has the mapped address that we write`, (t) => {
     const message = parseStun(bytes);
     t.is(message.class, 'success');
-    t.true(hasIntegrity(bytes, message, PASSWORD));
-    t.deepEqual(attributeOf(message, STUN_ATTRIBUTE.xorMappedAddress), xorMappedAddress(address, 32_853, message.transactionId).value);
+    t.true(hasIntegrity(message, integrityKey(PASSWORD)));
+    t.deepEqual(valueOf(message, STUN_ATTRIBUTE.xorMappedAddress), xorMappedAddress(address, 32_853, message.transactionId).value);
   });
 }
 
@@ -64,7 +64,7 @@ test('every bit of the sample request is covered: with one flipped, it is malfor
     const altered = Buffer.from(REQUEST);
     altered[bit >> 3] = (altered[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     try {
-      t.false(hasIntegrity(altered, parseStun(altered), PASSWORD), `bit ${bit}`);
+      t.false(hasIntegrity(parseStun(altered), integrityKey(PASSWORD)), `bit ${bit}`);
     } catch (error) {
       t.true(error instanceof ProtocolError);
       malformed++;

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { ERRORS } from '../../../core/errors/codes.ts';
 import { PEER_FLOWS_MAX } from '../../../plugins/webrtc/server/transport-peer.ts';
-import { attributeOf, STUN_ATTRIBUTE } from '../../../plugins/webrtc/wire/stun.ts';
+import { STUN_ATTRIBUTE, valueOf } from '../../../plugins/webrtc/wire/stun.ts';
 import { writeStun } from '../../../plugins/webrtc/wire/stun-write.ts';
 import { clientCertificate, plainRecord } from '../../support/webrtc/dtls-client.ts';
 import { createPeer, openHub } from '../../support/webrtc/hub.ts';
@@ -215,7 +215,7 @@ test('peers are served over IPv6', async (t) => {
   t.is(transport.local.candidates[0]?.address, '::1');
   await peer.connect(transport.local);
   const answer = await peer.checked();
-  t.is(attributeOf(answer, STUN_ATTRIBUTE.xorMappedAddress)?.[1], 2);
+  t.is(valueOf(answer, STUN_ATTRIBUTE.xorMappedAddress)?.[1], 2);
   await until(() => transport.state === 'connected', 'connected');
 });
 
@@ -237,5 +237,5 @@ test('a STUN request without credentials is answered with 400', async (t) => {
   const transactionId = Buffer.alloc(12, 5);
   peer.send(writeStun({ class: 'request', transactionId, attributes: [] }));
   const answer = await until(() => peer.answers.get(transactionId.toString('hex')), 'an answer');
-  t.deepEqual(attributeOf(answer, STUN_ATTRIBUTE.errorCode)?.subarray(0, 4), Buffer.from([0, 0, 4, 0]));
+  t.deepEqual(valueOf(answer, STUN_ATTRIBUTE.errorCode)?.subarray(0, 4), Buffer.from([0, 0, 4, 0]));
 });

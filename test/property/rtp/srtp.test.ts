@@ -1,7 +1,10 @@
+import { createCipheriv } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
 import { createFanoutEngine } from '../../../core/rtp/fanout/create.ts';
 import { PureEngine } from '../../../core/rtp/fanout/pure.ts';
+import { deriveSession } from '../../../core/rtp/srtp/key-derivation.ts';
+import type { SrtpKeys } from '../../../core/rtp/srtp/keys.ts';
 import { REPLAY_WINDOW_PACKETS, ReplayWindow } from '../../../core/rtp/srtp/replay-window.ts';
 import { SrtpReceiver } from '../../../core/rtp/srtp/receiver.ts';
 import { parseSdesCrypto, writeSdesCrypto } from '../../../core/rtp/srtp/sdes.ts';
@@ -15,6 +18,20 @@ const first = fc.integer({ min: 0, max: 0xffff });
 
 /** Whatever opens packets here: node:crypto, and libcrypto where it can be called. */
 const ENGINES = [new PureEngine(), createFanoutEngine({ tier: 'auto', log: { info: () => undefined } })].filter(({ tier }, at, all) => all.findIndex((other) => other.tier === tier) === at);
+
+/** SRTCP without the E flag: nothing is encrypted, and all of it is associated data. @see RFC 7714 section 9.3 */
+function authenticatedOnly(keys: SrtpKeys, rtcp: Uint8Array, index: number): Uint8Array {
+  const { key, salt } = deriveSession(keys).rtcp;
+  const word = Buffer.alloc(4);
+  word.writeUInt32BE(index);
+  const iv = Buffer.alloc(12);
+  iv.set(rtcp.subarray(4, 8), 2);
+  iv.set(word, 8);
+  const cipher = createCipheriv('aes-128-gcm', key, iv.map((byte, at) => byte ^ (salt[at] ?? 0)));
+  cipher.setAAD(Buffer.concat([rtcp, word]));
+  cipher.final();
+  return new Uint8Array(Buffer.concat([rtcp, cipher.getAuthTag(), word]));
+}
 
 for (const [engine, profile] of ENGINES.flatMap((each) => SRTP_PROFILES.map((name) => [each, name] as const))) {
   const keys = srtpKeys(profile);
@@ -38,6 +55,23 @@ for (const [engine, profile] of ENGINES.flatMap((each) => SRTP_PROFILES.map((nam
       RUNS,
     );
   });
+
+  if (profile === 'AEAD_AES_128_GCM') {
+    test(`${engine.tier}, ${profile}: RTCP that is authenticated only is opened, and refused with any bit flipped`, (t) => {
+      fc.assert(
+        fc.property(fc.nat(20), fc.nat(0x7fffffff), fc.nat(), (words, index, where) => {
+          const rtcp = rtcpPacket(7, words);
+          const srtcp = authenticatedOnly(keys, rtcp, index);
+          const flipped = srtcp.slice();
+          const bit = where % (flipped.length * 8);
+          flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+          t.is(engine.openReceiver(keys).unprotectRtcp(flipped), 'authFailed');
+          t.deepEqual(engine.openReceiver(keys).unprotectRtcp(srtcp), rtcp);
+        }),
+        RUNS,
+      );
+    });
+  }
 
   test(`${engine.tier}, ${profile}: any flipped bit is refused, and the packet is left as it was`, (t) => {
     fc.assert(

@@ -7,7 +7,7 @@ import { SrtpSession } from 'werift';
 import type { LocalTransport } from '../../../plugins/webrtc/server/peer-transport.ts';
 import { datagramKind } from '../../../core/rtp/datagram-kind.ts';
 import { frame4571, FrameReader4571 } from '../../../plugins/webrtc/wire/rfc4571.ts';
-import { parseStun, STUN_ATTRIBUTE, type StunMessage } from '../../../plugins/webrtc/wire/stun.ts';
+import { integrityKey, parseStun, STUN_ATTRIBUTE, type StunMessage } from '../../../plugins/webrtc/wire/stun.ts';
 import { writeStun } from '../../../plugins/webrtc/wire/stun-write.ts';
 import { until } from '../until.ts';
 import { clientCertificate, TestDtlsClient, type ClientCertificate } from './dtls-client.ts';
@@ -109,7 +109,7 @@ export class IcePeer {
       ...(extra.length > 0 ? extra : [{ type: STUN_ATTRIBUTE.iceControlling, value: randomBytes(8) }]),
       ...(nominate ? [{ type: STUN_ATTRIBUTE.useCandidate, value: new Uint8Array(0) }] : []),
     ];
-    this.send(writeStun({ class: 'request', transactionId, attributes, password: pwd }), wire);
+    this.send(writeStun({ class: 'request', transactionId, attributes, key: integrityKey(pwd) }), wire);
     return transactionId.toString('hex');
   }
 

@@ -7,7 +7,8 @@ import { parseRtcp, type RtcpPacket } from '../../../core/rtp/rtcp.ts';
 /** A player of a viewer whose reports are given, and what it sends by RTCP. */
 function playerOf(reports: () => SenderFacts[]): { player: RtpPlayer; sent: RtcpPacket[] } {
   const sent: RtcpPacket[] = [];
-  const viewer = { reports, counters: {}, tracks: [] };
+  const counters = { get packets() { return reports().reduce((sum, { packetCount }) => sum + packetCount, 0); } };
+  const viewer = { reports, counters, tracks: [] };
   const ctx = { media: { rtpFanout: () => ({ add: () => viewer }) } } as unknown as PluginContext;
   const sender = { sendRtcp: (compound: Uint8Array) => sent.push(...parseRtcp(compound)) };
   const request = { stream: { stats: { layers: [] } } as unknown as Stream, session: { id: 's', scope: undefined }, media: [], sourceOf: () => undefined, wish: {}, sender, sink: {} } as unknown as PlayRequest;
