@@ -14,7 +14,7 @@ export interface UdpDemuxLimits {
   readonly idleMs?: number;
 }
 
-/** Flow table of one UDP socket: remote address and port to the owner that the flow is pinned to. Pure; the caller brings the time. */
+/** Flow table of one UDP socket: `udpKey` of the remote end to the owner that the flow is pinned to. Pure; the caller brings the time. */
 export class UdpDemux<O> {
   readonly #flows = new Map<string, Flow<O>>();
   readonly #maxFlows: number;
@@ -30,25 +30,22 @@ export class UdpDemux<O> {
   }
 
   /** The owner that a datagram from there belongs to, if its flow is pinned; keeps the flow fresh. */
-  route(address: string, port: number, nowMs: number): O | undefined {
-    if (this.#flows.size === 0) return undefined;
-    const flow = this.#flows.get(flowKey(address, port));
+  route(key: string, nowMs: number): O | undefined {
+    const flow = this.#flows.get(key);
     if (flow === undefined) return undefined;
     flow.lastSeenMs = nowMs;
     return flow.owner;
   }
 
   /** Pins a flow, or moves it to another owner; false when the table is full. */
-  pin(address: string, port: number, owner: O, nowMs: number): boolean {
-    const key = flowKey(address, port);
+  pin(key: string, owner: O, nowMs: number): boolean {
     if (!this.#flows.has(key) && this.#flows.size >= this.#maxFlows) return false;
     this.#flows.set(key, { owner, lastSeenMs: nowMs });
     return true;
   }
 
   /** Forgets a flow, if it is this owner's. */
-  unpin(address: string, port: number, owner: O): void {
-    const key = flowKey(address, port);
+  unpin(key: string, owner: O): void {
     if (this.#flows.get(key)?.owner === owner) this.#flows.delete(key);
   }
 
@@ -61,8 +58,4 @@ export class UdpDemux<O> {
   expire(nowMs: number): void {
     for (const [key, flow] of this.#flows) if (nowMs - flow.lastSeenMs >= this.#idleMs) this.#flows.delete(key);
   }
-}
-
-function flowKey(address: string, port: number): string {
-  return `${address} ${port}`;
 }

@@ -1,4 +1,4 @@
-import type { UdpBufferSizes, UdpPeer } from '../rtp/fanout/udp.ts';
+import { udpKey, type UdpBufferSizes, type UdpPeer } from '../rtp/fanout/udp.ts';
 import { holderOf, KernelListener, type Holder, type Lease, type ListenOptions } from './lease.ts';
 import type { NetLog } from './net-log.ts';
 import { callOwner, type OnFault } from './owner.ts';
@@ -84,8 +84,8 @@ export class UdpListener extends KernelListener<UdpHolder> {
       send: (data, port, address, offset, length) => {
         if (this.isHeldBy(holder) && this.#stopped === undefined) this.#port.send(data, port, address, offset, length);
       },
-      pin: (address, port) => this.#pin(holder, address, port),
-      unpin: (address, port) => this.#demux.unpin(address, port, holder),
+      pin: (address, port) => this.#pin(holder, udpKey(address, port)),
+      unpin: (address, port) => this.#demux.unpin(udpKey(address, port), holder),
     };
     holder.socket = socket;
     // Assigned, not spread: `fd` is asked anew each time.
@@ -129,7 +129,7 @@ export class UdpListener extends KernelListener<UdpHolder> {
   }
 
   #onDatagram(data: Buffer, from: UdpPeer): void {
-    const holder = this.#demux.route(from.address, from.port, this.#now()) ?? this.current;
+    const holder = this.#demux.route(from.key, this.#now()) ?? this.current;
     const socket = holder?.socket;
     if (holder === undefined || socket === undefined) {
       this.#refused++;
@@ -138,12 +138,12 @@ export class UdpListener extends KernelListener<UdpHolder> {
     callOwner(holder, () => holder.onDatagram(data, from, socket));
   }
 
-  #pin(holder: UdpHolder, address: string, port: number): boolean {
+  #pin(holder: UdpHolder, key: string): boolean {
     if (!this.isHeldBy(holder)) return false;
     const nowMs = this.#now();
-    if (this.#demux.pin(address, port, holder, nowMs)) return true;
+    if (this.#demux.pin(key, holder, nowMs)) return true;
     this.#demux.expire(nowMs);
-    if (this.#demux.pin(address, port, holder, nowMs)) return true;
+    if (this.#demux.pin(key, holder, nowMs)) return true;
     this.#refused++;
     return false;
   }

@@ -65,8 +65,9 @@ export class UdpPort {
   /** Sends one datagram to a numeric address; what the system refuses is lost, as on the wire. */
   send(data: Uint8Array, port: number, address: string, offset = 0, length = data.byteLength - offset): void {
     if (this.#closed) return;
-    if (this.#socket !== undefined) this.#socket.send(data, offset, length, port, this.#isIpv6 ? mappedAddress(address) : address);
-    else this.#native?.batches.native.send(this.#native.fd, data.subarray(offset, offset + length), port, address);
+    // One way, whichever of both reads the socket.
+    if (this.#native !== undefined) this.#native.batches.native.send(this.#native.fd, data.subarray(offset, offset + length), port, address);
+    else this.#socket?.send(data, offset, length, port, this.#isIpv6 ? mappedAddress(address) : address);
   }
 
   growBuffers({ recvBufferBytes = 0, sendBufferBytes = 0 }: UdpBufferSizes): void {

@@ -65,9 +65,10 @@ export class NativeSockets {
   }
 
   /** Sends one datagram; what the system refuses is lost. */
-  send(fd: number, data: Uint8Array, host: string, port: number): void {
-    const address = this.addressFor(fd, host, port);
-    if (address !== undefined) this.#library.sendto(fd, data, data.byteLength, LINUX.MSG_DONTWAIT, this.#memory.base + this.#address, address.length);
+  send(fd: number, data: Uint8Array, to: NativeAddress): void {
+    const { base, words } = this.#memory;
+    for (let word = 0; word < ADDRESS_WORDS; word++) words[(this.#address >> 2) + word] = to.words[word] ?? 0;
+    this.#library.sendto(fd, data, data.byteLength, LINUX.MSG_DONTWAIT, base + this.#address, to.length);
   }
 
   /** Asks for a buffer of at least that size. */

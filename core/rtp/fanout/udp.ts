@@ -3,11 +3,18 @@ export interface UdpPeer {
   readonly address: string;
   readonly port: number;
   readonly family: 'IPv4' | 'IPv6';
+  /** `udpKey` of both, ready for tables. */
+  readonly key: string;
 }
 
 /** @param address numeric, an IPv4 one in its plain form */
 export function udpPeer(address: string, port: number): UdpPeer {
-  return { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
+  return { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4', key: udpKey(address, port) };
+}
+
+/** Names a remote end in tables. */
+export function udpKey(address: string, port: number): string {
+  return `${address} ${port}`;
 }
 
 /** Takes a datagram; the buffer is the taker's to keep. It throws nothing. */

@@ -34,8 +34,9 @@ export class RtpPlayer implements Player {
   #videoId: string | undefined;
   #size: { readonly width: number; readonly height: number } | undefined;
   #requested = { nacks: 0, keyFrames: 0 };
-  /** Packets of all sources at the last turn. */
+  /** Packets of all sources at the last turn, and those of the sender, RTCP among them. */
   #countedPackets = 0;
+  #countedOfSender = 0;
   #reportsSent = 0;
   #reportDueMs = -Infinity;
   /** Payload of pictures as far as it was reported, and what of it `takeVideoBits` has told. */
@@ -85,6 +86,14 @@ export class RtpPlayer implements Player {
   /** Looks for the best layer and, where anything was sent in the last second, sends the reports that are due. @see RFC 3550 section 6.4 */
   tick(nowMs: number): void {
     this.#chooseLayer(nowMs);
+    const { sender } = this.#request;
+    // Most turns of a viewer whose publisher is silent end here, and there may be many.
+    if (sender.counters.packets === this.#countedOfSender) return;
+    this.#report(nowMs);
+    this.#countedOfSender = sender.counters.packets;
+  }
+
+  #report(nowMs: number): void {
     const { packets } = this.#viewer.counters;
     if (packets === this.#countedPackets) return;
     this.#countedPackets = packets;

@@ -1,10 +1,11 @@
 import type { UdpLease, UdpPeer } from 'wcs-core';
 import type { Destination } from 'wcs-core/rtp/fanout/engine';
+import { udpKey } from 'wcs-core/rtp/fanout/udp';
 import type { FlowState } from '../session/peer-state.ts';
 import type { RemoteAddress } from './peer-transport.ts';
 import type { FlowPeer, OnPacket, TransportFlow } from './transport-flow.ts';
 
-/** The flows of one UDP port: remote address and port to peer. */
+/** The flows of one UDP port, by `udpKey` of the remote end. */
 export class UdpFlows {
   readonly #flows = new Map<string, UdpFlow>();
   readonly #onPacket: OnPacket;
@@ -30,13 +31,13 @@ export class UdpFlows {
 
   /** Takes one datagram. */
   readonly onDatagram = (datagram: Buffer, from: UdpPeer): void => {
-    const flow = this.#flows.get(keyOf(from.address, from.port)) ?? this.#flowTo(from.address, from.port);
+    const flow = this.#flows.get(from.key) ?? this.#flowTo(from.address, from.port);
     if (flow !== undefined) this.#onPacket(flow, datagram);
   };
 
   /** A flow that is continued; undefined when the address belongs to another peer. */
   restore(address: string, port: number, peer: FlowPeer): TransportFlow | undefined {
-    const flow = this.#flows.get(keyOf(address, port)) ?? this.#flowTo(address, port);
+    const flow = this.#flows.get(udpKey(address, port)) ?? this.#flowTo(address, port);
     return flow?.claim(peer) === true ? flow : undefined;
   }
 
@@ -66,7 +67,7 @@ class UdpFlow implements TransportFlow {
   claim(peer: FlowPeer): boolean {
     if (this.#peer !== undefined) return this.#peer === peer;
     this.#peer = peer;
-    this.#table.set(keyOf(this.remote.address, this.remote.port), this);
+    this.#table.set(udpKey(this.remote.address, this.remote.port), this);
     // With a full flow table of the kernel it works all the same, until the plugin is swapped.
     this.#lease.pin(this.remote.address, this.remote.port);
     return true;
@@ -82,12 +83,8 @@ class UdpFlow implements TransportFlow {
 
   close(): void {
     this.#peer = undefined;
-    const key = keyOf(this.remote.address, this.remote.port);
+    const key = udpKey(this.remote.address, this.remote.port);
     if (this.#table.get(key) === this) this.#table.delete(key);
     this.#lease.unpin(this.remote.address, this.remote.port);
   }
-}
-
-function keyOf(address: string, port: number): string {
-  return `${address} ${port}`;
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { UdpLease } from '../../../core/net/udp-listener.ts';
 import { DTLS_CONTENT } from '../../../core/rtp/dtls/record.ts';
 import { STUN_ATTRIBUTE } from '../../../plugins/webrtc/wire/stun.ts';
+import { udpPeer } from '../../../core/rtp/fanout/udp.ts';
 import { integrityKey } from '../../../plugins/webrtc/wire/stun.ts';
 import { writeStun } from '../../../plugins/webrtc/wire/stun-write.ts';
 import { TestDtlsClient, clientCertificate, plainRecord } from '../../support/webrtc/dtls-client.ts';
@@ -53,8 +54,8 @@ test('no datagram throws out of the handler, ends a connected peer, or moves it'
   honest.push(writeStun({ class: 'request', transactionId: Buffer.alloc(12), attributes: [user], key: integrityKey('guessed') }));
 
   let thrown: unknown;
-  const known = { address: '127.0.0.1', port: wire.port, family: 'IPv4' as const };
-  const stranger = { address: '127.0.0.1', port: 1, family: 'IPv4' as const };
+  const known = udpPeer('127.0.0.1', wire.port);
+  const stranger = udpPeer('127.0.0.1', 1);
   fc.assert(
     fc.property(datagrams(honest), fc.boolean(), (datagram, isKnown) => {
       try {
@@ -80,7 +81,7 @@ test('no datagram throws out of a handshake, and an honest client connects after
   peer.local = transport.local;
   await peer.checked({ nominate: true });
   const hello = await recordedHello();
-  const from = { address: '127.0.0.1', port: peer.wire.port, family: 'IPv4' as const };
+  const from = udpPeer('127.0.0.1', peer.wire.port);
   let thrown: unknown;
   fc.assert(
     fc.property(datagrams([hello]), (datagram) => {

@@ -10,7 +10,7 @@ function playerOf(reports: () => SenderFacts[]): { player: RtpPlayer; sent: Rtcp
   const counters = { get packets() { return reports().reduce((sum, { packetCount }) => sum + packetCount, 0); } };
   const viewer = { reports, counters, tracks: [] };
   const ctx = { media: { rtpFanout: () => ({ add: () => viewer }) } } as unknown as PluginContext;
-  const sender = { sendRtcp: (compound: Uint8Array) => sent.push(...parseRtcp(compound)) };
+  const sender = { counters, sendRtcp: (compound: Uint8Array) => sent.push(...parseRtcp(compound)) };
   const request = { stream: { stats: { layers: [] } } as unknown as Stream, session: { id: 's', scope: undefined }, media: [], sourceOf: () => undefined, wish: {}, sender, sink: {} } as unknown as PlayRequest;
   return { player: new RtpPlayer(ctx, request), sent };
 }
