@@ -1,6 +1,7 @@
 import type { Bench, BenchRow } from './bench.ts';
 import type { JoinReport, MeasureReport } from './load/webrtc-load/messages.ts';
 import type { CpuShares } from './process-time.ts';
+import { udpEchoShare } from './udp-echo.ts';
 import { publishOne, settle, STREAM, withWebRtc, type WebRtcRun } from './webrtc-run.ts';
 
 const MEASURE_MS = 10_000;
@@ -61,6 +62,9 @@ async function calmDown(run: WebRtcRun): Promise<void> {
   await settle(2000);
 }
 
+/** Connectivity checks a second of so many peers, each with one in five seconds. @see RFC 7675 section 5.1 */
+const IDLE_CHECKS_PER_S = IDLE_PEERS / 5;
+
 /** What peers cost the processor by themselves. Nothing looks into the server: a forced collection throws compiled code away, which peers would pay for. */
 async function peers(run: WebRtcRun): Promise<BenchRow[]> {
   const { server, load } = run;
@@ -76,10 +80,13 @@ async function peers(run: WebRtcRun): Promise<BenchRow[]> {
   const idleBefore = server.cpuMs();
   await settle(MEASURE_MS);
   const idleCpuMs = server.cpuMs() - idleBefore;
+  const share = idleCpuMs / MEASURE_MS - idleMsPerMs;
+  const echo = await udpEchoShare(IDLE_CHECKS_PER_S, MEASURE_MS);
   return [
     { what: 'peer set-up: server CPU', value: joinCpuMs / joined, unit: 'ms' },
     { what: `${joined} peers without media: server CPU`, value: (idleCpuMs / MEASURE_MS) * 100, unit: '% of a core' },
-    { what: `${joined} peers without media: of that, not the server's own`, value: (idleCpuMs / MEASURE_MS - idleMsPerMs) * 100, unit: '% of a core' },
+    { what: `${joined} peers without media: of that, not the server's own`, value: share * 100, unit: '% of a core', ratio: share / echo },
+    { what: 'baseline: a program that sends as many datagrams back', value: echo * 100, unit: '% of a core' },
   ];
 }
 
