@@ -13,6 +13,8 @@ const IDLE_PEERS = 160;
 const PUBLISHERS = 4;
 /** The engine has compiled by then what is hot: before, a packet costs a quarter more, and the compiler works beside it. */
 const COMPILED_MS = 15_000;
+/** What comes a few dozen times a second takes longer to be compiled, and the engine tidies up some 40 s after a crowd. */
+const STEADY_MS = 90_000;
 /** Long enough for ticks of 10 ms to tell what an idle server costs. */
 const CALM_MS = 5000;
 const PICTURE_TIMEOUT_MS = 5000;
@@ -65,26 +67,31 @@ async function calmDown(run: WebRtcRun): Promise<void> {
 /** Connectivity checks a second of so many peers, each with one in five seconds. @see RFC 7675 section 5.1 */
 const IDLE_CHECKS_PER_S = IDLE_PEERS / 5;
 
+/** What the server takes of a core within that time from now. */
+async function shareOf({ server }: WebRtcRun, durationMs: number): Promise<number> {
+  const beforeMs = server.cpuMs();
+  await settle(durationMs);
+  return (server.cpuMs() - beforeMs) / durationMs;
+}
+
 /** What peers cost the processor by themselves. Nothing looks into the server: a forced collection throws compiled code away, which peers would pay for. */
 async function peers(run: WebRtcRun): Promise<BenchRow[]> {
   const { server, load } = run;
   await calmDown(run);
-  const before = server.cpuMs();
-  await settle(CALM_MS);
-  const idleMsPerMs = (server.cpuMs() - before) / CALM_MS;
+  const calm = await shareOf(run, CALM_MS);
   const startedAtMs = performance.now();
   const cpuAtStart = server.cpuMs();
   const { joined } = await load.run({ ...QUIET, url: run.whep(STREAM), viewers: IDLE_PEERS });
-  const joinCpuMs = server.cpuMs() - cpuAtStart - idleMsPerMs * (performance.now() - startedAtMs);
-  await settle(COMPILED_MS);
-  const idleBefore = server.cpuMs();
-  await settle(MEASURE_MS);
-  const idleCpuMs = server.cpuMs() - idleBefore;
-  const share = idleCpuMs / MEASURE_MS - idleMsPerMs;
-  const echo = await udpEchoShare(IDLE_CHECKS_PER_S, MEASURE_MS);
+  const joinCpuMs = server.cpuMs() - cpuAtStart - calm * (performance.now() - startedAtMs);
+  await settle(STEADY_MS);
+  const whole = await shareOf(run, MEASURE_MS);
+  await load.run({ type: 'leave', by: 'delete' });
+  await settle(STEADY_MS);
+  const share = whole - (await shareOf(run, MEASURE_MS));
+  const echo = await udpEchoShare(IDLE_CHECKS_PER_S, { warmUpMs: STEADY_MS, measureMs: MEASURE_MS });
   return [
     { what: 'peer set-up: server CPU', value: joinCpuMs / joined, unit: 'ms' },
-    { what: `${joined} peers without media: server CPU`, value: (idleCpuMs / MEASURE_MS) * 100, unit: '% of a core' },
+    { what: `${joined} peers without media: server CPU`, value: whole * 100, unit: '% of a core' },
     { what: `${joined} peers without media: of that, not the server's own`, value: share * 100, unit: '% of a core', ratio: share / echo },
     { what: 'baseline: a program that sends as many datagrams back', value: echo * 100, unit: '% of a core' },
   ];
