@@ -40,6 +40,14 @@ export interface CipherWorkspace {
   readonly secret: number;
 }
 
+/** Lends a key to libcrypto: what is called gets a pointer to it, and it is wiped afterwards. */
+export function lendKey<T>({ bytes, base }: NativeMemory, { secret }: CipherWorkspace, key: Uint8Array, use: (pointer: number) => T): T {
+  bytes.set(key, secret);
+  const result = use(base + secret);
+  bytes.fill(0, secret, secret + key.length);
+  return result;
+}
+
 /** Sets the shared working memory aside. */
 export function cipherWorkspace(memory: NativeMemory): CipherWorkspace {
   return {

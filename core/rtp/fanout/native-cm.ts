@@ -2,7 +2,7 @@ import { HMAC_BLOCK_BYTES, hmacPads } from '../srtp/hmac-sha1.ts';
 import type { SrtpSessionKeys } from '../srtp/key-derivation.ts';
 import { SRTP_PROFILE_SIZES, type SrtpProfile } from '../srtp/keys.ts';
 import { putU32 } from '../srtp/rtp-header.ts';
-import type { CipherWorkspace, NativeCipher } from './native-cipher.ts';
+import { lendKey, type CipherWorkspace, type NativeCipher } from './native-cipher.ts';
 import type { NativeLibrary, Pointer } from './native-library.ts';
 import type { NativeMemory } from './native-memory.ts';
 
@@ -40,9 +40,7 @@ export class NativeCm implements NativeCipher {
     this.#inner = this.#stateAfter(pads.inner);
     this.#outer = this.#stateAfter(pads.outer);
     this.#context = library.EVP_CIPHER_CTX_new();
-    memory.bytes.set(key, workspace.secret);
-    library.EVP_EncryptInit_ex(this.#context, library.EVP_aes_128_ctr(), 0, memory.base + workspace.secret, 0);
-    memory.bytes.fill(0, workspace.secret, workspace.secret + HMAC_BLOCK_BYTES);
+    lendKey(memory, workspace, key, (pointer) => library.EVP_EncryptInit_ex(this.#context, library.EVP_aes_128_ctr(), 0, pointer, 0));
     // The same for every HMAC of 64 and 20 bytes.
     memory.bytes[workspace.outerBlock + DIGEST_BYTES] = END_OF_MESSAGE;
     putU32(memory.bytes, workspace.outerBlock + HMAC_BLOCK_BYTES - 4, (HMAC_BLOCK_BYTES + DIGEST_BYTES) * 8);
@@ -113,11 +111,10 @@ export class NativeCm implements NativeCipher {
   }
 
   #stateAfter(pad: Uint8Array): Uint32Array {
-    const { bytes, words, base } = this.#memory;
-    const { sha, secret } = this.#work;
-    bytes.set(pad, secret);
+    const { words, base } = this.#memory;
+    const { sha } = this.#work;
     this.#library.SHA1_Init(base + sha);
-    this.#library.SHA1_Update(base + sha, base + secret, HMAC_BLOCK_BYTES);
+    lendKey(this.#memory, this.#work, pad, (pointer) => this.#library.SHA1_Update(base + sha, pointer, HMAC_BLOCK_BYTES));
     return words.slice(sha >> 2, (sha >> 2) + STATE_WORDS);
   }
 }

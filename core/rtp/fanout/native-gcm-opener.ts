@@ -2,7 +2,7 @@ import type { SrtpOpener } from '../srtp/cipher.ts';
 import type { SrtpSession } from '../srtp/key-derivation.ts';
 import { RTCP_CLEAR_BYTES, SRTCP_ENCRYPTED_FLAG, SRTCP_INDEX_BYTES, SRTP_PROFILE_SIZES } from '../srtp/keys.ts';
 import { u32At } from '../srtp/rtp-header.ts';
-import { EVP_CTRL_AEAD_SET_TAG } from './native-cipher.ts';
+import { EVP_CTRL_AEAD_SET_TAG, lendKey } from './native-cipher.ts';
 import { NativeGcmIv } from './native-gcm-iv.ts';
 import { NativeGcmRtcp, type NativeRtcpContexts } from './native-gcm-rtcp.ts';
 import type { NativeLibrary, Pointer } from './native-library.ts';
@@ -72,9 +72,7 @@ export class NativeGcmOpener implements SrtpOpener {
   #newContext(): Pointer {
     const { memory, workspace } = this.#contexts;
     const context = this.#library.EVP_CIPHER_CTX_new();
-    memory.bytes.set(this.#key, workspace.secret);
-    this.#library.EVP_DecryptInit_ex(context, this.#library.EVP_aes_128_gcm(), 0, memory.base + workspace.secret, 0);
-    memory.bytes.fill(0, workspace.secret, workspace.secret + this.#key.length);
+    lendKey(memory, workspace, this.#key, (pointer) => this.#library.EVP_DecryptInit_ex(context, this.#library.EVP_aes_128_gcm(), 0, pointer, 0));
     return context;
   }
 

@@ -1,7 +1,7 @@
 import type { SrtpSessionKeys } from '../srtp/key-derivation.ts';
 import { RTCP_CLEAR_BYTES, SRTCP_ENCRYPTED_FLAG, SRTCP_INDEX_BYTES, SRTP_PROFILE_SIZES } from '../srtp/keys.ts';
 import { putU32, RTCP_SSRC_OFFSET, u32At } from '../srtp/rtp-header.ts';
-import { EVP_CTRL_AEAD_GET_TAG, EVP_CTRL_AEAD_SET_TAG, type CipherWorkspace } from './native-cipher.ts';
+import { EVP_CTRL_AEAD_GET_TAG, EVP_CTRL_AEAD_SET_TAG, lendKey, type CipherWorkspace } from './native-cipher.ts';
 import { NativeGcmIv } from './native-gcm-iv.ts';
 import type { NativeLibrary, Pointer } from './native-library.ts';
 import type { NativeMemory } from './native-memory.ts';
@@ -64,10 +64,9 @@ export class NativeGcmRtcp {
     return this.#isOpened(at, at + clearBytes, tagAt, indexAt) ? tagAt - at : 0;
   }
 
-  /** Readies key and initialisation vector. */
+  /** Readies the initialisation vector. */
   #begin(packet: number, index: number): void {
-    const { memory, workspace } = this.#contexts;
-    memory.bytes.set(this.#keys.key, workspace.secret);
+    const { memory } = this.#contexts;
     this.#iv.putSsrc(u32At(memory.bytes, packet + RTCP_SSRC_OFFSET));
     this.#iv.putIndex(index);
   }
@@ -77,9 +76,7 @@ export class NativeGcmRtcp {
     const { base } = memory;
     const payload = base + packet + RTCP_CLEAR_BYTES;
     const payloadBytes = tagAt - packet - RTCP_CLEAR_BYTES;
-    const isReady = library.EVP_EncryptInit_ex(context, 0, 0, base + workspace.secret, base + workspace.iv) === 1;
-    this.#wipeKey();
-    if (!isReady) return false;
+    if (lendKey(memory, workspace, this.#keys.key, (key) => library.EVP_EncryptInit_ex(context, 0, 0, key, base + workspace.iv)) !== 1) return false;
     if (library.EVP_EncryptUpdate(context, 0, this.#outLength, base + packet, RTCP_CLEAR_BYTES) !== 1) return false;
     if (library.EVP_EncryptUpdate(context, 0, this.#outLength, base + indexAt, SRTCP_INDEX_BYTES) !== 1) return false;
     if (payloadBytes > 0 && library.EVP_EncryptUpdate(context, payload, this.#outLength, payload, payloadBytes) !== 1) return false;
@@ -90,18 +87,11 @@ export class NativeGcmRtcp {
   #isOpened(packet: number, payload: number, tagAt: number, indexAt: number): boolean {
     const { library, memory, workspace, opening: context } = this.#contexts;
     const { base } = memory;
-    const isReady = library.EVP_DecryptInit_ex(context, 0, 0, base + workspace.secret, base + workspace.iv) === 1;
-    this.#wipeKey();
-    if (!isReady) return false;
+    if (lendKey(memory, workspace, this.#keys.key, (key) => library.EVP_DecryptInit_ex(context, 0, 0, key, base + workspace.iv)) !== 1) return false;
     if (library.EVP_DecryptUpdate(context, 0, this.#outLength, base + packet, payload - packet) !== 1) return false;
     if (library.EVP_DecryptUpdate(context, 0, this.#outLength, base + indexAt, SRTCP_INDEX_BYTES) !== 1) return false;
     if (tagAt > payload && library.EVP_DecryptUpdate(context, base + payload, this.#outLength, base + payload, tagAt - payload) !== 1) return false;
     if (library.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, base + tagAt) !== 1) return false;
     return library.EVP_DecryptFinal_ex(context, base + tagAt, this.#outLength) === 1;
-  }
-
-  #wipeKey(): void {
-    const { memory, workspace } = this.#contexts;
-    memory.bytes.fill(0, workspace.secret, workspace.secret + this.#keys.key.length);
   }
 }

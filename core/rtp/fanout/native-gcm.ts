@@ -1,6 +1,6 @@
 import type { SrtpSessionKeys } from '../srtp/key-derivation.ts';
 import { SRTP_PROFILE_SIZES } from '../srtp/keys.ts';
-import { EVP_CTRL_AEAD_GET_TAG, type CipherWorkspace, type NativeCipher } from './native-cipher.ts';
+import { EVP_CTRL_AEAD_GET_TAG, lendKey, type CipherWorkspace, type NativeCipher } from './native-cipher.ts';
 import { NativeGcmIv } from './native-gcm-iv.ts';
 import type { NativeLibrary, Pointer } from './native-library.ts';
 import type { NativeMemory } from './native-memory.ts';
@@ -22,9 +22,7 @@ export class NativeGcm implements NativeCipher {
     this.#ivPointer = memory.base + workspace.iv;
     this.#outLength = memory.base + workspace.outLength;
     this.#context = library.EVP_CIPHER_CTX_new();
-    memory.bytes.set(key, workspace.secret);
-    library.EVP_EncryptInit_ex(this.#context, library.EVP_aes_128_gcm(), 0, memory.base + workspace.secret, 0);
-    memory.bytes.fill(0, workspace.secret, workspace.secret + key.length);
+    lendKey(memory, workspace, key, (pointer) => library.EVP_EncryptInit_ex(this.#context, library.EVP_aes_128_gcm(), 0, pointer, 0));
   }
 
   begin(ssrc: number): void {

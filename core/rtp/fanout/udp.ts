@@ -9,7 +9,25 @@ export interface UdpPeer {
 
 /** @param address numeric, an IPv4 one in its plain form */
 export function udpPeer(address: string, port: number): UdpPeer {
-  return { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4', key: udpKey(address, port) };
+  return new RemoteEnd(address, port);
+}
+
+/** Makes its key when it is first asked for: most sockets have no table. */
+class RemoteEnd implements UdpPeer {
+  readonly address: string;
+  readonly port: number;
+  readonly family: UdpPeer['family'];
+  #key: string | undefined;
+
+  constructor(address: string, port: number) {
+    this.address = address;
+    this.port = port;
+    this.family = address.includes(':') ? 'IPv6' : 'IPv4';
+  }
+
+  get key(): string {
+    return (this.#key ??= udpKey(this.address, this.port));
+  }
 }
 
 /** Names a remote end in tables. */
